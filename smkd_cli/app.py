@@ -1,0 +1,248 @@
+"""The command line: every command is declared here, and its work is imported only when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Literal, NoReturn
+
+import typer
+
+from smkd_cli import __version__, console
+from smkd_cli.errors import SmkdError
+
+app = typer.Typer(
+    name="smkd",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    help="Train image classifiers when the labels are wrong: corrupt, train, eval, report.",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+recipes_app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes.")
+datasets_app = typer.Typer(no_args_is_help=True, help="List, download and verify data sets.")
+app.add_typer(recipes_app, name="recipes")
+app.add_typer(datasets_app, name="datasets")
+
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on stderr but warnings and errors.")]
+Root = Annotated[
+    Path | None,
+    typer.Option("--data", envvar="SMKD_DATA", help="Folder of the data sets (default: data).", show_default=False),
+]
+Recipe = Annotated[str, typer.Argument(help="A recipe file, the name of a shipped recipe, or - for stdin.")]
+Overrides = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the recipe; repeatable.")
+]
+Profile = Annotated[
+    str | None, typer.Option(help="A set of overrides by name or file; 'embedded' runs any grid small, on digits.")
+]
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        print(f"smkd {__version__}")  # noqa: T201
+        raise typer.Exit
+
+
+@app.callback()
+def _common(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
+    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+) -> None:
+    if debug:
+        os.environ["SMKD_DEBUG"] = "1"
+
+
+@app.command()
+def corrupt(
+    dataset: Annotated[str, typer.Option(help="The data set whose training labels are corrupted.")] = "digits",
+    kind: Annotated[
+        str, typer.Option(help="symmetric, symmetric-inclusive, pairflip, asymmetric or clean.")
+    ] = "symmetric",
+    rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
+    seed: Annotated[int, typer.Option(help="Seed of the drawn labels.")] = 0,
+    sampling: Annotated[str, typer.Option(help="per-sample, exact (per class) or coteaching.")] = "per-sample",
+    labels: Annotated[
+        str | None, typer.Option(metavar="FILE", help="A CSV of labels of your own instead of a data set; - is stdin.")
+    ] = None,
+    column: Annotated[str, typer.Option(help="Which column of --labels holds the labels.")] = "label",
+    classes: Annotated[int | None, typer.Option(help="Number of classes in --labels (default: largest + 1).")] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="The manifest's path; - is stdout.")] = None,
+    data: Root = None,
+    quiet: Quiet = False,
+) -> None:
+    """Write a manifest of noisy labels and print its path."""
+    console.be_quiet(quiet)
+    from smkd_cli.corrupt.command import run
+
+    run(
+        dataset=dataset,
+        kind=kind,
+        rate=rate,
+        seed=seed,
+        sampling=sampling,
+        labels=labels,
+        column=column,
+        classes=classes,
+        output=output,
+        data=data,
+    )
+
+
+@app.command()
+def train(
+    recipe: Recipe,
+    overrides: Overrides = None,
+    profile: Profile = None,
+    manifest: Annotated[
+        str | None, typer.Option(metavar="FILE", help="Train on these labels instead of the recipe's noise; - is stdin.")
+    ] = None,
+    runs: Annotated[Path, typer.Option(help="Where the run directories go.")] = Path("runs"),
+    jobs: Annotated[int, typer.Option(min=0, help="Cells at a time; 0 chooses by the machine.")] = 0,
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")] = False,
+    data: Root = None,
+    quiet: Quiet = False,
+) -> None:
+    """Train every cell of a recipe's grid and print the run directories."""
+    console.be_quiet(quiet)
+    if dry_run:
+        from smkd_cli.train.plan import run as show_plan
+
+        show_plan(recipe=recipe, overrides=overrides or [], profile=profile, manifest=manifest, runs=runs)
+        return
+    from smkd_cli.train.command import run
+
+    run(
+        recipe=recipe,
+        overrides=overrides or [],
+        profile=profile,
+        manifest=manifest,
+        runs=runs,
+        jobs=jobs,
+        device=device,
+        data=data,
+    )
+
+
+@app.command(name="eval")
+def evaluate(
+    checkpoints: Annotated[list[str], typer.Argument(help="Run directories, .safetensors files, or - for stdin.")],
+    split: Annotated[Literal["test", "train"], typer.Option(help="Which images to score.")] = "test",
+    output: Annotated[str, typer.Option("-o", "--output", help="Where the JSON Lines go; - is stdout.")] = "-",
+    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    data: Root = None,
+    quiet: Quiet = False,
+) -> None:
+    """Score trained networks, one JSON record per checkpoint."""
+    console.be_quiet(quiet)
+    from smkd_cli.evaluate.command import run
+
+    run(checkpoints=checkpoints, split=split, output=output, device=device, data=data)
+
+
+@app.command()
+def report(
+    sources: Annotated[
+        list[str] | None, typer.Argument(help="Folders of run directories, score files, or - for stdin (default: runs).")
+    ] = None,
+    output_format: Annotated[
+        Literal["terminal", "markdown", "latex", "csv", "json"], typer.Option("--format", help="How tables are written.")
+    ] = "terminal",
+    output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",
+    quiet: Quiet = False,
+) -> None:
+    """Build the paper's tables and figures from results."""
+    console.be_quiet(quiet)
+    from smkd_cli.report.command import run
+
+    run(sources=sources or [], output_format=output_format, output=output)
+
+
+@recipes_app.command("ls")
+def recipes_ls() -> None:
+    """List the shipped recipes."""
+    from smkd_cli.recipe.verbs import ls
+
+    ls()
+
+
+@recipes_app.command("show")
+def recipes_show(recipe: Recipe, overrides: Overrides = None, profile: Profile = None) -> None:
+    """Print a recipe; with --set or --profile, as it would be run."""
+    from smkd_cli.recipe.verbs import show
+
+    show(recipe, overrides or [], profile)
+
+
+@recipes_app.command("copy")
+def recipes_copy(
+    recipe: Annotated[str, typer.Argument(help="The name of a shipped recipe.")],
+    destination: Annotated[Path, typer.Argument(help="A new file or an existing folder.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+) -> None:
+    """Copy a shipped recipe, to change it."""
+    from smkd_cli.recipe.verbs import copy
+
+    copy(recipe, destination, force)
+
+
+@recipes_app.command("validate")
+def recipes_validate(
+    recipes: Annotated[list[str], typer.Argument(help="Recipe files or names; - is stdin.")],
+    overrides: Overrides = None,
+    profile: Profile = None,
+) -> None:
+    """Check recipes and report every error at once."""
+    from smkd_cli.recipe.verbs import validate
+
+    validate(recipes, overrides or [], profile)
+
+
+@datasets_app.command("ls")
+def datasets_ls(data: Root = None) -> None:
+    """List the data sets and whether they are here."""
+    from smkd_cli.datasets.verbs import ls
+
+    ls(data)
+
+
+@datasets_app.command("fetch")
+def datasets_fetch(
+    names: Annotated[list[str], typer.Argument(help="Which data sets.")],
+    data: Root = None,
+    url: Annotated[str | None, typer.Option(help="Download from this address instead of the official one.")] = None,
+    quiet: Quiet = False,
+) -> None:
+    """Download data sets, resume broken downloads, verify."""
+    console.be_quiet(quiet)
+    from smkd_cli.datasets.verbs import fetch
+
+    fetch(names, data, url)
+
+
+@datasets_app.command("verify")
+def datasets_verify(
+    names: Annotated[list[str] | None, typer.Argument(help="Which data sets (default: all that are here).")] = None,
+    data: Root = None,
+) -> None:
+    """Check the files of data sets against their known checksums."""
+    from smkd_cli.datasets.verbs import verify
+
+    verify(names or [], data)
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 130/143 stopped."""
+    try:
+        app(arguments)
+    except SmkdError as error:
+        if os.environ.get("SMKD_DEBUG"):
+            raise
+        if str(error) and error.exit_code != 141:
+            print(f"error: {error}", file=sys.stderr)  # noqa: T201
+        sys.exit(error.exit_code)
+    except MemoryError:
+        print("error: out of memory", file=sys.stderr)  # noqa: T201
+        sys.exit(1)
+    sys.exit(0)

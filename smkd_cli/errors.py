@@ -1,0 +1,58 @@
+"""What can go wrong, as a user sees it: one message and one exit code per kind of error.
+
+Every room raises these; ``app.main`` prints the message and exits with the code. A message says what is wrong,
+where, and what to do about it.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class SmkdError(Exception):
+    """An error whose message is meant for the user; never shown with a traceback unless ``--debug`` is given."""
+
+    exit_code: ClassVar[int] = 1
+
+
+class UsageError(SmkdError):
+    """The command line asks for something that makes no sense."""
+
+    exit_code = 2
+
+
+class RecipeError(SmkdError):
+    """The recipe is wrong. The message holds every problem found, one a line, as ``file:line:column: what``."""
+
+    exit_code = 3
+
+
+class DataError(SmkdError):
+    """Data or an artifact (manifest, checkpoint, run directory, scores) is missing, damaged or not what it should be."""
+
+    exit_code = 4
+
+
+class TrainingError(SmkdError):
+    """Training failed: a loss that is not finite."""
+
+    exit_code = 5
+
+
+class ClosedPipe(SmkdError):
+    """Whoever read our output went away; we stop quietly, with the code that a shell gives for it."""
+
+    exit_code = 141
+
+
+class Interrupted(SmkdError):
+    """A signal stopped the command after everything was saved; the same command goes on from there.
+
+    Args:
+        signal_number: the signal that arrived; the exit code is 128 plus it (130 for SIGINT, 143 for SIGTERM).
+    """
+
+    def __init__(self, signal_number: int, message: str) -> None:
+        super().__init__(message)
+        self.signal_number = signal_number
+        self.exit_code = 128 + signal_number  # type: ignore[misc]
