@@ -47,7 +47,9 @@ def _version(wanted: bool) -> None:
 @app.callback()
 def _common(
     debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error.")] = False,
-    version: Annotated[bool, typer.Option("--version", callback=_version, is_eager=True, help="Show it.")] = False,
+    version: Annotated[  # noqa: ARG001 (its callback does the work)
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Show the version.")
+    ] = False,
 ) -> None:
     if debug:
         os.environ["SMKD_DEBUG"] = "1"
@@ -95,12 +97,15 @@ def train(
     overrides: Overrides = None,
     profile: Profile = None,
     manifest: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Train on these labels instead of the recipe's noise; - is stdin.")
+        str | None,
+        typer.Option(metavar="FILE", help="Train on these labels instead of the recipe's noise; - is stdin."),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run directories go.")] = Path("runs"),
     jobs: Annotated[int, typer.Option(min=0, help="Cells at a time; 0 chooses by the machine.")] = 0,
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")
+    ] = False,
     data: Root = None,
     quiet: Quiet = False,
 ) -> None:
@@ -144,10 +149,12 @@ def evaluate(
 @app.command()
 def report(
     sources: Annotated[
-        list[str] | None, typer.Argument(help="Folders of run directories, score files, or - for stdin (default: runs).")
+        list[str] | None,
+        typer.Argument(help="Folders of run directories, score files, or - for stdin (default: runs)."),
     ] = None,
     output_format: Annotated[
-        Literal["terminal", "markdown", "latex", "csv", "json"], typer.Option("--format", help="How tables are written.")
+        Literal["terminal", "markdown", "latex", "csv", "json"],
+        typer.Option("--format", help="How tables are written."),
     ] = "terminal",
     output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",
     quiet: Quiet = False,

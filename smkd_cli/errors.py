@@ -28,7 +28,7 @@ class RecipeError(SmkdError):
 
 
 class DataError(SmkdError):
-    """Data or an artifact (manifest, checkpoint, run directory, scores) is missing, damaged or not what it should be."""
+    """Data or an artifact (manifest, checkpoint, run directory, scores) is missing, damaged or not what it must be."""
 
     exit_code = 4
 
@@ -39,13 +39,13 @@ class TrainingError(SmkdError):
     exit_code = 5
 
 
-class ClosedPipe(SmkdError):
+class ClosedPipeError(SmkdError):
     """Whoever read our output went away; we stop quietly, with the code that a shell gives for it."""
 
     exit_code = 141
 
 
-class Interrupted(SmkdError):
+class InterruptedRunError(SmkdError):
     """A signal stopped the command after everything was saved; the same command goes on from there.
 
     Args:
@@ -56,3 +56,7 @@ class Interrupted(SmkdError):
         super().__init__(message)
         self.signal_number = signal_number
         self.exit_code = 128 + signal_number  # type: ignore[misc]
+
+    def __reduce__(self) -> tuple[type[InterruptedRunError], tuple[int, str]]:
+        # Workers send their errors to the parent; an exception of two arguments has to say how it is made again.
+        return InterruptedRunError, (self.signal_number, str(self))

@@ -26,9 +26,7 @@ class Result:
 
 
 @pytest.fixture
-def smkd(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> Callable[..., Result]:
+def smkd(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
     """Run a command line in this process, in an empty folder: ``smkd("corrupt", "--rate", "0.4", stdin="")``."""
     monkeypatch.chdir(tmp_path)
 

@@ -1,1 +1,4 @@
-"""…"""
+"""The files that stages hand to each other: manifests, run directories, checkpoints and scores.
+
+Imports nothing of ours but the errors. ``docs/formats.md`` is what these modules keep.
+"""

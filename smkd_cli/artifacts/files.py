@@ -17,13 +17,16 @@ def published(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; when the block ends well, that file becomes ``path`` in one step.
 
     The parent folder is made if need be. If the block or the disk fails, ``path`` is as it was before and the
-    temporary file is gone.
+    temporary file is gone. A device or a named pipe is written to directly, because it must not be replaced.
 
     Raises:
         DataError: the file cannot be written (read-only folder, full disk); the message names ``path``.
     """
     temporary: Path | None = None
     try:
+        if path.exists() and not path.is_file():
+            yield path
+            return
         path.parent.mkdir(parents=True, exist_ok=True)
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
         os.close(handle)

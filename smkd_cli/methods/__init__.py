@@ -1,1 +1,11 @@
-"""…"""
+"""What a peer learns from: one file per rule or method, found by its name.
+
+A method is an *exchange rule* (what passes between the peers: ``exchange/``) over a *target rule* (how a peer
+refines its own labels: ``targets/``), written ``SMKD-P+MyLC``. This room knows tensors and nothing of files or
+commands; it does not even import torch, so that recipes are checked at once.
+"""
+
+from smkd_cli.methods.catalogue import build, full_options, names, rules_of
+from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Rule
+
+__all__ = ["Batch", "Clock", "Method", "Outputs", "Rule", "build", "full_options", "names", "rules_of"]

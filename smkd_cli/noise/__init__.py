@@ -1,1 +1,9 @@
-"""…"""
+"""Label noise: which wrong label a clean one turns into, and how often.
+
+One file per kind in ``matrices/``; NumPy only.
+"""
+
+from smkd_cli.noise.catalogue import check, kinds, transition_matrix
+from smkd_cli.noise.sampling import corrupt_labels, samplings
+
+__all__ = ["check", "corrupt_labels", "kinds", "samplings", "transition_matrix"]

@@ -1,1 +1,11 @@
-"""…"""
+"""What a recipe may say: strict YAML with places, schema, checks, profiles and overrides, and the cells of its grid.
+
+:func:`load_recipe` reads and checks, :func:`expand` makes the cells that are trained. Nothing here imports torch.
+"""
+
+from smkd_cli.recipe.cell import Cell
+from smkd_cli.recipe.expand import expand
+from smkd_cli.recipe.load import load_recipe, shipped_recipes
+from smkd_cli.recipe.schema import Recipe
+
+__all__ = ["Cell", "Recipe", "expand", "load_recipe", "shipped_recipes"]

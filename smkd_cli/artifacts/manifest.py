@@ -1,0 +1,202 @@
+"""The manifest: the labels to train on, the clean ones where they are known, and how they came about."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smkd_cli.artifacts.csv_columns import name_of, opened
+from smkd_cli.artifacts.files import published
+from smkd_cli.artifacts.manifest_checks import check_images, check_index, check_labels, labels_sha256
+from smkd_cli.artifacts.manifest_csv import Table, read_csv, write_csv
+from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, Header
+from smkd_cli.artifacts.manifest_parquet import read_parquet, write_parquet
+from smkd_cli.errors import DataError
+
+__all__ = ["MANIFEST_SCHEMA", "Manifest", "labels_sha256", "read_manifest", "read_manifest_csv", "write_manifest"]
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Manifest:
+    """Labels of one split of a data set, in its row order at writing time; ``docs/formats.md`` describes the file.
+
+    Attributes:
+        dataset, split: what the labels belong to.
+        classes: number of classes C.
+        kind, rate, seed, sampling, transition_matrix: how the noise was made; None where it was not drawn by us.
+        label: int64 (n,), the labels to train on, each in 0 … C - 1.
+        clean_label: int64 (n,), or None where nobody knows them.
+        image: str (n,), unique names of the images, or None where the source names none.
+    """
+
+    dataset: str
+    split: str
+    classes: int
+    kind: str
+    rate: float | None
+    seed: int | None
+    sampling: str | None
+    transition_matrix: str | None
+    label: NDArray[np.int64]
+    clean_label: NDArray[np.int64] | None = None
+    image: NDArray[Any] | None = None
+
+    @cached_property
+    def realised_rate(self) -> float | None:
+        """The fraction of labels that are wrong; None where the clean ones are not known."""
+        return None if self.clean_label is None else float((self.label != self.clean_label).mean())
+
+    @cached_property
+    def header(self) -> dict[str, str]:
+        """The ``key: value`` lines of the file; a value that is None is empty."""
+        clean = self.clean_label
+        values = {
+            "schema": MANIFEST_SCHEMA,
+            "dataset": self.dataset,
+            "split": self.split,
+            "classes": self.classes,
+            "samples": len(self.label),
+            "kind": self.kind,
+            "rate": None if self.rate is None else float(self.rate),
+            "seed": self.seed,
+            "sampling": self.sampling,
+            "transition_matrix": self.transition_matrix,
+            "realised_rate": self.realised_rate,
+            "clean_labels_sha256": None if clean is None else labels_sha256(clean),
+            "labels_sha256": labels_sha256(self.label),
+        }
+        return {key: "" if value is None else str(value) for key, value in values.items()}
+
+    @cached_property
+    def sha256(self) -> str:
+        """SHA-256 of all that the manifest says, whatever the format of its file or the order of its rows."""
+        content = hashlib.sha256("\n".join(self.header.values()).encode())
+        for name in () if self.image is None else self.image:
+            content.update(f"\n{name}".encode())
+        return content.hexdigest()
+
+    def aligned_to(self, image_ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
+        """The labels in the row order of a data set.
+
+        Args:
+            image_ids: str (n,), the names of its images. A manifest that names no images is taken to be in that order.
+
+        Returns:
+            The labels and, where known, the clean labels: int64 (n,) each.
+
+        Raises:
+            DataError: the manifest belongs to another data set, misses an image or has one too many.
+        """
+        about = f"the manifest of {self.dataset}, {self.split} ({len(self.label)} images)"
+        if self.image is None:
+            if len(image_ids) != len(self.label):
+                raise DataError(f"{about} does not fit the data set: it has {len(image_ids)} images")
+            return self.label, self.clean_label
+        ours = {name: row for row, name in enumerate(self.image.tolist())}
+        rows = [ours.get(name, -1) for name in image_ids.tolist()]
+        missing = [row for row, found in enumerate(rows) if found < 0]
+        if len(missing) == len(rows):
+            raise DataError(f"{about} belongs to another data set: it has none of the {len(rows)} images")
+        if missing:
+            raise DataError(f"{about} has no row for {len(missing)} images, the first is {image_ids[missing[0]]!s}")
+        extra = ours.keys() - image_ids.tolist() if len(ours) != len(rows) else ()
+        if extra:
+            first = next(name for name in ours if name in extra)
+            raise DataError(f"{about} has rows for {len(extra)} images that the data set lacks, the first is {first}")
+        return self.label[rows], None if self.clean_label is None else self.clean_label[rows]
+
+
+def read_manifest(source: Path | str) -> Manifest:
+    """Read and check a manifest: CSV, Parquet by the suffix ``.parquet``, CSV from stdin for ``-``.
+
+    Raises:
+        DataError: it cannot be read, or anything in it contradicts the format or itself; the message names the row.
+    """
+    path = Path(source)
+    if path.suffix == ".parquet":
+        return _checked(read_parquet(path))
+    with opened(source) as stream:
+        return read_manifest_csv(stream, name_of(source))
+
+
+def read_manifest_csv(stream: BinaryIO, name: str) -> Manifest:
+    """Read and check a CSV manifest from a seekable stream; ``name`` names it in messages.
+
+    Raises:
+        DataError: as :func:`read_manifest`.
+    """
+    return _checked(read_csv(stream, name))
+
+
+def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
+    """Write a manifest as CSV, to a path ending in ``.parquet`` as Parquet. A file appears whole or not at all.
+
+    Raises:
+        DataError: the labels or images break the format, or the file cannot be written.
+    """
+
+    def place(row: int) -> str:
+        return f"row {row + 1}"
+
+    check_labels(manifest.label, "label", manifest.classes, place)
+    if manifest.clean_label is not None:
+        check_labels(manifest.clean_label, "clean_label", manifest.classes, place)
+    if manifest.image is not None:
+        check_images(manifest.image, place)
+    columns = manifest.image, manifest.clean_label, manifest.label
+    if not isinstance(destination, Path):
+        write_csv(destination, manifest.header, *columns, manifest.classes)
+        return
+    with published(destination) as path:
+        if destination.suffix == ".parquet":
+            write_parquet(path, manifest.header, *columns)
+        else:
+            with path.open("w", encoding="utf-8", newline="\n") as stream:
+                write_csv(stream, manifest.header, *columns, manifest.classes)
+
+
+def _checked(table: Table) -> Manifest:
+    """The manifest that a table holds, in the order of its index, if it holds one."""
+    header = Header(table.header, table.name)
+    classes = header.count("classes", 2)
+    check_index(table.index, header.count("samples", 1), table.name, table.place)
+    check_labels(table.label, "label", classes, table.place)
+    if table.clean_label is not None:
+        check_labels(table.clean_label, "clean_label", classes, table.place)
+    if table.image is not None:
+        check_images(table.image, table.place)
+    order = np.argsort(table.index)
+    manifest = Manifest(
+        dataset=table.header["dataset"],
+        split=table.header["split"],
+        classes=classes,
+        kind=table.header["kind"],
+        rate=header.fraction("rate"),
+        seed=header.seed(),
+        sampling=header.text("sampling"),
+        transition_matrix=header.text("transition_matrix"),
+        label=table.label[order],
+        clean_label=None if table.clean_label is None else table.clean_label[order],
+        image=None if table.image is None else table.image[order],
+    )
+    for key, column in (("labels_sha256", "label"), ("clean_labels_sha256", "clean_label")):
+        if key in table.header and table.header[key] != manifest.header[key]:
+            raise DataError(
+                f"{table.name}: the column {column} is not the one that was written: it does not have the header's"
+                f" {key}. If you changed it on purpose, delete the line '# {key}: …'"
+            )
+    # Labels changed on purpose no longer have the rate that was realised before.
+    realised = header.fraction("realised_rate")
+    untouched = {"realised_rate", "labels_sha256", "clean_labels_sha256"} <= table.header.keys()
+    if untouched and realised != manifest.realised_rate:
+        raise DataError(
+            f"{table.name}: realised_rate in the header is {table.header['realised_rate'] or 'empty'},"
+            f" but that of the labels is {manifest.header['realised_rate'] or 'not known'}"
+        )
+    return manifest

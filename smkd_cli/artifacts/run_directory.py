@@ -1,0 +1,108 @@
+"""A run directory: the files of one cell, and the lock that keeps two processes from training it at once."""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from smkd_cli.artifacts.files import publish_text
+from smkd_cli.errors import DataError
+
+CHECKPOINT_SCHEMA = "smkd/checkpoint/1"
+PEER_SCHEMA = "smkd/peer/1"
+# A process that was just killed may take a moment to let go of its lock.
+_PATIENCE_SECONDS = 3.0
+
+
+@dataclass(frozen=True)
+class RunDirectory:
+    """Paths of one cell's files below ``path``."""
+
+    path: Path
+
+    @property
+    def recipe(self) -> Path:
+        return self.path / "recipe.yaml"
+
+    @property
+    def manifest(self) -> Path:
+        return self.path / "manifest.csv"
+
+    @property
+    def metrics(self) -> Path:
+        return self.path / "metrics.csv"
+
+    @property
+    def result(self) -> Path:
+        return self.path / "result.json"
+
+    @property
+    def checkpoint(self) -> Path:
+        return self.path / "checkpoint" / "state.safetensors"
+
+    def finished(self) -> dict[str, Any] | None:
+        """The record in ``result.json`` if the cell has finished well, else None.
+
+        Raises:
+            DataError: the record is damaged.
+        """
+        try:
+            record: dict[str, Any] = json.loads(self.result.read_bytes())
+        except FileNotFoundError:
+            return None
+        except (OSError, ValueError) as error:
+            raise DataError(f"{self.result}: cannot be read ({error}); remove it to train the cell again") from error
+        return record if record.get("status") == "finished" else None
+
+    def peer(self, name: str) -> Path:
+        """Final weights of peer ``a`` or ``b``."""
+        return self.path / f"peer_{name}.safetensors"
+
+    @contextmanager
+    def locked(self) -> Iterator[None]:
+        """Hold the directory for this process; the system lets go when the process ends, however it ends.
+
+        Raises:
+            DataError: another process holds it, or it cannot be written.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
+        try:
+            deadline = time.monotonic() + _PATIENCE_SECONDS
+            while True:
+                try:
+                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                except BlockingIOError:
+                    if time.monotonic() > deadline:
+                        raise DataError(
+                            f"{self.path}: another process is training this cell; wait for it, or name another --runs"
+                        ) from None
+                    time.sleep(0.05)
+            yield
+        finally:
+            os.close(handle)
+
+    def claim(self, recipe: str) -> None:
+        """Make the directory that of this resolved recipe.
+
+        Raises:
+            DataError: it was made by another recipe.
+        """
+        if not self.recipe.exists():
+            publish_text(self.recipe, recipe)
+        elif self.recipe.read_text(encoding="utf-8") != recipe:
+            raise DataError(
+                f"{self.path}: was made by another recipe (see {self.recipe.name} in it); "
+                "give the recipe another name, name another --runs, or remove the directory"
+            )

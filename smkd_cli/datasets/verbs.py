@@ -1,0 +1,66 @@
+"""The commands ``smkd datasets ls | fetch | verify``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from smkd_cli import console, datasets
+from smkd_cli.errors import DataError, UsageError
+
+
+def ls(data: Path | None) -> None:
+    """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where."""
+    console.say("name\ttrain\ttest\tclasses\tshape\twhere")
+    for name in datasets.names():
+        dataset = datasets.find(name, data)
+        shape = "x".join(map(str, dataset.image_shape))
+        facts = (name, dataset.train_size, dataset.test_size, dataset.classes, shape, _where(dataset))
+        console.emit("\t".join(map(str, facts)))
+
+
+def fetch(names: list[str], data: Path | None, url: str | None) -> None:
+    """Download data sets and print where each is.
+
+    Raises:
+        UsageError: an unknown name, or one address for several data sets.
+        DataError: see :func:`smkd_cli.datasets.download.fetch`.
+    """
+    wanted = [datasets.find(name, data) for name in names]
+    if url and len(wanted) > 1:
+        raise UsageError("--url is the address of one data set: fetch them one by one")
+    from smkd_cli.datasets.download import fetch as fetch_one
+
+    for dataset in wanted:
+        if dataset.archive is None:
+            console.say(f"{dataset.name}: comes with the program, nothing to fetch")
+            continue
+        console.say(f"{dataset.name}: {url or dataset.archive.url}")
+        fetch_one(dataset, url)
+        console.emit(_where(dataset))
+
+
+def verify(names: list[str], data: Path | None) -> None:
+    """Check data sets, all that are here by default, and print ``name<TAB>ok`` for each that is whole.
+
+    Raises:
+        UsageError: an unknown name.
+        DataError: files are missing or damaged; the message holds all of them, one data set a line.
+    """
+    everything = [datasets.find(name, data) for name in names or datasets.names()]
+    chosen = everything if names else [dataset for dataset in everything if not dataset.missing()]
+    problems = []
+    for dataset in chosen:
+        try:
+            dataset.verify()
+        except DataError as error:
+            problems.append(str(error))
+        else:
+            console.emit(f"{dataset.name}\tok")
+    if problems:
+        raise DataError("\n".join(problems))
+
+
+def _where(dataset: datasets.DataSet) -> str:
+    if dataset.archive is None:
+        return "embedded"
+    return "absent" if dataset.missing() else ", ".join(sorted({str(path.parent) for path in dataset.files()}))

@@ -1,0 +1,50 @@
+"""What ``smkd eval`` does: a JSON record per checkpoint."""
+
+from __future__ import annotations
+
+import json
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from smkd_cli import console
+from smkd_cli.artifacts.files import publish_text
+from smkd_cli.errors import DataError
+
+
+def run(
+    *, checkpoints: Sequence[str], split: Literal["test", "train"], output: str, device: str, data: Path | None
+) -> None:
+    """Score run directories and lone ``.safetensors`` files; ``-`` reads paths from stdin, one a line.
+
+    Raises:
+        DataError: a checkpoint or its data is missing or damaged.
+    """
+    # torch takes seconds to load: it does so once the first path is there, which in a pipeline is after training.
+    records: list[str] = []
+    evaluator: Any = None
+    for path in _paths(checkpoints):
+        if evaluator is None:
+            from smkd_cli.evaluate.evaluator import Evaluator
+
+            evaluator = Evaluator(split, device, data)
+        record = evaluator.record(path)
+        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        console.say(f"{path}: {record['mean']['top1']:.2f} %")
+        if output == "-":
+            console.emit(line)
+        else:
+            records.append(line + "\n")
+    if evaluator is None:
+        raise DataError("no checkpoint to score: stdin held no path")
+    if output != "-":
+        publish_text(Path(output), "".join(records))
+
+
+def _paths(checkpoints: Sequence[str]) -> Iterator[Path]:
+    for checkpoint in checkpoints:
+        if checkpoint == "-":
+            yield from (Path(line.strip()) for line in sys.stdin if line.strip())
+        else:
+            yield Path(checkpoint)

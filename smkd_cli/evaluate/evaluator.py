@@ -1,0 +1,135 @@
+"""Loads checkpoints and scores them on one split."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import one_hot
+
+from smkd_cli import datasets, methods, networks
+from smkd_cli.artifacts import results
+from smkd_cli.artifacts.manifest import read_manifest
+from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
+from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.errors import DataError, UsageError
+from smkd_cli.methods import Batch, Clock, Method, Outputs
+from smkd_cli.scoring import ImageBank, label_scores, predict, scores
+
+_PEERS = ("a", "b")
+_CHUNK = 4096
+
+
+class Evaluator:
+    """Scores checkpoints; data sets are read once.
+
+    Args:
+        split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        data: folder of the data sets, None for the default.
+    """
+
+    def __init__(self, split: Literal["test", "train"], device: str, data: Path | None) -> None:
+        if device not in {"auto", "cpu", "cuda"}:
+            raise UsageError(f"--device {device}: must be auto, cpu or cuda")
+        if device == "cuda" and not torch.cuda.is_available():
+            raise UsageError("--device cuda: this machine has no usable CUDA device")
+        self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
+        self.split = split
+        self.data = data
+        self._images = cache(self._read_images)
+
+    def _read_images(self, name: str) -> tuple[ImageBank, datasets.Split]:
+        dataset = datasets.find(name, self.data)
+        split = dataset.split(self.split)
+        bank = ImageBank(split.images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
+        return bank, split
+
+    def record(self, path: Path) -> dict[str, Any]:
+        """The score record of a run directory (both peers) or of a ``.safetensors`` file (one network).
+
+        Raises:
+            DataError: something is missing or damaged.
+        """
+        files = {peer: RunDirectory(path).peer(peer) for peer in _PEERS} if path.is_dir() else {path.stem[-1]: path}
+        if path.is_dir() and not all(file.is_file() for file in files.values()):
+            raise DataError(f"{path}: holds no trained pair; is it a run directory that has finished?")
+        loaded = {peer: self._load(file) for peer, file in files.items()}
+        facts = next(iter(loaded.values()))[1]
+        bank, split = self._images(facts["cell"]["dataset"])
+        log_probs = {peer: predict(network, bank).log_softmax(1) for peer, (network, _) in loaded.items()}
+        given, clean = self._labels(path if path.is_dir() else path.parent, split)
+        truth = torch.from_numpy(clean)
+        by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
+        together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
+        labels = None
+        if given is not None:
+            method = methods.build(facts["cell"]["method"], facts["cell"]["options"])
+            labels = {peer: self._label_scores(method, said, given, clean) for peer, said in log_probs.items()}
+        return {
+            "schema": results.SCORES_SCHEMA,
+            "checkpoint": str(path),
+            "split": self.split,
+            "images": len(truth),
+            "cell": facts["cell"],
+            "epochs": (RunDirectory(path).finished() or {}).get("scores"),
+            "networks": by_network,
+            "mean": _mean(list(by_network.values())),
+            "ensemble": scores(together, truth),
+            "labels": labels,
+        }
+
+    def _load(self, path: Path) -> tuple[nn.Module, dict[str, Any]]:
+        weights, facts = load_tensors(path, PEER_SCHEMA)
+        dataset = datasets.find(facts["cell"]["dataset"], self.data)
+        network = networks.build(facts["network"], classes=len(dataset.class_names), channels=dataset.image_shape[2])
+        try:
+            network.load_state_dict(weights, strict=True)
+        except RuntimeError as error:
+            raise DataError(f"{path}: its weights are not those of a {facts['network']}: {error}") from error
+        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        return network, facts
+
+    def _labels(self, directory: Path, split: datasets.Split) -> tuple[np.ndarray | None, np.ndarray]:
+        """Labels that were trained on (train split only), and the clean ones."""
+        if self.split == "test":
+            return None, split.labels
+        manifest = RunDirectory(directory).manifest
+        given, clean = read_manifest(manifest).aligned_to(split.image_ids)
+        if clean is None:
+            raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
+        return given, clean
+
+    def _label_scores(self, method: Method, log_probs: Tensor, given: np.ndarray, clean: np.ndarray) -> dict[str, Any]:
+        """Refined labels as the method makes them when training has ended, its memory filled by one pass over all."""
+        samples, classes = log_probs.shape
+        labels = torch.from_numpy(given).to(self.device)
+        shapes = method.memory(samples, classes)
+        memory = {name: torch.zeros(shape, device=self.device) for name, shape in shapes.items()}
+        clock = Clock(*(torch.ones((), device=self.device) for _ in range(4)))
+        said = []
+        for start in range(0, samples, _CHUNK):
+            part = slice(start, min(start + _CHUNK, samples))
+            indices = torch.arange(part.start, part.stop, device=self.device)
+            batch = Batch(labels[part], one_hot(labels[part], classes).float(), indices)
+            said.append((Outputs.of(log_probs[part], memory), batch))
+        for own, batch in said:
+            method.observe(own, batch, clock)
+        method.end_epoch(memory)
+        for own, batch in said:
+            method.refine(own, batch, clock)
+        refined = torch.cat([own.target.argmax(1) for own, _ in said if own.target is not None])
+        return label_scores(log_probs.argmax(1), refined, labels, torch.from_numpy(clean).to(self.device))
+
+
+def _mean(networks_scores: list[dict[str, Any]]) -> dict[str, Any]:
+    """The mean over the networks of each single number."""
+    count = len(networks_scores)
+    keys = [key for key, value in networks_scores[0].items() if isinstance(value, float)]
+    return {key: sum(of[key] for of in networks_scores) / count for key in keys} | (
+        {} if networks_scores[0]["top5"] is not None else {"top5": None}
+    )

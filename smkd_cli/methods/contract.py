@@ -1,0 +1,142 @@
+"""The contract between a method and the training loop.
+
+For every batch the loop runs both peers and hands the method what each said:
+
+1. ``method.observe(own, batch, clock)`` once per peer, in training only: the method may update its memory;
+2. ``method.refine(own, batch, clock)`` once per peer: fills ``own.target``, ``own.knowledge`` and ``own.sent``;
+3. ``method.loss(own, other, batch, clock)`` once with each peer as ``own``: A learns from B, B from A.
+
+All of it are tensor operations whose shapes do not depend on the data, without a copy to the host, so that the whole
+step can be captured. N is the batch size, C the number of classes.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+TimeUnit = Literal["epoch", "iteration"]
+
+
+@dataclass
+class Outputs:
+    """What one network said about a batch, computed once.
+
+    Attributes:
+        logits: (N, C), float32 or wider.
+        log_probs: (N, C), log-softmax of the logits; carries the gradient.
+        probs: (N, C), softmax of the logits; carries the gradient.
+        entropy: (N,), H(p) in nats, at least 0, detached.
+        memory: the method's buffers for this network, kept from batch to batch and in checkpoints.
+        target: (N, C), the refined label q̃ that this network learns from; set by ``refine``.
+        knowledge: (N, C), what this network teaches its peer, detached; None when it teaches nothing.
+        sent: (N,) of 0 and 1, where the network is confident enough to teach; None when it teaches nothing.
+        trust: (N,) or (), ε, the weight of the network's own prediction in its target; None where there is none.
+    """
+
+    logits: Tensor
+    log_probs: Tensor
+    probs: Tensor
+    entropy: Tensor
+    memory: dict[str, Tensor] = field(default_factory=dict)
+    target: Tensor | None = None
+    knowledge: Tensor | None = None
+    sent: Tensor | None = None
+    trust: Tensor | None = None
+
+    @classmethod
+    def of(cls, logits: Tensor, memory: dict[str, Tensor] | None = None) -> Outputs:
+        """Compute everything from logits (N, C); half-precision logits are widened to float32 first."""
+        if logits.element_size() < 4:
+            logits = logits.float()
+        log_probs = logits.log_softmax(1)
+        probs = log_probs.exp()
+        entropy = (probs.detach() * log_probs.detach()).sum(1).neg().clamp_min(0)
+        return cls(logits, log_probs, probs, entropy, {} if memory is None else memory)
+
+    @property
+    def certainty(self) -> Tensor:
+        """(N,), 1 − H(p)/H(u), in [0, 1], detached: ProSelfLC's local trust l(p)."""
+        return (1 - self.entropy / math.log(self.logits.shape[1])).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Batch:
+    """The given labels of a batch: ``labels`` (N,) int64, ``onehot`` (N, C); ``indices`` (N,) int64 of the samples."""
+
+    labels: Tensor
+    onehot: Tensor
+    indices: Tensor
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where training stands, as tensors of no dimension that the loop updates in place.
+
+    ``epoch`` runs from 1 to ``epochs`` and ``iteration`` from 1 to ``iterations``, so that each ratio ends at 1.
+    """
+
+    epoch: Tensor
+    epochs: Tensor
+    iteration: Tensor
+    iterations: Tensor
+
+    def progress(self, unit: TimeUnit) -> Tensor:
+        """t/Γ in (0, 1], counted in epochs or in iterations."""
+        return self.epoch / self.epochs if unit == "epoch" else self.iteration / self.iterations
+
+
+class Rule(BaseModel):
+    """Something a recipe names. Its fields are its options and the keys of the recipe."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
+    name: ClassVar[str]
+
+
+class Method(Rule):
+    """What both peers learn from; see the module's text for when each function is called."""
+
+    def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
+        """Shapes of the float buffers this method keeps per network; all start at zero."""
+        return {}
+
+    def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
+        """Update ``own.memory`` in place from a training batch."""
+
+    def end_epoch(self, memory: dict[str, Tensor]) -> None:
+        """Update one network's memory in place when an epoch ends."""
+
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
+        """Set ``own.target`` and, if the network teaches, ``own.knowledge`` and ``own.sent``."""
+        own.target = batch.onehot
+
+    def threshold(self, classes: int, clock: Clock) -> Tensor | None:
+        """The entropy below which knowledge is sent, (), in nats; None where nothing is compared."""
+        return None
+
+    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+        """The loss of the network ``own``, (), the mean over the batch."""
+        raise NotImplementedError(f"{type(self).__name__} defines no loss")
+
+
+def logistic(x: Tensor, b: float) -> Tensor:
+    """h(x, b) = 1 / (1 + exp(−x·b)), elementwise."""
+    return (x * b).sigmoid()
+
+
+def cross_entropy(target: Tensor, own: Outputs) -> Tensor:
+    """H(t, p) = −Σ_c t_c ln p_c per sample, (N,), for a target (N, C) of any mass."""
+    return (target * own.log_probs).sum(1).neg()
+
+
+def mix(labels: Tensor, prediction: Tensor, trust: Tensor | float) -> Tensor:
+    """q̃ = (1 − ε) q + ε p̃ (Eq. 3), (N, C), for a trust ε that is a number, () or (N,)."""
+    if not isinstance(trust, float) and trust.ndim == 1:
+        trust = trust.unsqueeze(1)
+    return labels + trust * (prediction - labels)

@@ -1,0 +1,1 @@
+"""Exchange rules: what passes between the peers. One file per rule."""

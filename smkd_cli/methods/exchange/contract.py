@@ -1,0 +1,33 @@
+"""What every exchange rule is: which knowledge a network sends, and how the other's enters its own loss."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Rule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from smkd_cli.methods.targets.contract import TargetRule
+
+
+class ExchangeRule(Rule):
+    """What passes between the peers; the base passes nothing.
+
+    Attributes:
+        alone: the target rule that the rule's bare name means (``MKD`` is ``MKD+CE``); None if one must be named.
+    """
+
+    alone: ClassVar[str | None] = None
+
+    def threshold(self, classes: int, clock: Clock) -> Tensor | None:
+        """χ, the entropy below which knowledge is sent, (), in nats; None where nothing is compared."""
+        return None
+
+    def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
+        """Set ``own.knowledge`` and ``own.sent``; ``own.target`` is set."""
+
+    def combine(self, self_loss: Tensor, own: Outputs, other: Outputs, target_rule: TargetRule) -> Tensor:
+        """The whole loss of ``own``, (), from its self-loss and what ``other`` sent."""
+        return self_loss

@@ -1,0 +1,53 @@
+"""SMKD-S: knowledge is sent where the sender's entropy is below a constant threshold (the paper's Eq. 4 to 6)."""
+
+from __future__ import annotations
+
+import math
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from pydantic import Field
+
+from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.exchange.contract import ExchangeRule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+    from smkd_cli.methods.targets.contract import TargetRule
+
+
+class Static(ExchangeRule):
+    """L_A = mean of H(q̃_A, p_A) + (w/n) Σ_i 1[H(p_B,i) < χ] · H(sg[q̃_B,i], p_A,i) with χ = H(u)/η.
+
+    The comparison is strict and the entropy exact (natural logarithm, nothing added inside it). n is the
+    ``normalisation``: ``batch``, all N samples (the mean of Eq. 4 and 5); ``sender``, those that B sends (what the
+    comments of Algorithm 1 say); ``literal``, those that A itself would send (what its code says). A count of zero
+    divides by one instead, so that nothing sent costs nothing.
+    """
+
+    name = "SMKD-S"
+
+    eta: Annotated[float, Field(gt=0, description="η, χ = H(u)/η (paper, Table V: 4 is best)")] = 4.0
+    normalisation: Annotated[
+        Literal["batch", "sender", "literal"], Field(description="n of the transfer term (chosen by evidence)")
+    ] = "batch"
+    transfer_weight: Annotated[float, Field(ge=0, description="w, weight of the transfer term (paper: 1)")] = 1.0
+
+    def threshold(self, classes: int, clock: Clock) -> Tensor:
+        return clock.epoch.new_tensor(math.log(classes) / self.eta)
+
+    def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
+        own.knowledge = target_rule.knowledge(own, batch)
+        own.sent = (own.entropy < self.threshold(own.logits.shape[1], clock)).to(own.entropy.dtype)
+
+    def combine(self, self_loss: Tensor, own: Outputs, other: Outputs, target_rule: TargetRule) -> Tensor:
+        assert own.sent is not None
+        assert other.sent is not None
+        assert other.knowledge is not None
+        received = other.sent * target_rule.imitation(own, other.knowledge)
+        if self.normalisation == "batch":
+            transfer = received.mean()
+        else:
+            counted = other.sent if self.normalisation == "sender" else own.sent
+            transfer = received.sum() / counted.sum().clamp_min(1)
+        return self_loss + self.transfer_weight * transfer

@@ -1,0 +1,30 @@
+"""Soft bootstrapping (Reed et al., ICLR workshop 2015)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from smkd_cli.methods.contract import Batch, Clock, Outputs, mix
+from smkd_cli.methods.targets.contract import TargetRule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class BootSoft(TargetRule):
+    """q̃ = (1 − ε) q + ε p with a constant ε, differentiated through p as in Reed's formula (β = 1 − ε)."""
+
+    name = "Boot-soft"
+
+    epsilon: Annotated[
+        float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC); Reed's own is 0.05")
+    ] = 0.5
+    detach: Annotated[bool, Field(description="cut the gradient through p in the target (our option)")] = False
+
+    def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
+        return own.entropy.new_tensor(self.epsilon)
+
+    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
+        return mix(batch.onehot, own.probs.detach() if self.detach else own.probs, self.epsilon)

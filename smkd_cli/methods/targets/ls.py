@@ -1,0 +1,24 @@
+"""Label smoothing (Szegedy et al., CVPR 2016)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.targets.contract import TargetRule
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class LS(TargetRule):
+    """q̃ = (1 − ε) q + ε u with u uniform: mass 1, and 1 − ε + ε/C on the given class."""
+
+    name = "LS"
+
+    epsilon: Annotated[float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC)")] = 0.5
+
+    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
+        return batch.onehot * (1 - self.epsilon) + self.epsilon / batch.onehot.shape[1]

@@ -1,0 +1,84 @@
+"""The kinds of label noise by name, and what may be asked of them."""
+
+from __future__ import annotations
+
+import pkgutil
+from difflib import get_close_matches
+from functools import cache
+from importlib import import_module
+
+import numpy as np
+from numpy.typing import NDArray
+
+from smkd_cli.errors import UsageError
+from smkd_cli.noise import matrices
+
+# The matrix has classes² entries of 8 bytes, and drawing needs three like it: 600 MB at this bound.
+MAX_CLASSES = 5_000
+
+
+@cache
+def kinds() -> tuple[str, ...]:
+    """The names of all kinds: the files in ``noise/matrices/``, with ``-`` for ``_``."""
+    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(matrices.__path__)))
+
+
+def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None = None) -> NDArray[np.float64]:
+    """The probability P(noisy = j | clean = i) of every label.
+
+    Args:
+        kind: one of :func:`kinds`.
+        rate: noise rate in [0, 1]; what it means is up to the kind.
+        classes: number of classes C, at least 2.
+        dataset: name of the data set; asymmetric noise depends on what its classes are.
+
+    Returns:
+        float64 (C, C); the row is the clean class, the column the noisy one, each row sums to 1.
+
+    Raises:
+        UsageError: the kind is unknown, or the rate, the classes or the data set do not fit it.
+    """
+    choose("kind of noise", kind, kinds())
+    if not 0 <= rate <= 1:  # also refuses NaN
+        raise UsageError(f"noise rate {rate} is not in [0, 1]: give a fraction, such as 0.4 for 40 %")
+    if classes < 2:
+        raise UsageError(f"label noise needs at least 2 classes, not {classes}")
+    if classes > MAX_CLASSES:
+        raise UsageError(
+            f"{classes} classes are too many (at most {MAX_CLASSES}): labels must be class numbers from 0 on"
+        )
+    module = import_module(f"{matrices.__name__}.{kind.replace('-', '_')}")
+    matrix: NDArray[np.float64] = module.transition_matrix(rate, classes, dataset)
+    return matrix
+
+
+def check(kind: str, rate: float, classes: int, dataset: str | None = None) -> list[str]:
+    """Warnings about noise that can be drawn but not be undone; the arguments are those of :func:`transition_matrix`.
+
+    Noise is identifiable while the clean class stays the likeliest label of its samples. Pairflip and asymmetric noise
+    lose that at a rate of 1/2, symmetric noise at (C-1)/C.
+
+    Returns:
+        One sentence per warning; empty when all is well.
+
+    Raises:
+        UsageError: as :func:`transition_matrix`.
+    """
+    matrix = transition_matrix(kind, rate, classes, dataset)
+    own = matrix.diagonal().copy()
+    np.fill_diagonal(matrix, 0)
+    lost = int((own <= matrix.max(axis=1) + 1e-12).sum())
+    if not lost:
+        return []
+    return [
+        f"{kind} noise of rate {rate:g} is not identifiable: for {lost} of {classes} classes another label is at least"
+        " as likely as the clean one, so nothing in the labels says which is right"
+    ]
+
+
+def choose(what: str, name: str, names: tuple[str, ...]) -> None:
+    """Raise a UsageError that suggests the closest name unless ``name`` is one of ``names``."""
+    if name not in names:
+        close = get_close_matches(name, names, n=1)
+        suggestion = f" (did you mean {close[0]}?)" if close else ""
+        raise UsageError(f"unknown {what} {name!r}{suggestion}: choose one of {', '.join(names)}")

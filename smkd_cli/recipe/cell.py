@@ -1,0 +1,105 @@
+"""A cell of the grid: one method under one noise setting with one seed."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from smkd_cli import datasets
+from smkd_cli.recipe.grid import short, slug
+from smkd_cli.recipe.schema import NoiseEntry, Recipe
+from smkd_cli.recipe.yaml_writer import dump
+
+_NOT_PROTOCOL = ("name", "title", "tables", "methods", "options", "noise", "seeds", "compute")
+
+
+@dataclass(frozen=True)
+class Cell:
+    """What is trained: a resolved recipe of one method (all options explicit), one noise setting and one seed.
+
+    Noise that is drawn names its seed and sampling; a manifest's path is relative to the current folder.
+    """
+
+    recipe: Recipe
+
+    @property
+    def method(self) -> str:
+        """The method's name, such as ``SMKD-P+MyLC``."""
+        return self.recipe.methods[0].name
+
+    @property
+    def label(self) -> str:
+        """What tables call the method."""
+        return self.recipe.methods[0].label or self.method
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Every option of the method."""
+        return self.recipe.methods[0].options
+
+    @property
+    def noise(self) -> NoiseEntry:
+        return self.recipe.noise[0]
+
+    @property
+    def seed(self) -> int:
+        return self.recipe.seeds[0]
+
+    @cached_property
+    def slug(self) -> str:
+        """Name of the cell's folder, ``<label>_<noise>_seed<seed>``; unique in its grid.
+
+        The noise is ``<kind>-<rate>``, followed by sampling and seed where they are not the usual ones.
+        """
+        noise = self.noise
+        if noise.kind is None:
+            words = ["manifest"]
+        else:
+            words = [noise.kind, *([] if noise.kind == "clean" or noise.rate is None else [short(noise.rate)])]
+        if noise.sampling not in (None, "per-sample"):
+            words.append(noise.sampling)
+        if noise.seed not in (None, self.seed):
+            words.append(f"noise{noise.seed}")
+        return slug(f"{self.label}_{'-'.join(words)}_seed{self.seed}")
+
+    @cached_property
+    def protocol(self) -> str:
+        """16 hexadecimal digits, equal for results that may stand in one table.
+
+        A hash of everything but the name, title, tables, methods, options, noise, seeds and compute of the recipe.
+        """
+        data = self.recipe.model_dump(mode="json", by_alias=True)
+        kept = {key: value for key, value in data.items() if key not in _NOT_PROTOCOL}
+        return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
+
+    def describe(self) -> dict[str, Any]:
+        """The ``cell`` of ``result.json``, without its noise, which only those know who have the labels."""
+        recipe = self.recipe
+        return {
+            "recipe": recipe.name,
+            "tables": list(recipe.tables),
+            "profile": recipe.profile,
+            "protocol": self.protocol,
+            "label": self.label,
+            "method": self.method,
+            "options": self.options,
+            "dataset": recipe.dataset,
+            "classes": datasets.find(recipe.dataset).classes,
+            "networks": list(recipe.networks),
+            "epochs": recipe.epochs,
+            "seed": self.seed,
+            "validation_fraction": recipe.validation.fraction,
+        }
+
+    def to_yaml(self) -> str:
+        """The recipe as it stands in the cell's run directory, where a manifest is ``manifest.csv`` beside it.
+
+        Read from there, it expands to this cell again.
+        """
+        data = self.recipe.model_dump(mode="json", by_alias=True)
+        if self.noise.manifest is not None:
+            data["noise"][0]["manifest"] = "manifest.csv"
+        return dump(data)

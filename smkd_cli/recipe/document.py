@@ -1,0 +1,91 @@
+"""A parsed YAML text that remembers where everything stands, so that an error can point at it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from smkd_cli.errors import RecipeError
+
+KeyPath = tuple[str | int, ...]
+
+
+class Where(NamedTuple):
+    """A place: line and column count from 1; both are 0 for what was not read from a text with lines."""
+
+    source: str
+    line: int = 0
+    column: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+
+
+class Problem(NamedTuple):
+    """What is wrong, and where."""
+
+    where: Where
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.message}"
+
+
+@dataclass
+class Document:
+    """Plain data (dict, list, str, int, float, bool, None) with the places of its keys and values, by path.
+
+    Problems that do not stop the reading gather in ``problems``, so that a user sees all of them at once.
+    """
+
+    data: Any
+    root: Where
+    values: dict[KeyPath, Where] = field(default_factory=dict)
+    keys: dict[KeyPath, Where] = field(default_factory=dict)
+    problems: list[Problem] = field(default_factory=list)
+
+    def where(self, path: KeyPath, *, key: bool = False) -> Where:
+        """Where the value (or key) at a path stands; for a path that does not exist, its nearest ancestor."""
+        if key and path in self.keys:
+            return self.keys[path]
+        while path and path not in self.values:
+            path = path[:-1]
+        return self.values.get(path, self.root)
+
+    def add_problem(self, path: KeyPath, message: str, *, key: bool = False) -> None:
+        """Note a problem of the value (or key) at a path."""
+        name = ".".join(map(str, path))
+        self.problems.append(Problem(self.where(path, key=key), f"{name}: {message}" if name else message))
+
+    def put(self, path: KeyPath, value: Any, source: Document, at: KeyPath = ()) -> None:
+        """Replace what stands at ``path`` (not the root) by ``value``, which stands at ``at`` in ``source``."""
+        parent = self.data
+        for step in path[:-1]:
+            parent = parent[step]
+        parent[path[-1]] = value
+        for ours, theirs in ((self.values, source.values), (self.keys, source.keys)):
+            for replaced in [place for place in ours if place[: len(path)] == path]:
+                del ours[replaced]
+            ours.update({path + p[len(at) :]: place for p, place in theirs.items() if p[: len(at)] == at})
+        self.values[path] = source.where(at)
+        self.keys[path] = source.where(at, key=True)
+
+    def merge(self, other: Document, path: KeyPath = (), at: KeyPath = ()) -> None:
+        """Lay another document over this one: mappings are merged, everything else is replaced."""
+        mine, theirs = _look_up(self.data, path), _look_up(other.data, at)
+        for name, value in theirs.items():
+            if isinstance(mine.get(name), dict) and isinstance(value, dict):
+                self.merge(other, (*path, name), (*at, name))
+            else:
+                self.put((*path, name), value, other, (*at, name))
+
+    def raise_problems(self) -> None:
+        """Raise a RecipeError with every problem, one a line in the order of the text, if there is any."""
+        if self.problems:
+            raise RecipeError("\n".join(map(str, dict.fromkeys(sorted(self.problems)))))
+
+
+def _look_up(data: Any, path: KeyPath) -> Any:
+    for step in path:
+        data = data[step]
+    return data

@@ -1,0 +1,61 @@
+"""A grid taken apart into its cells."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from smkd_cli import methods
+from smkd_cli.errors import RecipeError
+from smkd_cli.recipe.cell import Cell
+from smkd_cli.recipe.grid import Row, rows
+from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
+
+Header = tuple[str | None, float | None]
+
+
+def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> list[Cell]:
+    """The cells of a checked recipe: the whole grid with the first seed, then with the next.
+
+    For each seed, noise by noise, all methods: so the columns of a table fill one by one.
+
+    Args:
+        manifests: kind and rate of noise by the path of a manifest, as its header says; they go into the cell's name.
+
+    Raises:
+        RecipeError: two cells would have the same folder, for example two manifests of the same kind and rate.
+    """
+    table = [row for number, entry in enumerate(recipe.methods) for row in rows(entry, ("methods", number))]
+    grid = [(noise, [_resolved_method(row, noise, recipe) for row in table]) for noise in recipe.noise]
+    cells = []
+    for seed in recipe.seeds:
+        for noise, entries in grid:
+            settings = (_resolved_noise(noise, seed, manifests or {}),)
+            for entry in entries:
+                only = {"methods": (entry,), "options": {}, "noise": settings, "seeds": (seed,)}
+                cells.append(Cell(recipe.model_copy(update=only)))
+    seen: set[str] = set()
+    for cell in cells:
+        if cell.slug in seen:
+            raise RecipeError(
+                f"{recipe.name}: two cells would be {cell.slug}; put one noise setting into another recipe"
+            )
+        seen.add(cell.slug)
+    return cells
+
+
+def _resolved_method(row: Row, noise: NoiseEntry, recipe: Recipe) -> MethodEntry:
+    given = row.with_options_of(noise.options, ("noise",)).with_options_of(recipe.options, ("options",)).values
+    label = {} if row.label == row.method else {"label": row.label}
+    return MethodEntry.model_validate({"name": row.method, **label, **methods.full_options(row.method, given)})
+
+
+def _resolved_noise(noise: NoiseEntry, seed: int, manifests: Mapping[str, Header]) -> NoiseEntry:
+    if noise.manifest is not None:
+        kind, rate = manifests.get(noise.manifest, (noise.kind, noise.rate))
+        return NoiseEntry(kind=kind, rate=rate, manifest=noise.manifest)
+    return NoiseEntry(
+        kind=noise.kind,
+        rate=noise.rate or 0.0,
+        seed=seed if noise.seed is None else noise.seed,
+        sampling=noise.sampling or "per-sample",
+    )

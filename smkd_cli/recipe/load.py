@@ -1,0 +1,130 @@
+"""From what a user names to a checked recipe: read, lay profile and overrides over it, check."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from smkd_cli import console, resources
+from smkd_cli.errors import RecipeError
+from smkd_cli.recipe.checks import check
+from smkd_cli.recipe.document import Document
+from smkd_cli.recipe.grid import used_rules
+from smkd_cli.recipe.overrides import apply_override, apply_profile
+from smkd_cli.recipe.problems import add_problems
+from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, Recipe
+from smkd_cli.recipe.suggestions import unknown
+from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, parse, read_file
+
+
+def shipped_recipes() -> dict[str, Path]:
+    """The recipes that come with the program, by name."""
+    return {path.stem: path for path in sorted(resources.recipes_folder().glob("*.yaml"))}
+
+
+def read_source(source: str) -> tuple[str, Path | None]:
+    """The text of a recipe and the file it came from, None for stdin.
+
+    Args:
+        source: a path, the name of a shipped recipe, or ``-``.
+
+    Raises:
+        RecipeError: there is no such recipe, or it cannot be read.
+    """
+    if source == "-":
+        return decode(sys.stdin.buffer.read(4 * MAX_CHARACTERS + 1), "stdin"), None
+    path, shipped = Path(source), shipped_recipes()
+    if not _is_readable(path):
+        if source not in shipped:
+            if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
+                raise RecipeError(f"{source}: is not a file; shipped recipes are {', '.join(shipped)}")
+            raise RecipeError(unknown("recipe", source, shipped) + "; or give the path of a file")
+        path = shipped[source]
+    return read_file(path), path
+
+
+def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None = None) -> Recipe:
+    """Read and check a recipe.
+
+    Args:
+        source: a path, the name of a shipped recipe, or ``-`` for stdin.
+        overrides: ``key.path=value`` in the order given; the last word on a key.
+        profile: name or path of a set of overrides that is laid over the recipe first.
+
+    Returns:
+        The recipe; paths of manifests in it are relative to the current folder.
+
+    Raises:
+        RecipeError: whatever is wrong with it, everything in one message.
+    """
+    text, path = read_source(source)
+    document = parse(text, str(path or "stdin"))
+    if not isinstance(document.data, dict):
+        document.add_problem((), "a recipe is a mapping of keys to values; this is none")
+        document.raise_problems()
+    document.data.setdefault("name", _name_from(path.stem if path else "stdin"))
+    if profile is not None:
+        apply_profile(document, profile)
+    for override in overrides:
+        apply_override(document, override)
+    return _settled(_checked(document), path.parent if path else Path())
+
+
+def _checked(document: Document) -> Recipe:
+    optional = {name: field.default for name, field in Recipe.model_fields.items() if not field.is_required()}
+    valid: dict[str, Any] = {name: default for name, default in optional.items() if name not in document.data}
+    recipe = None
+    try:
+        recipe = Recipe.model_validate(document.data, context=valid)
+    except ValidationError as error:
+        add_problems(document, error)
+    for field, model in (("methods", MethodEntry), ("noise", NoiseEntry)):
+        valid[field] = _sound_entries(document.data.get(field), model)
+    warnings = check(document, valid)
+    document.raise_problems()
+    for warning in warnings:
+        console.warn(warning)
+    assert recipe is not None
+    return recipe
+
+
+def _sound_entries(items: Any, model: type[BaseModel]) -> dict[int, BaseModel]:
+    sound = {}
+    for number, item in enumerate(items if isinstance(items, list) else ()):
+        with suppress(ValidationError):
+            sound[number] = model.model_validate(item)
+    return sound
+
+
+def _settled(recipe: Recipe, folder: Path) -> Recipe:
+    """The recipe without options that overrides left without a method, and with the manifests' paths from here."""
+    used = used_rules(recipe.methods)
+    noise = [
+        entry.model_copy(
+            update={
+                "options": {rule: options for rule, options in entry.options.items() if rule in used},
+                "manifest": entry.manifest and str(folder / entry.manifest),
+            }
+        )
+        for entry in recipe.noise
+    ]
+    options = {rule: options for rule, options in recipe.options.items() if rule in used}
+    return recipe.model_copy(update={"noise": tuple(noise), "options": options})
+
+
+def _name_from(stem: str) -> str:
+    return re.sub(r"[^a-z0-9._-]", "-", stem.lower()).lstrip("._-")[:LONGEST_LABEL] or "recipe"
+
+
+def _is_readable(path: Path) -> bool:
+    """A file or a pipe; a folder of a shipped recipe's name does not hide the recipe."""
+    try:
+        return path.exists() and not path.is_dir()
+    except OSError:  # a name longer than the system allows
+        return False

@@ -1,0 +1,94 @@
+"""Whether the methods of a grid exist, differ, and have the options that are given to them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from pydantic import ValidationError
+
+from smkd_cli import methods
+from smkd_cli.recipe.document import Document, KeyPath
+from smkd_cli.recipe.grid import Row, rows, slug
+from smkd_cli.recipe.problems import in_words
+from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
+from smkd_cli.recipe.suggestions import unknown
+
+
+def check_methods(
+    document: Document,
+    entries: Mapping[int, MethodEntry],
+    settings: Mapping[int, NoiseEntry],
+    rule_options: RuleOptions,
+) -> None:
+    """Note in the document everything that is wrong with the methods and options of a grid.
+
+    Args:
+        entries, settings: the sound ones, by their places in the recipe's lists.
+    """
+    table: list[tuple[int, Row]] = []
+    for number, entry in entries.items():
+        for key in sorted(entry.sweep.keys() & entry.options.keys()):
+            document.add_problem(("methods", number, key), "is swept as well; give it once")
+        try:
+            table += [(number, row) for row in rows(entry, ("methods", number))]
+        except ValueError as error:
+            path = ("methods", number, "name")
+            document.add_problem(path if path in document.values else path[:2], str(error))
+    _check_labels(document, table)
+    options: dict[KeyPath, RuleOptions] = {
+        ("noise", number, "options"): setting.options for number, setting in settings.items()
+    }
+    no_noise: dict[KeyPath, RuleOptions] = {(): {}}
+    for _, row in table:
+        for at, under_noise in (options or no_noise).items():
+            _check_options(document, row.with_options_of(under_noise, at).with_options_of(rule_options, ("options",)))
+    given = document.data.get("methods")
+    if isinstance(given, list) and given and {number for number, _ in table} == set(range(len(given))):
+        _check_rules_are_used(document, table, {("options",): rule_options, **options})
+
+
+def _check_options(document: Document, row: Row) -> None:
+    try:
+        methods.full_options(row.method, row.values)
+    except ValidationError as error:
+        for detail in error.errors(include_url=False):
+            key = str(detail["loc"][0])
+            _, path = row.options[key]
+            if detail["type"] == "extra_forbidden":
+                own = path[0] == "methods"
+                rules = [rule for rule in methods.rules_of(row.method) if own or rule.name == path[-2]]
+                known = [*(name for rule in rules for name in rule.model_fields), *(("label", "sweep") if own else ())]
+                message = unknown(f"option of {row.method if own else path[-2]}", key, known)
+                document.add_problem(path, message, key=True)
+            else:
+                document.add_problem(path, in_words(detail))
+
+
+def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:
+    for place, (number, row) in enumerate(table):
+        if len(row.label) > LONGEST_LABEL:
+            message = f"{row.label!r} is longer than {LONGEST_LABEL} characters; give it a short label"
+            document.add_problem(("methods", number), message)
+        for _, other in table[:place]:
+            if slug(other.label) == slug(row.label):
+                message = f"{row.label!r} and {other.label!r} would be one folder; give each a label of its own"
+                document.add_problem(("methods", number), message)
+            elif (set(other.rules) | {"Zero"}, other.values) == (set(row.rules) | {"Zero"}, row.values):
+                document.add_problem(("methods", number), f"is the same method as {other.label!r}")
+
+
+def _check_rules_are_used(
+    document: Document, table: Sequence[tuple[int, Row]], given: Mapping[KeyPath, RuleOptions]
+) -> None:
+    """Options for a rule that no method has are a mistake, unless a profile or ``--set`` brought others."""
+    used = {rule for _, row in table for rule in row.rules}
+    paths: list[KeyPath] = [("methods",), *(("methods", number) for number, _ in table)]
+    file = document.root.source
+    replaced = any(document.where(path).source != file for path in paths)
+    for at, rule_options in given.items():
+        for rule in rule_options:
+            if rule in used or (replaced and document.where((*at, rule)).source == file):
+                continue
+            known = rule in methods.names()
+            message = f"no method here has the rule {rule}" if known else unknown("rule", rule, sorted(used))
+            document.add_problem((*at, rule), message, key=True)

@@ -1,0 +1,79 @@
+"""What is laid over a recipe: a profile, then ``--set key=value``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from smkd_cli import resources
+from smkd_cli.errors import RecipeError
+from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
+from smkd_cli.recipe.suggestions import unknown
+from smkd_cli.recipe.yaml_reader import parse, read_file
+
+
+def apply_profile(document: Document, profile: str) -> None:
+    """Lay a profile over a recipe: its mappings are merged in, its lists and values replace the recipe's.
+
+    The recipe's name gets the profile's at its end, so that its runs have a folder of their own.
+
+    Args:
+        profile: the name of a shipped profile, or the path of a YAML file.
+
+    Raises:
+        RecipeError: there is no such profile, or it is no mapping.
+    """
+    shipped = {path.stem: path for path in sorted((resources.recipes_folder() / "profiles").glob("*.yaml"))}
+    path = shipped.get(profile, Path(profile))
+    if not path.is_file():
+        raise RecipeError(f"--profile {profile}: {unknown('profile', profile, shipped)}; or give the path of a file")
+    layer = parse(read_file(path), str(path))
+    if not isinstance(layer.data, dict):
+        raise RecipeError(f"{path}: a profile is a mapping of a recipe's keys to values; this is none")
+    document.problems += layer.problems
+    name = path.stem
+    if document.data.get("profile") != name and isinstance(document.data.get("name"), str):
+        document.data["name"] += f"-{name}"
+    document.merge(layer)
+    document.data["profile"] = name
+
+
+def apply_override(document: Document, override: str) -> None:
+    """Set one key of a recipe; what is wrong with it is noted in the document.
+
+    Args:
+        override: ``key.path=value``; a number in the path counts the items of a list from 0, the value is YAML.
+    """
+    source = f"--set {override}"
+    dotted, equals, text = override.partition("=")
+    try:
+        if not equals or not dotted.strip():
+            raise RecipeError("is not KEY=VALUE, for example --set optimizer.lr=0.05")
+        layer = parse(text, source, lines=False)
+        document.problems += layer.problems
+        _set(document, dotted.strip().split("."), layer)
+    except RecipeError as error:
+        document.problems.append(Problem(Where(source), str(error).removeprefix(f"{source}: ")))
+
+
+def _set(document: Document, steps: list[str], layer: Document) -> None:
+    path: KeyPath = ()
+    container: Any = document.data
+    for step in steps:
+        if path:
+            if isinstance(container, dict) and container.get(path[-1]) is None:
+                document.put(path, {}, layer)
+            container = container[path[-1]]
+        if isinstance(container, list):
+            if not (step.isascii() and step.isdecimal() and int(step) < len(container)):
+                raise RecipeError(f"{_name(path)} is a list of {len(container)}; {step} is none of its places")
+            path = (*path, int(step))
+        elif isinstance(container, dict):
+            path = (*path, step)
+        else:
+            raise RecipeError(f"{_name(path)} is a single value and has no key {step}")
+    document.put(path, layer.data, layer)
+
+
+def _name(path: KeyPath) -> str:
+    return ".".join(map(str, path))

@@ -1,0 +1,65 @@
+"""Turns what pydantic finds wrong into problems with a place and plain words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from smkd_cli.recipe import suggestions
+from smkd_cli.recipe.document import Document, KeyPath
+from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
+
+_WORDS = {
+    "bool_type": "should be true or false",
+    "dict_type": "should be a mapping",
+    "float_type": "should be a number",
+    "int_type": "should be a whole number",
+    "string_pattern_mismatch": "should start with a-z or 0-9 and go on with these and . _ -",
+    "string_type": "should be text",
+    "too_short": "should not be empty",
+    "tuple_type": "should be a list",
+}
+
+
+def add_problems(document: Document, error: ValidationError, at: KeyPath = ()) -> None:
+    """Note in the document everything that pydantic found, in the part of it that stands at ``at``."""
+    for detail in error.errors(include_url=False):
+        path = (*at, *detail["loc"])
+        kind = detail["type"]
+        if kind == "extra_forbidden":
+            document.add_problem(path, suggestions.unknown("key", str(path[-1]), _keys_beside(path)), key=True)
+        elif kind == "too_short" and detail["input"]:
+            continue  # pydantic counts sound items only, and the others have problems of their own
+        elif kind == "missing":
+            document.add_problem(path, "is missing")
+        else:
+            document.add_problem(path, in_words(detail))
+
+
+def in_words(detail: Any) -> str:
+    """One of pydantic's error details as the end of a sentence that starts with the key."""
+    kind, given = detail["type"], detail["input"]
+    if kind == "value_error":
+        return str(detail["ctx"]["error"])
+    if kind == "model_type":
+        methods_entry = detail["ctx"]["class_name"] == MethodEntry.__name__
+        words = "should be a method's name or a mapping" if methods_entry else "should be a mapping"
+    else:
+        words = _WORDS.get(kind) or detail["msg"].replace("Input should", "should").replace("Tuple should", "should")
+    if isinstance(given, list | dict | tuple):
+        return words
+    shown = (
+        {None: "empty", True: "true", False: "false"}.get(given) if given is None or isinstance(given, bool) else None
+    )
+    return f"{words}, not {shown or repr(given)}"
+
+
+def _keys_beside(path: KeyPath) -> list[str]:
+    if len(path) == 1:
+        model: type[BaseModel] = Recipe
+    elif path[0] == "noise":
+        model = NoiseEntry
+    else:
+        model = Recipe.model_fields[str(path[0])].annotation  # type: ignore[assignment]  # the sections are models
+    return [field.alias or name for name, field in model.model_fields.items()]

@@ -1,0 +1,170 @@
+"""What a recipe may say: types, ranges and defaults. Whether its names exist is checked in ``checks``."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    SerializerFunctionWrapHandler,
+    StringConstraints,
+    ValidationInfo,
+    field_validator,
+    model_serializer,
+    model_validator,
+)
+
+from smkd_cli.recipe.protocol import AsTuple, Augmentation, Compute, Optimizer, Schedule, Section, Validation
+
+LONGEST_LABEL = 80
+# It names a folder, so it must be none of ``.`` and ``..``.
+Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_LABEL)]
+# NumPy's legacy generator, which the sampling of Co-teaching needs, takes seeds of 32 bits.
+Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Rate = Annotated[float, Field(ge=0, le=1)]
+MethodOptions = dict[str, Any]
+RuleOptions = dict[str, MethodOptions]
+
+
+def _one_line(text: str) -> str:
+    if not text.isprintable() or text != text.strip() or not text:
+        raise ValueError("should be one line of printable text without spaces around it")
+    return text
+
+
+def _distinct(items: tuple[Any, ...]) -> tuple[Any, ...]:
+    for number, item in enumerate(items):
+        if item in items[:number]:
+            raise ValueError(f"{item} appears twice")
+    return items
+
+
+def _pair(value: Any) -> Any:
+    if isinstance(value, str):
+        return (value, value)
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return value
+    raise ValueError("should be the name of a network, or a pair of two: [resnet18, shufflenet_v2]")
+
+
+Label = Annotated[str, StringConstraints(max_length=LONGEST_LABEL), AfterValidator(_one_line)]
+
+
+class MethodEntry(Section):
+    """A row of the grid: a method, and options of its rules as further keys.
+
+    Attributes:
+        label: what tables call it; the method's name by default.
+        sweep: values of options to run one by one (all combinations, if of several options).
+    """
+
+    model_config = ConfigDict(extra="allow")
+    name: str
+    label: Label | None = None
+    sweep: dict[str, Annotated[tuple[Any, ...], AsTuple, Field(min_length=1), AfterValidator(_distinct)]] = Field({})
+
+    @property
+    def options(self) -> MethodOptions:
+        """The options that stand in the entry itself."""
+        return dict(self.__pydantic_extra__ or {})
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_name(cls, value: Any) -> Any:
+        return {"name": value} if isinstance(value, str) else value
+
+    @model_serializer
+    def _compact(self) -> dict[str, Any]:
+        label = {} if self.label is None else {"label": self.label}
+        sweep = {"sweep": {key: list(values) for key, values in self.sweep.items()}} if self.sweep else {}
+        return {"name": self.name, **label, **self.options, **sweep}
+
+
+class NoiseEntry(Section):
+    """A column of the grid: noise to draw (``kind``), or labels from a ``manifest``.
+
+    Attributes:
+        rate: noise rate in [0, 1]; only ``clean`` needs none.
+        seed: of the drawn labels; each cell's own seed by default.
+        sampling: how labels are drawn.
+        manifest: path of a manifest; ``kind`` and ``rate`` then repeat its header, for information.
+        options: of rules, by the rule's name, under this noise only.
+    """
+
+    kind: str | None = None
+    rate: Rate | None = None
+    seed: Seed | None = None
+    sampling: str | None = None
+    manifest: Annotated[str, StringConstraints(min_length=1)] | None = None
+    options: RuleOptions = Field({})
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if self.manifest is None and self.kind is None:
+            raise ValueError("should have a kind (and a rate), or a manifest")
+        if self.manifest is not None and (self.seed is not None or self.sampling is not None):
+            raise ValueError("has a manifest, whose labels are drawn already: leave out seed and sampling")
+        if self.manifest is None and self.kind != "clean" and self.rate is None:
+            raise ValueError(f"{self.kind} noise needs a rate")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialise(self).items() if value is not None and value != {}}
+
+
+class Recipe(Section):
+    """A grid, methods x noise x seeds, under one protocol; ``docs/formats.md`` describes every key.
+
+    ``schema``, ``dataset``, ``networks``, ``methods``, ``noise`` and ``epochs`` must be given; the name is the file's
+    by default.
+    """
+
+    schema_name: Literal["smkd/recipe/1"] = Field(alias="schema")
+    name: Name
+    title: Annotated[str, StringConstraints(max_length=200)] = ""
+    tables: Annotated[
+        tuple[Literal["I", "II", "III", "IV", "V", "figure2", "figure3", "figure4"], ...],
+        AsTuple,
+        AfterValidator(_distinct),
+    ] = ()
+    profile: str | None = None
+    dataset: str
+    networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)]
+    methods: Annotated[tuple[MethodEntry, ...], AsTuple, Field(min_length=1)]
+    options: RuleOptions = Field({})
+    noise: Annotated[tuple[NoiseEntry, ...], AsTuple, Field(min_length=1)]
+    seeds: Annotated[tuple[Seed, ...], AsTuple, Field(min_length=1), AfterValidator(_distinct)] = (1, 2, 3)
+    epochs: Annotated[int, Field(ge=1)]
+    batch_size: Annotated[int, Field(ge=2)] = 128
+    optimizer: Optimizer = Optimizer()
+    schedule: Schedule = Schedule()
+    augmentation: Augmentation = Augmentation()
+    validation: Validation = Validation()
+    compute: Compute = Compute()
+
+    @field_validator("*", mode="after")
+    @classmethod
+    def _note_what_is_valid(cls, value: Any, info: ValidationInfo) -> Any:
+        """Let the checks of names go on with the sound fields where others are broken, to report all errors at once."""
+        if info.context is not None:
+            info.context[info.field_name] = value
+        return value
+
+    def with_labels_from(self, manifest: str, kind: str | None = None, rate: float | None = None) -> Recipe:
+        """This grid on the labels of one manifest (``-`` is stdin) instead of its own noise.
+
+        Args:
+            manifest: its path, relative to the current folder.
+            kind, rate: what its header says; options that the recipe has for that noise stay.
+        """
+        same = [
+            noise.options
+            for noise in self.noise
+            if kind is not None and (noise.kind, noise.rate or 0.0) == (kind, rate or 0.0)
+        ]
+        entry = NoiseEntry(kind=kind, rate=rate, manifest=manifest, options=same[0] if same else {})
+        return self.model_copy(update={"noise": (entry,)})

@@ -1,0 +1,71 @@
+"""``smkd recipes``: list, show, copy and check."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from smkd_cli import console
+from smkd_cli.artifacts.files import publish_text
+from smkd_cli.errors import RecipeError, UsageError
+from smkd_cli.recipe.expand import expand
+from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
+from smkd_cli.recipe.suggestions import unknown
+from smkd_cli.recipe.yaml_writer import dump
+
+
+def ls() -> None:
+    """Print a line per shipped recipe: name, number of cells and title, with tabs between."""
+    for name, path in shipped_recipes().items():
+        recipe = load_recipe(str(path))
+        console.emit(f"{name}\t{len(expand(recipe))}\t{recipe.title}")
+
+
+def show(recipe: str, overrides: Sequence[str], profile: str | None) -> None:
+    """Print a recipe as it is written; with overrides or a profile, every key of it as it would be run.
+
+    Raises:
+        RecipeError: there is no such recipe, or the overridden one is wrong.
+    """
+    if overrides or profile is not None:
+        text = dump(load_recipe(recipe, overrides, profile).model_dump(mode="json", by_alias=True))
+    else:
+        text, _ = read_source(recipe)
+    with console.data_out() as stream:
+        stream.write(text)
+
+
+def copy(recipe: str, destination: Path, force: bool) -> None:
+    """Copy a shipped recipe to a file, or into a folder under its own name, and print the new path.
+
+    Raises:
+        RecipeError: there is no such recipe.
+        UsageError: the file exists and ``force`` is not given.
+        DataError: the file cannot be written.
+    """
+    shipped = shipped_recipes()
+    if recipe not in shipped:
+        raise RecipeError(unknown("recipe", recipe, shipped))
+    target = destination / f"{recipe}.yaml" if destination.is_dir() else destination
+    if target.exists() and not force:
+        raise UsageError(f"{target}: exists already; name another file, or overwrite it with --force")
+    publish_text(target, shipped[recipe].read_text(encoding="utf-8"))
+    console.emit(str(target))
+
+
+def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | None) -> None:
+    """Check every recipe and print a line for each that is right.
+
+    Raises:
+        RecipeError: the problems of all recipes that are not.
+    """
+    wrong = []
+    for source in recipes:
+        try:
+            cells = expand(load_recipe(source, overrides, profile))
+        except RecipeError as error:
+            wrong.append(str(error))
+        else:
+            console.emit(f"{source}: ok, {len(cells)} cells")
+    if wrong:
+        raise RecipeError("\n".join(wrong))

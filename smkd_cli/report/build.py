@@ -1,0 +1,135 @@
+"""From results to a report: which tables there are, what stands in each, and what is to be said beneath."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from smkd_cli.artifacts.results import Cell, Found, Noise, Result
+from smkd_cli.report import notes
+from smkd_cli.report.fill import Filled, fill
+from smkd_cli.report.layout import AsFound, Layout, layouts, noise_label
+from smkd_cli.report.published import Published, comparable, published
+from smkd_cli.report.tables import Report, Table
+
+LONE = "checkpoints"
+
+
+def build(found: Found) -> Report:
+    """All tables that the results belong to; without results, the paper's tables with every cell of ours missing."""
+    results = _as_found(found.results)
+    if not results:
+        empty = [_empty_table(layout) for layout in layouts() if layout.closed]
+        return Report(tuple(empty), tuple(notes.of_report(found)))
+    by_protocol: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_protocol[_cell(result).protocol].append(result)
+    tables: list[Table] = []
+    warnings: list[str] = []
+    for group in by_protocol.values():
+        for table, warned in _tables_of_protocol(group, found):
+            tables.append(table)
+            warnings += warned
+    return Report(tuple(_named_apart(tables)), tuple(notes.of_report(found)), tuple(warnings))
+
+
+def _as_found(results: Iterable[Result]) -> list[Result]:
+    """In the order of finishing, which is that of the recipe; lone checkpoints get a cell that says what is known."""
+    known = [result if result.cell else replace(result, cell=_lone_cell(result)) for result in results]
+    return sorted(known, key=lambda result: result.finished)
+
+
+def _lone_cell(result: Result) -> Cell:
+    label = str(result.place)
+    noise = Noise(kind="unknown noise")
+    return Cell(
+        recipe=LONE, protocol=LONE, label=label, method=label, dataset="", networks=(), epochs=0, noise=noise, seed=0
+    )
+
+
+def _cell(result: Result) -> Cell:
+    assert result.cell is not None, "every result has a cell once it went through _as_found"
+    return result.cell
+
+
+def _tables_of_protocol(group: Sequence[Result], found: Found) -> Iterable[tuple[Table, list[str]]]:
+    placed: set[int] = set()
+    for layout in layouts():
+        own = [result for result in group if layout.number in _cell(result).tables]
+        if own:
+            others = [result for result in group if layout.number not in _cell(result).tables]
+            first = _cell(own[0])
+            paper = comparable(layout.number, first.dataset, first.networks)
+            filled = fill(layout, own, others, paper)
+            placed |= {id(result) for result in own} & {id(result) for result in filled.used}
+            if any(cell.status != "missing" for row in filled.rows for cell in row.cells):
+                yield _table(layout, filled, paper, found), filled.warnings
+    rest: dict[str, list[Result]] = defaultdict(list)
+    for result in group:
+        if id(result) not in placed:
+            rest[_cell(result).recipe].append(result)
+    for recipe, results in rest.items():
+        layout = _general_layout(recipe)
+        filled = fill(layout, results, [], [])
+        yield _table(layout, filled, [], found), filled.warnings
+
+
+def _general_layout(recipe: str) -> Layout:
+    """Methods against noise settings, as they were found."""
+    further = any(recipe == layout.name for layout in layouts())
+    return Layout(
+        name=f"{recipe}-further" if further else recipe,
+        number="",
+        title=f"{recipe}: further results" if further else recipe,
+        corner="Method",
+        rows=AsFound("label", str, in_order=False),
+        columns=AsFound("noise", noise_label, in_order=False),
+    )
+
+
+def _table(layout: Layout, filled: Filled, paper: Sequence[Published], found: Found) -> Table:
+    first = _cell(filled.used[0])
+    return Table(
+        name=layout.name,
+        title=layout.title,
+        protocol=first.protocol,
+        setting=notes.setting(first),
+        corner=layout.corner,
+        columns=filled.columns,
+        rows=filled.rows,
+        notes=tuple(notes.of_table(layout, filled, comparable_with_paper=bool(paper), found=found)),
+        metric=layout.metric,
+        decimals=layout.decimals,
+    )
+
+
+def _empty_table(layout: Layout) -> Table:
+    numbers = [number for number in published() if number.table == layout.number]
+    filled = fill(layout, [], [], numbers)
+    return Table(
+        name=layout.name,
+        title=layout.title,
+        protocol="",
+        setting="",
+        corner=layout.corner,
+        columns=filled.columns,
+        rows=filled.rows,
+        notes=("There are no results yet: the values are the paper's.", *layout.notes),
+    )
+
+
+def _named_apart(tables: Sequence[Table]) -> Iterable[Table]:
+    """Tables of one name come from results of different protocols; name and title then say which."""
+    count = Counter(table.name for table in tables)
+    for table in tables:
+        if count[table.name] == 1:
+            yield table
+        else:
+            protocol = table.protocol[:8]
+            yield replace(
+                table,
+                name=f"{table.name}@{protocol}",
+                title=f"{table.title} (protocol {protocol})",
+                notes=(*table.notes, "There are results of other protocols; compare within a table only."),
+            )

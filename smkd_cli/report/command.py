@@ -1,0 +1,54 @@
+"""``smkd report``: results in, tables out."""
+
+from __future__ import annotations
+
+import importlib
+from pathlib import Path
+
+from smkd_cli import console
+from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.results import Found, read_results
+from smkd_cli.errors import DataError
+from smkd_cli.report.build import build
+
+DEFAULT_SOURCE = "runs"
+
+
+def run(*, sources: list[str], output_format: str, output: str) -> None:
+    """Report on the results in ``sources`` (folders, files, ``-``); without any, on ``runs``.
+
+    Raises:
+        DataError: a source is missing, damaged or holds no result, or the output cannot be written.
+    """
+    found = Found()
+    for source in sources:
+        here = read_results(source)
+        if not here.results:
+            raise DataError(_nothing_in(source, here))
+        found.add(here)
+    if not sources:
+        found = read_results(DEFAULT_SOURCE) if Path(DEFAULT_SOURCE).is_dir() else found
+        if not found.results:
+            console.say(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
+    report = build(found)
+    for warning in report.warnings:
+        console.warn(warning)
+    text = importlib.import_module(f"smkd_cli.report.formats.{output_format}").render(report)
+    if output == "-":
+        with console.data_out() as stream:
+            stream.write(text)
+        if output_format == "csv":
+            for note in report.notes:
+                console.say(note)
+    else:
+        publish_text(Path(output), text)
+        console.say(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
+
+
+def _nothing_in(source: str, found: Found) -> str:
+    name = "stdin" if source == "-" else source
+    if found.unfinished:
+        return f"{name}: none of {len(found.unfinished)} runs is finished; the same smkd train goes on with them"
+    if found.train_split:
+        return f"{name}: only scores of training images; run smkd eval without --split train"
+    return f"{name}: no results; smkd train makes run directories, smkd eval makes score records"

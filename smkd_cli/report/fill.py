@@ -1,0 +1,184 @@
+"""Results are put where a layout wants them."""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from smkd_cli.artifacts.results import Cell as RunCell
+from smkd_cli.artifacts.results import Result
+from smkd_cli.report.layout import Coordinates, Layout, Slot, canonical_method, coordinates_of, fits, noise_label
+from smkd_cli.report.published import Published, accuracy_at
+from smkd_cli.report.tables import Cell, Column, Row, summarise, threshold_of_best_two
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Numbers of one result, at the coordinates where they stand."""
+
+    result: Result
+    cell: RunCell
+    own: bool
+    at: Coordinates
+    numbers: Mapping[str, float]
+
+
+@dataclass
+class Filled:
+    """A layout with results in it; ``used`` are those that stand in a cell or lost their place to a twin."""
+
+    columns: tuple[Column, ...] = ()
+    rows: tuple[Row, ...] = ()
+    used: list[Result] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+    warnings: list[str] = field(default_factory=list)
+
+
+def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper: Sequence[Published]) -> Filled:
+    """Fill a layout's cells.
+
+    A cell holds the seeds of one configuration (method, options, kind of noise). It comes from the table's own
+    results; only where a closed layout has none of them, from others of the same protocol, if these are of one
+    configuration. Of results that are the same to the seed, one counts.
+
+    Args:
+        own: results whose recipe says that it fills this table.
+        others: further results of the same protocol.
+        paper: the published numbers that may stand beside ours.
+    """
+    samples = [*_samples(layout, own, True), *_samples(layout, others, False)]
+    found = [sample.at for sample in samples if sample.own]
+    rows, columns = (axis if isinstance(axis, tuple) else axis.slots(found) for axis in (layout.rows, layout.columns))
+    there: dict[tuple[int, int], list[Sample]] = defaultdict(list)
+    for sample in samples:
+        down = [number for number, slot in enumerate(rows) if fits(sample.at, slot.where)]
+        across = [number for number, slot in enumerate(columns) if fits(sample.at, slot.where)]
+        for row in down:
+            for column in across:
+                there[row, column].append(sample)
+    filled = Filled(columns=tuple(Column(slot.label, slot.group) for slot in columns))
+    grid = [
+        [_cell(row, column, there[i, j], layout=layout, paper=paper, filled=filled) for j, column in enumerate(columns)]
+        for i, row in enumerate(rows)
+    ]
+    if layout.best_two:
+        _mark_best_two(grid, layout)
+    filled.used = list({id(result): result for result in filled.used}.values())
+    filled.rows = tuple(Row(slot.label, tuple(cells), slot.detail) for slot, cells in zip(rows, grid, strict=True))
+    return filled
+
+
+def _samples(layout: Layout, results: Iterable[Result], own: bool) -> Iterable[Sample]:
+    for result in results:
+        if result.cell is not None:
+            at = coordinates_of(result.cell)
+            if fits(at, layout.where):
+                for more, numbers in layout.measure(result):
+                    yield Sample(result, result.cell, own, {**at, **more}, numbers)
+
+
+def _cell(
+    row: Slot, column: Slot, samples: Sequence[Sample], *, layout: Layout, paper: Sequence[Published], filled: Filled
+) -> Cell:
+    where = {**layout.where, **row.where, **column.where}
+    value = accuracy_at(paper, where)
+    place = f"{row.label} / {f'{column.group} {column.label}'.strip()}"
+    chosen = _one_configuration(layout, samples, place, filled)
+    if not chosen:
+        kind, rate = where.get("kind", ""), where.get("rate")
+        exchange, target = where.get("exchange"), where.get("target")
+        method = canonical_method(exchange, target) if isinstance(exchange, str) and target else ""
+        return Cell("missing", "", method, kind, rate, paper=value)
+    seeds = _one_of_each_seed(layout, chosen, place, filled)
+    filled.used += [sample.result for sample in chosen]
+    first = seeds[0]
+    for sample in seeds:
+        if sample.result.scores is None:
+            noise = noise_label(sample.at["noise"])
+            why = sample.result.error or "the record does not say why"
+            filled.failures.append(f"{sample.cell.label}, {noise}, seed {sample.cell.seed}: {why}")
+    metrics = dict.fromkeys(metric for sample in seeds for metric in sample.numbers)
+    summaries = {
+        metric: summary
+        for metric in metrics
+        if (summary := summarise([sample.numbers[metric] for sample in seeds if metric in sample.numbers]))
+    }
+    return Cell(
+        "filled" if layout.metric in summaries else "failed",
+        first.cell.label,
+        canonical_method(first.at["exchange"], first.at["target"]),
+        first.cell.noise.kind,
+        first.cell.noise.rate,
+        summaries,
+        value,
+    )
+
+
+def _one_configuration(layout: Layout, samples: Sequence[Sample], place: str, filled: Filled) -> list[Sample]:
+    """The samples of the configuration that a cell shows: of several, that with most finished seeds."""
+    by_configuration: dict[str, list[Sample]] = defaultdict(list)
+    for sample in samples:
+        by_configuration[_configuration(sample)].append(sample)
+    own = [group for group in by_configuration.values() if any(sample.own for sample in group)]
+    groups = own or (list(by_configuration.values()) if layout.closed else [])
+    if not groups:
+        return []
+    if len(groups) > 1:
+        options = "; ".join(_difference_in_options(groups))
+        if not own:
+            filled.warnings.append(
+                f"{layout.name}, {place}: left empty, results of other recipes differ in options ({options}); "
+                "name the table in the recipe that is meant"
+            )
+            return []
+        filled.warnings.append(
+            f"{layout.name}, {place}: options differ between results ({options}); the one with most seeds is shown"
+        )
+    return max(groups, key=lambda group: sum(bool(sample.numbers) for sample in group))
+
+
+def _configuration(sample: Sample) -> str:
+    options = {name: float(value) if type(value) is int else value for name, value in sample.cell.options.items()}
+    at = sample.at
+    return json.dumps([at["exchange"], at["target"], options, at["noise"], sample.cell.noise.sampling], sort_keys=True)
+
+
+def _difference_in_options(groups: Sequence[Sequence[Sample]]) -> list[str]:
+    cells: list[dict[str, Any]] = [
+        {"method": run.method, "sampling": run.noise.sampling, **run.options}
+        for run in (group[0].cell for group in groups)
+    ]
+    names = dict.fromkeys(name for cell in cells for name in cell)
+    differing = [name for name in names if any(cell.get(name) != cells[0].get(name) for cell in cells)]
+    return [" ".join(f"{name}={cell.get(name, 'unset')}" for name in differing) for cell in cells]
+
+
+def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], place: str, filled: Filled) -> list[Sample]:
+    """Finished twins before failed ones, the table's own before others."""
+    kept: dict[tuple[int | None, int], Sample] = {}
+    for sample in sorted(samples, key=lambda sample: (not sample.numbers, not sample.own)):
+        seed = (sample.cell.noise.seed, sample.cell.seed)
+        twin = kept.setdefault(seed, sample)
+        if sample.numbers and sample.numbers[layout.metric] != twin.numbers[layout.metric]:
+            filled.warnings.append(
+                f"{layout.name}, {place}: seed {sample.cell.seed} is there twice with different scores; "
+                f"{twin.result.place} counts, {sample.result.place} does not"
+            )
+    return list(kept.values())
+
+
+def _mark_best_two(grid: list[list[Cell]], layout: Layout) -> None:
+    for column in range(len(grid[0]) if grid else 0):
+        means = [
+            round(row[column].summaries[layout.metric].mean, layout.decimals)
+            if row[column].status == "filled"
+            else None
+            for row in grid
+        ]
+        threshold = threshold_of_best_two([mean for mean in means if mean is not None], layout.decimals)
+        for row, mean in zip(grid, means, strict=True):
+            if mean is not None and mean >= threshold:
+                row[column] = replace(row[column], top=True)

@@ -1,0 +1,169 @@
+"""A layout says which results stand where in a table. It is data: a file in ``layouts/`` with one ``LAYOUT``.
+
+A result has coordinates: its exchange and target rule, its kind and rate of noise, its options by name. A slot of an
+axis asks for some of them, and a cell for those of its row, its column and the layout. A result stands in a cell if it
+has all that the cell asks for.
+"""
+
+from __future__ import annotations
+
+import importlib
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cache
+from typing import Any
+
+from smkd_cli.artifacts.results import Cell, Result
+
+Coordinates = Mapping[str, Any]
+Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
+
+EXCHANGES = ("Zero", "All", "SMKD-S", "SMKD-P")
+
+
+@dataclass(frozen=True)
+class Slot:
+    """A row or a column: its label, what it asks for, and for a column the heading it shares with its neighbours."""
+
+    label: str
+    where: Coordinates
+    group: str = ""
+    detail: bool = False
+
+
+@dataclass(frozen=True)
+class AsFound:
+    """An axis with a slot for every value of a coordinate that the table's own results have.
+
+    Attributes:
+        label: makes a slot's label of a value.
+        in_order: sort the values; otherwise they stand as found.
+        every: only each so-many-th slot, the first and the last are for people; the others are detail.
+    """
+
+    coordinate: str
+    label: Callable[[Any], str]
+    in_order: bool = True
+    every: int = 1
+
+    def slots(self, found: Iterable[Coordinates]) -> tuple[Slot, ...]:
+        """The slots that these coordinates call for."""
+        values = list(dict.fromkeys(at[self.coordinate] for at in found if self.coordinate in at))
+        if self.in_order:
+            values.sort()
+        ends = {1, len(values)}
+        return tuple(
+            Slot(self.label(value), {self.coordinate: value}, detail=number % self.every != 0 and number not in ends)
+            for number, value in enumerate(values, start=1)
+        )
+
+
+def accuracy(result: Result) -> Measured:
+    """The accuracies (percent) of a result, at its own coordinates; none of them if it failed."""
+    if result.scores is None:
+        return [({}, {})]
+    scores = result.scores
+    known = {"last": scores.last.mean}
+    if scores.selected:
+        known["selected"] = scores.selected.mean
+    if scores.best:
+        known["best"] = scores.best.mean
+    if scores.last.ensemble is not None:
+        known["ensemble"] = scores.last.ensemble
+    return [({}, known)]
+
+
+@dataclass(frozen=True)
+class Layout:
+    """A table or figure.
+
+    Attributes:
+        name: such as ``table1``.
+        number: what a recipe's ``tables`` calls it, such as ``I`` or ``figure2``.
+        corner: what the rows are.
+        where: what every cell asks for.
+        measure: the numbers of a result, by metric, and the coordinates that they add.
+        metric: the headline.
+        best_two: whether the best two of a column stand out.
+        epochs: how long the paper trained; ``None`` if that is no matter.
+        notes: what a reader has to know of the paper's table.
+    """
+
+    name: str
+    number: str
+    title: str
+    corner: str
+    rows: tuple[Slot, ...] | AsFound
+    columns: tuple[Slot, ...] | AsFound
+    where: Coordinates = field(default_factory=dict)
+    measure: Callable[[Result], Measured] = accuracy
+    metric: str = "last"
+    decimals: int = 2
+    best_two: bool = True
+    epochs: int | None = None
+    notes: tuple[str, ...] = ()
+
+    @property
+    def closed(self) -> bool:
+        """Whether all cells are known beforehand."""
+        return isinstance(self.rows, tuple) and isinstance(self.columns, tuple)
+
+
+def split_method(name: str) -> tuple[str, str]:
+    """Exchange and target rule of a method's name; nothing is exchanged where none is named: LS is Zero+LS."""
+    exchange, _, target = name.partition("+")
+    return (exchange, target) if target and exchange in EXCHANGES else ("Zero", name)
+
+
+def canonical_method(exchange: str, target: str) -> str:
+    """The name of a method, without ``Zero+``."""
+    return target if exchange == "Zero" else f"{exchange}+{target}"
+
+
+def coordinates_of(cell: Cell) -> dict[str, Any]:
+    """Where a result stands; its options are coordinates by their own names."""
+    exchange, target = split_method(cell.method)
+    static = {"b2": 0.0} if exchange == "SMKD-S" else {}  # Eq. 6: the threshold is constant when b2 is 0
+    return {
+        **static,
+        **cell.options,
+        "exchange": exchange,
+        "target": target,
+        "label": cell.label,
+        "kind": cell.noise.kind,
+        "rate": cell.noise.rate,
+        "noise": (cell.noise.kind, cell.noise.rate),
+    }
+
+
+def fits(at: Coordinates, where: Coordinates) -> bool:
+    """Whether a result stands at a place; a tuple of a place's coordinate lists alternatives."""
+    missing = object()
+    for name, wanted in where.items():
+        value = at.get(name, missing)
+        if value != wanted and not (isinstance(wanted, tuple) and value in wanted):
+            return False
+    return True
+
+
+def percent(rate: float) -> str:
+    """A rate as people write it: 40%."""
+    return f"{100 * rate:g}%"
+
+
+def noise_label(noise: tuple[str, float | None]) -> str:
+    """A noise setting as people write it: symmetric 40%."""
+    kind, rate = noise
+    return f"{kind} {percent(rate)}" if rate else kind
+
+
+@cache
+def layouts() -> tuple[Layout, ...]:
+    """Every layout in ``layouts/``, tables before figures."""
+    package = importlib.import_module("smkd_cli.report.layouts")
+    found = [
+        importlib.import_module(f"{package.__name__}.{module.name}").LAYOUT
+        for module in pkgutil.iter_modules(package.__path__)
+    ]
+    return tuple(sorted(found, key=lambda layout: (layout.name.startswith("figure"), layout.name)))

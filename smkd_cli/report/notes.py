@@ -1,0 +1,106 @@
+"""What stands beneath a table: how its numbers came about, and what is not in it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from smkd_cli.artifacts.results import Cell, Found, Result
+from smkd_cli.report.fill import Filled
+from smkd_cli.report.layout import Layout
+
+_NAMED = 3
+
+
+def setting(cell: Cell) -> str:
+    """What the results of a table share, in words; empty for lone checkpoints."""
+    if not cell.networks:
+        return ""
+    peers = dict.fromkeys(cell.networks)
+    networks = f"two {cell.networks[0]}" if len(peers) == 1 else " and ".join(peers)
+    profile = f", profile {cell.profile}" if cell.profile else ""
+    return f"{cell.dataset}, {networks}, {cell.epochs} epochs{profile}"
+
+
+def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, found: Found) -> Iterable[str]:
+    """The notes of a table, most needed first."""
+    cells = [cell for row in filled.rows for cell in row.cells]
+    yield from layout.notes
+    if layout.metric == "last":
+        yield (
+            "Test accuracy (%) at the last epoch, the mean of the two peers; "
+            "mean ± sample standard deviation over n seeds."
+        )
+        yield _selection(filled.used)
+        yield "The best epoch is chosen on the test set: an upper bound, no result."
+    else:
+        yield "Mean ± sample standard deviation over n seeds."
+    if layout.number and layout.epochs:
+        yield from _comparison(layout, filled, comparable_with_paper)
+    missing = sum(cell.status == "missing" for cell in cells)
+    if missing:
+        yield f"{missing} of {len(cells)} cells are missing."
+    unfinished = _beside(found.unfinished, filled.used)
+    if unfinished:
+        yield f"{_counted(len(unfinished), 'run')} unfinished: {_some(str(path) for path in unfinished)}."
+    if filled.failures:
+        yield f"{_counted(len(filled.failures), 'run')} failed: {_some(filled.failures)}."
+    yield from filled.warnings
+    sources = Counter(result.source for result in filled.used)
+    named = [f"{source} ({_counted(n, 'result')})" for source, n in sources.items()]
+    yield f"Sources: {', '.join(named)}."
+
+
+def of_report(found: Found) -> Iterable[str]:
+    """What no table says: unfinished runs of recipes without results, and ignored records."""
+    told = set(_beside(found.unfinished, found.results))
+    elsewhere = [path for path in found.unfinished if path not in told]
+    if elsewhere:
+        yield (
+            f"{_counted(len(elsewhere), 'run')} unfinished: {_some(str(path) for path in elsewhere)}. "
+            "The same smkd train goes on with them."
+        )
+    if found.train_split:
+        yield f"{_counted(found.train_split, 'score record')} of training images left out; a report is of test images."
+
+
+def _selection(used: Sequence[Result]) -> str:
+    rules = Counter(
+        result.scores.selected.by or "a rule that the record does not name"
+        for result in used
+        if result.scores and result.scores.selected
+    )
+    if not rules:
+        return "No epoch was selected."
+    if len(rules) == 1:
+        return f"The selected epoch is chosen by: {next(iter(rules))}."
+    return f"The selected epoch is chosen by: {', '.join(f'{rule} ({n})' for rule, n in rules.items())}."
+
+
+def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> Iterable[str]:
+    if not comparable_with_paper:
+        yield "The paper's values are left out: they are of another data set or other networks."
+        return
+    yield "Beside ours: the paper's value and, in brackets, ours minus the paper's."
+    epochs = next(result.cell.epochs for result in filled.used if result.cell)
+    if epochs != layout.epochs:
+        yield f"The paper trained for {layout.epochs} epochs, these results for {epochs}: the differences say little."
+
+
+def _beside(unfinished: Sequence[Path], results: Sequence[Result]) -> list[Path]:
+    """The unfinished runs that lie in one folder with a result: those of its recipe."""
+    if not unfinished:
+        return []
+    folders = {result.place.resolve().parent for result in results}
+    return [path for path in unfinished if path.resolve().parent in folders]
+
+
+def _counted(n: int, what: str) -> str:
+    return f"{n} {what}" if n == 1 else f"{n} {what}s"
+
+
+def _some(items: Iterable[str]) -> str:
+    named = list(items)
+    more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
+    return "; ".join(named[:_NAMED]) + more

@@ -1,0 +1,63 @@
+"""The paper's published accuracies, at the same coordinates as our results."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+from smkd_cli.report.layout import Coordinates, split_method
+from smkd_cli.resources import published_numbers
+
+
+@dataclass(frozen=True)
+class Published:
+    """One number of the paper (percent) and what it is of."""
+
+    table: str
+    dataset: str
+    network: str
+    at: Coordinates
+    accuracy: float
+
+
+@cache
+def published() -> tuple[Published, ...]:
+    """All numbers of ``data/published.csv``."""
+    with published_numbers().open(encoding="utf-8", newline="") as stream:
+        return tuple(
+            Published(
+                row["table"],
+                row["dataset"],
+                row["network"],
+                {**_method(row["method"]), "kind": row["noise"], "rate": float(row["rate"])},
+                float(row["accuracy"]),
+            )
+            for row in csv.DictReader(stream)
+        )
+
+
+def comparable(table: str, dataset: str, networks: Sequence[str]) -> list[Published]:
+    """The numbers of a table that results of this data set and these networks can be compared with."""
+    return [
+        number
+        for number in published()
+        if number.table == table and number.dataset == dataset and all(name == number.network for name in networks)
+    ]
+
+
+def accuracy_at(numbers: Sequence[Published], where: Coordinates) -> float | None:
+    """The number at a place. What the paper does not say of a number (the target rule in Table V) decides nothing."""
+    for number in numbers:
+        if all(number.at.get(name, wanted) == wanted for name, wanted in where.items()):
+            return number.accuracy
+    return None
+
+
+def _method(name: str) -> dict[str, Any]:
+    method, _, eta = name.partition(" eta=")
+    if eta:
+        return {"exchange": method, "eta": float(eta)}
+    return dict(zip(("exchange", "target"), split_method(method), strict=True))

@@ -1,0 +1,114 @@
+"""Tables as people read them: numbers become text, and each table becomes one or two grids."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from smkd_cli.report.layout import noise_label
+from smkd_cli.report.tables import Cell, Column, Summary, Table, difference
+
+_EPOCHS = {
+    "last": "Last",
+    "selected": "Selected",
+    "best": "Best (upper bound)",
+    "ensemble": "Ensemble",
+}
+
+
+@dataclass(frozen=True)
+class Text:
+    """A cell's text: ours, whose first part may be bold, and the paper's. A format may break lines between parts."""
+
+    ours: tuple[str, ...]
+    paper: tuple[str, ...] = ()
+    bold: bool = False
+
+
+@dataclass(frozen=True)
+class Grid:
+    """A table of text; ``corner`` heads the label columns, of which each row has as many."""
+
+    title: str
+    corner: tuple[str, ...]
+    columns: tuple[Column, ...]
+    rows: tuple[tuple[tuple[str, ...], tuple[Text, ...]], ...]
+    notes: tuple[str, ...] = ()
+
+
+def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
+    """The headline, with the notes, and for accuracies a second grid: last, selected and best epoch side by side.
+
+    Args:
+        top: how the format shows the best two.
+    """
+    title = f"{table.title} ({table.setting})" if table.setting else table.title
+    rows = tuple(
+        ((row.label,), tuple(_headline(cell, table) for cell in row.cells)) for row in table.rows if not row.detail
+    )
+    epochs = _epochs(table) if table.metric == "last" else None
+    notes = table.notes
+    if any(cell.top for row in table.rows for cell in row.cells):
+        notes = (f"The best two of each column are {top}.", *notes)
+    yield Grid(title, (table.corner,), table.columns, rows, notes)
+    if epochs:
+        yield epochs
+
+
+def _headline(cell: Cell, table: Table) -> Text:
+    ours = cell.summaries.get(table.metric)
+    ahead = difference(cell, table.metric)
+    return Text(
+        (cell.status,) if ours is None else (spread(ours, table.decimals), f"n={ours.n}"),
+        (
+            *(() if cell.paper is None else (f"paper {number(cell.paper, table.decimals)}",)),
+            *(() if ahead is None else (f"({signed(ahead, table.decimals)})",)),
+        ),
+        cell.top,
+    )
+
+
+def _epochs(table: Table) -> Grid | None:
+    cells = [cell for row in table.rows for cell in row.cells if table.metric in cell.summaries]
+    if not cells:
+        return None
+    noises = dict.fromkeys((cell.noise, cell.rate) for cell in cells)
+    one_noise = noise_label(next(iter(noises))) if len(noises) == 1 else ""
+    return Grid(
+        f"{table.title}: last, selected and best epoch{f', {one_noise}' if one_noise else ''}",
+        ("Method",) if one_noise else ("Method", "Noise"),
+        tuple(Column(label) for label in (*_EPOCHS.values(), "n")),
+        tuple(
+            (
+                (cell.label,) if one_noise else (cell.label, noise_label((cell.noise, cell.rate))),
+                (
+                    *(_of_epoch(cell, metric, table.decimals) for metric in _EPOCHS),
+                    Text((str(cell.summaries["last"].n),)),
+                ),
+            )
+            for cell in cells
+        ),
+    )
+
+
+def _of_epoch(cell: Cell, metric: str, decimals: int) -> Text:
+    summary = cell.summaries.get(metric)
+    if summary is None:
+        return Text(("—",))
+    fewer = () if summary.n == cell.summaries["last"].n else (f"n={summary.n}",)
+    return Text((spread(summary, decimals), *fewer))
+
+
+def spread(summary: Summary, decimals: int) -> str:
+    """Mean ± standard deviation; a dash where one value has none."""
+    return f"{number(summary.mean, decimals)} ± {'—' if summary.sd is None else number(summary.sd, decimals)}"
+
+
+def number(value: float, decimals: int) -> str:
+    """A number with a true minus sign, and none before zero."""
+    return f"{value:z.{decimals}f}".replace("-", "−")
+
+
+def signed(value: float, decimals: int) -> str:
+    """A difference, with its sign."""
+    return f"{value:+z.{decimals}f}".replace("-", "−")

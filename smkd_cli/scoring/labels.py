@@ -1,0 +1,35 @@
+"""What a network made of the wrong labels it was trained on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from torch import Tensor
+
+
+def label_scores(prediction: Tensor, refined: Tensor, given: Tensor, clean: Tensor) -> dict[str, Any]:
+    """Memorisation and correction of wrong training labels.
+
+    Args:
+        prediction: (n,) predicted classes.
+        refined: (n,) classes of the largest entry of the refined labels q̃.
+        given: (n,) the labels that were trained on.
+        clean: (n,) the clean labels.
+
+    Returns:
+        ``wrong`` (how many given labels are wrong), and of these the fractions ``memorised`` (predicted as the wrong
+        label), ``corrected`` (predicted as the clean one) and ``refined_corrected`` (q̃ points to the clean one);
+        the fractions are None if no label is wrong.
+    """
+    wrong = given != clean
+    count = int(wrong.sum())
+
+    def share(hits: Tensor) -> float | None:
+        return int((hits & wrong).sum()) / count if count else None
+
+    return {
+        "wrong": count,
+        "memorised": share(prediction == given),
+        "corrected": share(prediction == clean),
+        "refined_corrected": share(refined == clean),
+    }

@@ -1,0 +1,99 @@
+"""Who watches a grid: a live display on a terminal, plain lines elsewhere, nothing when quiet."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+from smkd_cli import console
+from smkd_cli.recipe import Cell
+
+Watch = Callable[[Cell, dict[str, Any]], None]
+
+# A plain log tells of a running cell at most this often.
+_PLAIN_PAUSE = 30.0
+
+
+@contextmanager
+def watching(cells: Sequence[Cell], epochs: int) -> Iterator[Watch]:
+    """Yield a function that takes every event of every cell."""
+    screen = console.people()
+    if console.is_quiet():
+        yield lambda _cell, _event: None
+    elif screen.is_terminal:
+        with Progress(
+            TextColumn("{task.description}"),
+            BarColumn(bar_width=16),
+            MofNCompleteColumn(),
+            TextColumn("{task.fields[said]}"),
+            TimeRemainingColumn(compact=True),
+            console=screen,
+        ) as progress:
+            yield _Live(progress, len(cells), epochs)
+    else:
+        yield _Plain(len(cells))
+
+
+def _accuracies(row: dict[str, Any]) -> str:
+    return f"A {row['test_accuracy_a']:.1f} % B {row['test_accuracy_b']:.1f} %"
+
+
+def _knowledge(row: dict[str, Any]) -> str:
+    return f"sent {row['sent_a_to_b'] + row['sent_b_to_a']:.0f}"
+
+
+class _Live:
+    """A bar for the grid and one for each running cell."""
+
+    def __init__(self, progress: Progress, cells: int, epochs: int) -> None:
+        self.progress, self.epochs = progress, epochs
+        self.grid = progress.add_task("cells", total=cells, said="")
+        self.running: dict[str, TaskID] = {}
+
+    def __call__(self, cell: Cell, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "started":
+            done = event["epoch"] - 1
+            self.running[cell.slug] = self.progress.add_task(cell.slug, total=self.epochs, completed=done, said="")
+        elif kind == "epoch":
+            row = event["row"]
+            said = f"{_accuracies(row)} {_knowledge(row)} {row['images_per_second']:.0f} img/s"
+            self.progress.update(self.running[cell.slug], completed=row["epoch"], said=said)
+        else:
+            if cell.slug in self.running:
+                self.progress.remove_task(self.running.pop(cell.slug))
+            if kind == "failed":
+                self.progress.console.print(f"failed: {event['error']}", markup=False)
+            self.progress.advance(self.grid)
+
+
+class _Plain:
+    """A line when a cell starts again or ends, and now and then in between."""
+
+    def __init__(self, cells: int) -> None:
+        self.cells, self.done = cells, 0
+        self.last: dict[str, float] = {}
+
+    def __call__(self, cell: Cell, event: dict[str, Any]) -> None:
+        kind = event["event"]
+        if kind == "started":
+            self.last[cell.slug] = time.monotonic()
+            if event["resumed"]:
+                console.say(f"{cell.slug}: goes on in epoch {event['epoch']}")
+        elif kind == "epoch":
+            if time.monotonic() - self.last[cell.slug] > _PLAIN_PAUSE:
+                self.last[cell.slug] = time.monotonic()
+                row = event["row"]
+                speed = f"{row['images_per_second']:.0f} images/s"
+                console.say(f"{cell.slug}: epoch {row['epoch']}, {_accuracies(row)}, {_knowledge(row)}, {speed}")
+        else:
+            self.done += 1
+            said = {"skipped": "finished before", "failed": str(event.get("error"))}.get(kind, "")
+            if kind == "finished":
+                last = event["scores"]["last"]
+                said = f"A {last['a']:.1f} % B {last['b']:.1f} %"
+            console.say(f"[{self.done}/{self.cells}] {cell.slug}: {said}")

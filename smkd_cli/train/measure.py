@@ -1,0 +1,70 @@
+"""What is measured of a pair after each epoch. Test labels live here and nowhere else in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import nn
+
+from smkd_cli.datasets import DataSet, Split
+from smkd_cli.scoring import ImageBank, accuracy, predict
+from smkd_cli.train.labels import TrainingLabels
+from smkd_cli.train.site import Site
+
+
+class Measure:
+    """Holds the images on the device, and scores a pair.
+
+    ``train_images`` is what the loop learns from. The test split and the noisy validation split stay inside: what
+    comes out of :meth:`epoch` goes to the metrics and to nothing that training depends on.
+    """
+
+    def __init__(self, dataset: DataSet, train: Split, labels: TrainingLabels, site: Site, padding: int) -> None:
+        bank = partial(
+            ImageBank, mean=dataset.mean, std=dataset.std, device=site.device, memory_format=site.memory_format
+        )
+        self.train_images = bank(train.images, padding=padding)
+        test = dataset.split("test")
+        self._test = bank(test.images), torch.from_numpy(test.labels).to(site.device)
+        self._validation = None
+        if len(labels.held_out):
+            held_out = torch.from_numpy(labels.given[labels.held_out]).to(site.device)
+            self._validation = bank(train.images[labels.held_out]), held_out
+
+    def epoch(self, networks: tuple[nn.Module, nn.Module]) -> dict[str, float]:
+        """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
+        images, labels = self._test
+        probs = [predict(network, images).softmax(1) for network in networks]
+        row = {f"test_accuracy_{peer}": accuracy(p, labels) for peer, p in zip("ab", probs, strict=True)}
+        row["test_accuracy_ensemble"] = accuracy(probs[0] + probs[1], labels)
+        if self._validation is not None:
+            images, labels = self._validation
+            for peer, network in zip("ab", networks, strict=True):
+                row[f"validation_accuracy_{peer}"] = accuracy(predict(network, images), labels)
+        return row
+
+
+def summary(rows: Sequence[dict[str, Any]], has_validation: bool) -> dict[str, dict[str, Any]]:
+    """The scores of ``result.json``: at the last epoch, at the selected one, and at the best one.
+
+    The selected epoch has the best mean accuracy on the noisy validation split (the earliest of equals), or is the last
+    one where there is no split. The best epoch is chosen on the test set: an upper bound, no result.
+    """
+
+    def scores(row: dict[str, Any]) -> dict[str, Any]:
+        a, b = row["test_accuracy_a"], row["test_accuracy_b"]
+        return {"epoch": row["epoch"], "a": a, "b": b, "mean": (a + b) / 2, "ensemble": row["test_accuracy_ensemble"]}
+
+    def mean(row: dict[str, Any], of: str) -> float:
+        return float(row[f"{of}_accuracy_a"] + row[f"{of}_accuracy_b"])
+
+    selected = max(rows, key=lambda row: mean(row, "validation")) if has_validation else rows[-1]
+    best = max(rows, key=lambda row: mean(row, "test"))
+    return {
+        "last": scores(rows[-1]),
+        "selected": scores(selected) | {"by": "noisy validation" if has_validation else "last epoch"},
+        "best": scores(best) | {"by": "test accuracy"},
+    }

@@ -1,0 +1,52 @@
+"""metrics.csv: a row per epoch, appended as it happens, rewritten from the checkpoint when a cell resumes."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from smkd_cli.artifacts.files import publish_text
+
+COLUMNS = (
+    "epoch",
+    "lr",
+    *(
+        f"{name}_{peer}"
+        for name in ("loss", "train_accuracy", "clean_accuracy", "validation_accuracy")
+        for peer in "ab"
+    ),
+    *(f"test_accuracy_{who}" for who in ("a", "b", "ensemble")),
+    "threshold",
+    *(f"{what}_{way}" for what in ("sent", "right") for way in ("a_to_b", "b_to_a")),
+    *(f"{name}_{peer}" for name in ("trust", "certainty") for peer in "ab"),
+    "seconds",
+    "images_per_second",
+)
+
+
+class MetricsFile:
+    """The metrics of one cell; an unknown value is an empty field."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def restart(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Write the file anew with these rows."""
+        publish_text(self.path, self._text(rows, header=True))
+
+    def append(self, row: Mapping[str, Any]) -> None:
+        """Add the row of an epoch that has just ended."""
+        with self.path.open("a", encoding="utf-8", newline="") as stream:
+            stream.write(self._text([row], header=False))
+
+    @staticmethod
+    def _text(rows: Sequence[Mapping[str, Any]], header: bool) -> str:
+        stream = io.StringIO()
+        writer = csv.DictWriter(stream, COLUMNS, lineterminator="\n")
+        if header:
+            writer.writeheader()
+        writer.writerows(rows)
+        return stream.getvalue()

@@ -1,0 +1,50 @@
+"""A process that trains cells one after another as its parent tells it; it dies with its parent."""
+
+from __future__ import annotations
+
+import contextlib
+import ctypes
+import os
+import signal
+import sys
+import traceback
+from multiprocessing.connection import Connection
+
+from smkd_cli.errors import SmkdError
+from smkd_cli.train.stopping import StopRequest
+
+
+def _die_with(parent: int) -> None:
+    """Have the system (Linux) kill this process when its parent goes: no orphan keeps a run directory locked."""
+    if sys.platform == "linux":
+        with contextlib.suppress(OSError):
+            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+        if os.getppid() != parent:
+            os._exit(1)
+
+
+def work(link: Connection, parent: int) -> None:
+    """Receive ``(cell, place)`` until the line is closed, and train.
+
+    ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. SIGINT is
+    left to the parent, which passes it on as SIGTERM.
+    """
+    _die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopRequest()
+    with stop.listening(signal.SIGTERM):
+        from smkd_cli.train.cell import train_cell
+
+        while True:
+            try:
+                cell, place = link.recv()
+            except EOFError:
+                return
+            try:
+                train_cell(cell, place, stop, lambda event: link.send(("event", event)))
+            except SmkdError as error:
+                link.send(("done", (error, "")))
+            except Exception as error:  # the parent reports what nobody foresaw
+                link.send(("done", (SmkdError(f"{type(error).__name__}: {error}"), traceback.format_exc())))
+            else:
+                link.send(("done", None))

@@ -1,0 +1,195 @@
+"""Results as files: written checked, read checked, found in folders."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any
+
+import pytest
+
+from smkd_cli.artifacts.results import read_metrics, read_results, write_result
+from smkd_cli.errors import DataError
+
+
+def record(**changes: Any) -> dict[str, Any]:
+    """A result as training writes it."""
+    score = {"epoch": 3, "a": 60.0, "b": 62.0, "mean": 61.0, "ensemble": 63.0}
+    cell = {
+        "recipe": "r",
+        "tables": ["II"],
+        "profile": None,
+        "protocol": "p",
+        "label": "CE",
+        "method": "CE",
+        "options": {"eta": 2.0},
+        "dataset": "digits",
+        "classes": 10,
+        "networks": ["n", "n"],
+        "epochs": 3,
+        "noise": {"kind": "symmetric", "rate": 0.4, "sampling": "per-sample", "seed": 1, "realised_rate": 0.39},
+        "seed": 1,
+        "validation_fraction": 0.0,
+    }
+    made = {
+        "status": "finished",
+        "error": None,
+        "cell": cell,
+        "scores": {"last": score, "selected": {**score, "by": "last epoch"}, "best": {**score, "by": "test accuracy"}},
+        "provenance": {"smkd": "0.1.0", "finished": "2030-01-01T00:00:00+00:00"},
+    }
+    return made | changes
+
+
+def scored(**changes: Any) -> dict[str, Any]:
+    """A score record as evaluation writes it."""
+    tops = {"a": {"top1": 60.0, "top5": 90.0}, "b": {"top1": 62.0, "top5": 90.0}}
+    made = {
+        "schema": "smkd/scores/1",
+        "checkpoint": "runs/r/ce",
+        "split": "test",
+        "images": 9,
+        "cell": record()["cell"],
+    }
+    return made | {"epochs": None, "networks": tops, "mean": {"top1": 61.0}, "ensemble": {"top1": 63.0}} | changes
+
+
+def test_what_is_written_is_read(tmp_path):
+    write_result(tmp_path / "run" / "result.json", record())
+    [result] = read_results(str(tmp_path)).results
+    assert result.place == tmp_path / "run"
+    assert result.cell is not None
+    assert result.scores is not None
+    assert (result.cell.method, result.cell.options, result.cell.noise.rate) == ("CE", {"eta": 2.0}, 0.4)
+    assert (result.scores.last.mean, result.scores.last.ensemble) == (61.0, 63.0)
+    assert result.scores.selected is not None
+    assert result.scores.selected.by == "last epoch"
+    assert json.loads((tmp_path / "run" / "result.json").read_text())["provenance"]["smkd"] == "0.1.0"
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"status": "done"},
+        {"scores": None},
+        {"status": "failed"},
+        {"cell": {"recipe": "r"}},
+        {"scores": {"last": {"mean": 101.0}}},
+        {"scores": {"last": {"mean": math.nan}}},
+        {"scores": {"last": {"mean": "61"}}},
+    ],
+)
+def test_a_wrong_record_is_not_written(wrong, tmp_path):
+    with pytest.raises(ValueError, match=r"."):
+        write_result(tmp_path / "result.json", record(**wrong))
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("", "damaged"),
+        ('{"schema": "smkd/result/1", "sta', "damaged"),
+        ("\x00\xff", "damaged"),
+        ("[]", "damaged"),
+        ('{"schema": "smkd/result/2"}', "schema 'smkd/result/2' is not known"),
+        ('{"schema": "smkd/result/1"}', "status: Field required"),
+        (json.dumps({"schema": "smkd/result/1", **record(scores=None)}), "a finished cell has scores"),
+        (json.dumps({"schema": "smkd/result/1", **record(scores={"last": {"mean": -1.0}})}), "scores.last.mean"),
+    ],
+)
+def test_a_damaged_result_is_named(content, message, tmp_path, smkd):
+    path = tmp_path / "runs" / "r" / "result.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(content, encoding="latin-1")
+    result = smkd("report", "runs")
+    assert result.code == 4
+    assert "runs/r/result.json" in result.err
+    assert message in result.err
+
+
+def test_run_directories_are_found_below_and_through_links(tmp_path):
+    write_result(tmp_path / "far" / "deep" / "run" / "result.json", record())
+    (tmp_path / "far" / "deep" / "run" / "checkpoint").mkdir()
+    runs = tmp_path / "runs"
+    runs.mkdir()
+    (runs / "link").symlink_to(tmp_path / "far")
+    (runs / "loop").symlink_to(runs)
+    for name in ("unfinished", "no-run"):
+        (runs / name).mkdir()
+        (runs / name / "recipe.yaml").touch()
+    (runs / "unfinished" / "metrics.csv").touch()
+    found = read_results(str(runs))
+    assert [result.place for result in found.results] == [runs / "link" / "deep" / "run"]
+    assert found.unfinished == [runs / "unfinished"]
+
+
+def test_score_records_and_paths_in_one_file(tmp_path):
+    write_result(tmp_path / "run" / "result.json", record())
+    lines = [json.dumps(scored()), "", str(tmp_path / "run"), json.dumps(scored(split="train", mean={"top1": 1.0}))]
+    (tmp_path / "scores.jsonl").write_text("\n".join(lines))
+    found = read_results(str(tmp_path / "scores.jsonl"))
+    assert [result.scores and result.scores.last.mean for result in found.results] == [61.0, 61.0]
+    assert found.train_split == 1
+
+
+def test_the_last_epoch_of_a_score_record(tmp_path):
+    other = {"last": {"epoch": 3, "mean": 59.0}, "selected": None, "best": None}
+    (tmp_path / "s.jsonl").write_text(json.dumps(scored()) + "\n" + json.dumps(scored(epochs=other)))
+    first, second = read_results(str(tmp_path / "s.jsonl")).results
+    assert first.scores is not None
+    assert second.scores is not None
+    assert (first.scores.last.a, first.scores.last.b, first.scores.last.mean, first.scores.last.ensemble) == (
+        60,
+        62,
+        61,
+        63,
+    )
+    assert second.scores.last.mean == 59.0
+
+
+@pytest.mark.parametrize(
+    ("line", "message"),
+    [
+        ('{"schema": "smkd/scores/1"}', "stdin, line 2: damaged: checkpoint: Field required"),
+        ("{", "stdin, line 2: damaged"),
+        ("nowhere", "stdin, line 2: 'nowhere' is neither a score record nor a run directory"),
+    ],
+)
+def test_a_damaged_line_is_named(line, message, smkd):
+    result = smkd("report", "-", stdin=f"{json.dumps(scored())}\n{line}\n")
+    assert (result.code, result.out) == (4, "")
+    assert message in result.err
+
+
+def test_train_split_scores_are_no_results(smkd):
+    both = json.dumps(scored()) + "\n" + json.dumps(scored(split="train")) + "\n"
+    assert "1 score record of training images left out" in smkd("report", "-", stdin=both).out
+    only = smkd("report", "-", stdin=json.dumps(scored(split="train")))
+    assert (only.code, "without --split train" in only.err) == (4, True)
+
+
+def test_a_lone_checkpoint_is_shown_by_its_path(smkd):
+    out = smkd("report", "-", stdin=json.dumps(scored(cell=None, checkpoint="nets/a.safetensors"))).out
+    assert "nets/a.safetensors" in out
+    assert "61.00 ± — " in out
+
+
+def test_a_peer_scored_alone_is_no_result_of_the_pair(smkd):
+    alone = scored(networks={"b": {"top1": 62.0}}, mean={"top1": 62.0})
+    out = smkd("report", "-", "--format", "csv", stdin=json.dumps(scored()) + "\n" + json.dumps(alone)).out
+    assert 'single networks,"CE, peer b",symmetric 40%' in out
+    assert ",last,62.0,,1,," in out
+    assert ",last,61.0,,1,," in out
+
+
+def test_metrics(tmp_path):
+    (tmp_path / "metrics.csv").write_text("epoch,x,y\n1,2.5,\n2,3,4\n")
+    first, second = read_metrics(tmp_path, "epoch", "x", "y")
+    assert first[:2] == (1.0, 2.5)
+    assert math.isnan(first[2])
+    assert second == (2.0, 3.0, 4.0)
+    with pytest.raises(DataError, match=r"metrics\.csv: there is no column 'z'"):
+        read_metrics(tmp_path, "z")
+    with pytest.raises(DataError, match="cannot be read"):
+        read_metrics(tmp_path / "absent", "x")

@@ -1,0 +1,90 @@
+"""smkd datasets ls | fetch | verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+if TYPE_CHECKING:
+    from .conftest import Server
+
+Smkd = Callable[..., Any]
+
+
+@pytest.fixture(autouse=True)
+def _no_data(monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> None:
+    if "real_data" not in request.fixturenames:
+        monkeypatch.delenv("SMKD_DATA", raising=False)
+
+
+def test_ls_prints_a_line_per_data_set(smkd: Smkd) -> None:
+    result = smkd("datasets", "ls")
+    assert result.code == 0
+    assert result.out.splitlines() == [
+        "cifar10\t50000\t10000\t10\t32x32x3\tabsent",
+        "cifar100\t50000\t10000\t100\t32x32x3\tabsent",
+        "cifar100-10\t5000\t1000\t10\t32x32x3\tabsent",
+        "digits\t1437\t360\t10\t8x8x1\tembedded",
+    ]
+
+
+def test_ls_says_where_data_is(smkd: Smkd, real_data: Path) -> None:
+    result = smkd("datasets", "ls", "--data", real_data)
+    assert f"cifar100\t50000\t10000\t100\t32x32x3\t{real_data / 'cifar-100-python'}" in result.out.splitlines()
+
+
+def test_verify_checks_what_is_here(smkd: Smkd) -> None:
+    result = smkd("datasets", "verify")
+    assert (result.code, result.out) == (0, "digits\tok\n")
+
+
+def test_verify_checks_real_files(smkd: Smkd, real_data: Path) -> None:
+    result = smkd("datasets", "verify", "cifar100", "--data", real_data)
+    assert (result.code, result.out) == (0, "cifar100\tok\n")
+
+
+def test_verify_reports_every_problem_and_what_is_whole(smkd: Smkd, tmp_path: Path) -> None:
+    for name in ("train", "test", "meta"):
+        path = tmp_path / "data" / "cifar-100-python" / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(b"altered")
+    result = smkd("datasets", "verify", "cifar10", "cifar100", "digits")
+    assert result.code == 4
+    assert result.out == "digits\tok\n"
+    first, second = result.err.splitlines()
+    assert "cifar-10-batches-py/data_batch_1" in first
+    assert "cifar-100-python/train: damaged or altered" in second
+
+
+def test_there_is_nothing_to_fetch_of_digits(smkd: Smkd) -> None:
+    result = smkd("datasets", "fetch", "digits")
+    assert (result.code, result.out) == (0, "")
+    assert "nothing to fetch" in result.err
+    assert smkd("datasets", "fetch", "--quiet", "digits").err == ""
+
+
+def test_fetching_what_is_here_prints_where(smkd: Smkd, real_data: Path) -> None:
+    result = smkd("datasets", "fetch", "cifar100", "--data", real_data)
+    assert (result.code, result.out) == (0, f"{real_data / 'cifar-100-python'}\n")
+
+
+@pytest.mark.parametrize("command", ["fetch", "verify"])
+def test_an_unknown_name_is_wrong_usage(command: str, smkd: Smkd) -> None:
+    result = smkd("datasets", command, "digits", "cifar-10")
+    assert (result.code, result.out) == (2, "")
+    assert "did you mean cifar10?" in result.err
+
+
+def test_one_address_cannot_serve_two_data_sets(smkd: Smkd, server: Server) -> None:
+    assert smkd("datasets", "fetch", "cifar10", "cifar100", "--url", server.url).code == 2
+    assert server.ranges == []
+
+
+def test_a_failed_download_ends_with_4_and_says_what_to_do(smkd: Smkd, server: Server) -> None:
+    server.status = 404
+    result = smkd("datasets", "fetch", "cifar100", "--url", server.url)
+    assert (result.code, result.out) == (4, "")
+    assert "data/cifar-100-python.tar.gz and run the command again" in result.err

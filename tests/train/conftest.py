@@ -1,0 +1,72 @@
+"""A grid small enough to train in a moment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+
+from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA
+from smkd_cli.artifacts.tensors import load_tensors
+
+RECIPE = """\
+schema: smkd/recipe/1
+name: tiny
+dataset: digits
+networks: small_resnet
+methods: [SMKD-P+MyLC]
+noise: [{kind: symmetric, rate: 0.4}]
+seeds: [1]
+epochs: 3
+batch_size: 256
+augmentation: {crop_padding: 1, flip: true}
+compute: {threads: 1}
+"""
+
+TIMES = {"seconds", "images_per_second"}
+
+
+@pytest.fixture
+def recipe(tmp_path: Path) -> Path:
+    path = tmp_path / "tiny.yaml"
+    path.write_text(RECIPE)
+    return path
+
+
+@pytest.fixture
+def bits() -> Callable[[Path], dict[str, object]]:
+    """Everything that training decides in a run directory: both peers' weights, and the metrics without the times."""
+
+    def read(run: Path) -> dict[str, object]:
+        peers = {
+            f"{peer}.{k}": v
+            for peer in "ab"
+            for k, v in load_tensors(run / f"peer_{peer}.safetensors", PEER_SCHEMA)[0].items()
+        }
+        header, *rows = (run / "metrics.csv").read_text().splitlines()
+        names = header.split(",")
+        metrics = [
+            {name: value for name, value in zip(names, row.split(","), strict=True) if name not in TIMES}
+            for row in rows
+        ]
+        return {**peers, "metrics": metrics}
+
+    return read
+
+
+@pytest.fixture
+def assert_same() -> Callable[[dict[str, object], dict[str, object]], None]:
+    def check(one: dict[str, object], other: dict[str, object]) -> None:
+        assert one.keys() == other.keys()
+        for name, value in one.items():
+            same = torch.equal(value, other[name]) if isinstance(value, torch.Tensor) else value == other[name]
+            assert same, name
+
+    return check
+
+
+@pytest.fixture
+def checkpoint_of() -> Callable[[Path], tuple[dict[str, torch.Tensor], dict[str, object]]]:
+    return lambda run: load_tensors(run / "checkpoint" / "state.safetensors", CHECKPOINT_SCHEMA)
