@@ -55,7 +55,7 @@ class RunDirectory:
         """
         try:
             record: dict[str, Any] = json.loads(self.result.read_bytes())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
             raise DataError(f"{self.result}: cannot be read ({error}); remove it to train the cell again") from error

@@ -1,0 +1,161 @@
+"""``smkd eval``: records of run directories and lone files, on test and on training images."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from smkd_cli import datasets, networks
+from smkd_cli.artifacts.manifest import read_manifest
+
+RECIPE = """\
+schema: smkd/recipe/1
+name: small
+dataset: digits
+networks: small_resnet
+methods: [SMKD-S+MyLC]
+noise: [{kind: symmetric, rate: 0.4}]
+seeds: [3]
+epochs: 6
+augmentation: {crop_padding: 1, flip: false}
+"""
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run directory, trained once."""
+    from smkd_cli.app import main
+
+    folder = tmp_path_factory.mktemp("trained")
+    (folder / "small.yaml").write_text(RECIPE)
+    with pytest.raises(SystemExit) as stop:
+        main(["train", str(folder / "small.yaml"), "--runs", str(folder / "runs"), "--jobs", "1", "--quiet"])
+    assert not stop.value.code
+    return folder / "runs" / "small" / "smkd-s+mylc_symmetric-0.4_seed3"
+
+
+def plain_predictions(trained, split):
+    """Probabilities of both peers by the shortest way there is: a plain network and its weights."""
+    dataset = datasets.find("digits")
+    images = torch.from_numpy(dataset.split(split).images).permute(0, 3, 1, 2).float() / 255
+    images = (images - torch.tensor(dataset.mean).view(1, -1, 1, 1)) / torch.tensor(dataset.std).view(1, -1, 1, 1)
+    for peer in "ab":
+        network = networks.build("small_resnet", classes=10, channels=1).eval()
+        network.load_state_dict(load_file(trained / f"peer_{peer}.safetensors"), strict=True)
+        with torch.no_grad():
+            yield network(images).softmax(1).numpy()
+
+
+def test_a_run_directory_gives_one_record(smkd, trained):
+    result = smkd("eval", trained)
+    assert result.code == 0, result.err
+    (line,) = result.out.splitlines()
+    record = json.loads(line)
+    assert record["schema"] == "smkd/scores/1"
+    assert record["split"] == "test"
+    assert record["images"] == 360
+    assert record["labels"] is None
+    stored = json.loads((trained / "result.json").read_text())
+    assert record["cell"] == stored["cell"]
+    assert record["epochs"] == stored["scores"]
+    last = stored["scores"]["last"]
+    assert record["networks"]["a"]["top1"] == pytest.approx(last["a"])
+    assert record["networks"]["b"]["top1"] == pytest.approx(last["b"])
+    assert record["mean"]["top1"] == pytest.approx(last["mean"])
+    assert record["ensemble"]["top1"] == pytest.approx(last["ensemble"])
+
+
+def test_the_numbers_are_those_of_the_plain_networks(smkd, trained):
+    record = json.loads(smkd("eval", trained).out)
+    labels = datasets.find("digits").split("test").labels
+    probabilities = list(plain_predictions(trained, "test"))
+    for peer, probs in zip("ab", probabilities, strict=True):
+        got = record["networks"][peer]
+        assert got["top1"] == pytest.approx(100 * (probs.argmax(1) == labels).mean())
+        assert got["nll"] == pytest.approx(-np.log(probs[np.arange(360), labels]).mean(), rel=1e-4)
+        best = np.argsort(-probs, axis=1)[:, :5]
+        assert got["top5"] == pytest.approx(100 * (best == labels[:, None]).any(1).mean())
+        assert len(got["per_class"]) == 10
+    together = (probabilities[0] + probabilities[1]) / 2
+    assert record["ensemble"]["nll"] == pytest.approx(-np.log(together[np.arange(360), labels]).mean(), rel=1e-4)
+
+
+def test_training_images_tell_what_became_of_the_wrong_labels(smkd, trained):
+    record = json.loads(smkd("eval", trained, "--split", "train").out)
+    manifest = read_manifest(trained / "manifest.csv")
+    wrong = manifest.label != manifest.clean_label
+    assert record["images"] == 1437
+    for peer, probs in zip("ab", plain_predictions(trained, "train"), strict=True):
+        got = record["labels"][peer]
+        prediction = probs.argmax(1)
+        assert got["wrong"] == wrong.sum()
+        assert got["memorised"] == pytest.approx((prediction == manifest.label)[wrong].mean())
+        assert got["corrected"] == pytest.approx((prediction == manifest.clean_label)[wrong].mean())
+        # The refined label by Eq. 7 and 8, with r over all training images.
+        certainty = 1 + (probs * np.log(probs)).sum(1) / np.log(10)
+        trust = certainty / (1 + np.exp(-(certainty.mean() - 0.5) * record["cell"]["options"]["b1"]))
+        refined = (1 - trust)[:, None] * np.eye(10)[manifest.label] + trust[:, None] * probs
+        expected = (refined.argmax(1) == manifest.clean_label)[wrong].mean()
+        assert got["refined_corrected"] == pytest.approx(expected, abs=2 / wrong.sum())
+
+
+def test_a_lone_file_and_paths_on_stdin(smkd, trained):
+    lone = json.loads(smkd("eval", trained / "peer_b.safetensors").out)
+    assert list(lone["networks"]) == ["b"]
+    assert lone["epochs"] is None
+    piped = smkd("eval", "-", stdin=f"{trained}\n{trained / 'peer_a.safetensors'}\n")
+    assert [json.loads(line)["checkpoint"] for line in piped.out.splitlines()] == [
+        str(trained),
+        str(trained / "peer_a.safetensors"),
+    ]
+
+
+def test_records_go_to_a_file(smkd, trained):
+    result = smkd("eval", trained, "-o", "scores.jsonl")
+    assert result.out == ""
+    assert json.loads(Path("scores.jsonl").read_text())["split"] == "test"
+
+
+@pytest.fixture
+def copy(trained, tmp_path):
+    return shutil.copytree(trained, tmp_path / "copy")
+
+
+def test_damaged_weights_are_refused(smkd, copy):
+    path = copy / "peer_a.safetensors"
+    whole = path.read_bytes()
+    for damaged in (whole[:-100], whole[:40], b"", whole[:-1] + bytes([whole[-1] ^ 1])):
+        path.write_bytes(damaged)
+        result = smkd("eval", copy)
+        assert result.code == 4
+        assert "peer_a.safetensors" in result.err
+        assert "Traceback" not in result.err
+
+
+@pytest.mark.parametrize("what", ["nothing", "folder"])
+def test_something_that_is_no_checkpoint(smkd, tmp_path, what):
+    if what == "folder":
+        (tmp_path / what).mkdir()
+    result = smkd("eval", tmp_path / what)
+    assert result.code == 4
+    assert what in result.err
+
+
+def test_no_path_on_stdin_is_an_error(smkd):
+    assert smkd("eval", "-", stdin="\n").code == 4
+
+
+def test_a_tampered_manifest_is_refused_on_training_images(smkd, copy):
+    manifest = copy / "manifest.csv"
+    head, row = manifest.read_text().rstrip("\n").rsplit("\n", 1)
+    label = int(row.rsplit(",", 1)[1])
+    manifest.write_text(f"{head}\n{row.rsplit(',', 1)[0]},{(label + 1) % 10}\n")
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4
+    assert "labels_sha256" in result.err

@@ -1,0 +1,114 @@
+"""The arrows of docs/architecture.md: who may import whom."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import smkd_cli
+
+PACKAGE = Path(smkd_cli.__file__).parent
+STAGES = {"corrupt", "train", "evaluate", "report"}
+ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
+CELLAR = {"errors", "console", "resources"}
+ALLOWED = {
+    "app": STAGES | {"recipe", "datasets"} | CELLAR,
+    "__main__": {"app"},
+    **dict.fromkeys(STAGES, ROOMS | CELLAR),
+    "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
+    "artifacts": {"errors"},
+    "noise": {"errors"},
+    "methods": set(),
+    "datasets": {"artifacts"} | CELLAR,
+    "networks": {"errors"},
+    "scoring": set(),
+    "console": {"errors"},
+    "errors": set(),
+    "resources": set(),
+}
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms that a file imports, at its top or within a function."""
+    rooms = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            assert node.level == 0, f"{path}: relative import"
+            names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "smkd_cli" and len(parts) > 1 and (PACKAGE / parts[1]).with_suffix("").name in ALLOWED:
+                rooms.add(parts[1])
+    return rooms
+
+
+FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_imports_only_what_its_room_may(path):
+    room = room_of(path)
+    assert imported_rooms(path) - {room} <= ALLOWED[room]
+
+
+def test_every_room_is_in_the_plan():
+    assert {room_of(path) for path in FILES} == set(ALLOWED)
+
+
+def test_files_are_short():
+    lengths = sorted(len(path.read_text(encoding="utf-8").splitlines()) for path in FILES)
+    assert lengths[-1] <= 400
+    assert lengths[len(lengths) // 2] < 120
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["--help"],
+        ["corrupt", "-o", "-"],
+        ["report"],
+        ["recipes", "ls"],
+        ["recipes", "validate", "table2"],
+        ["train", "table1", "--dry-run"],
+        ["datasets", "ls"],
+    ],
+    ids=" ".join,
+)
+def test_commands_that_compute_with_no_tensor_never_import_torch(command, tmp_path):
+    program = f"""
+import sys
+from smkd_cli.app import main
+try:
+    main({command!r})
+except SystemExit as stop:
+    assert not stop.code, stop.code
+assert "torch" not in sys.modules
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
+
+
+def test_help_imports_next_to_nothing(tmp_path):
+    program = """
+import sys
+from smkd_cli.app import main
+try:
+    main(["--help"])
+except SystemExit:
+    pass
+heavy = {"torch", "pandas", "numpy", "pydantic", "sklearn", "yaml"} & set(sys.modules)
+assert not heavy, heavy
+"""
+    result = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False, cwd=tmp_path)
+    assert result.returncode == 0, result.stderr
