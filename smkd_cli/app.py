@@ -101,7 +101,9 @@ def train(
         typer.Option(metavar="FILE", help="Train on these labels instead of the recipe's noise; - is stdin."),
     ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run directories go.")] = Path("runs"),
-    jobs: Annotated[int, typer.Option(min=0, help="Cells at a time; 0 chooses by the machine.")] = 0,
+    jobs: Annotated[
+        str, typer.Option(metavar="N|auto", help="Cells at a time; auto: as many as there are cores for.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")

@@ -63,6 +63,8 @@ class Cell:
             words.append(noise.sampling)
         if noise.seed not in (None, self.seed):
             words.append(f"noise{noise.seed}")
+        if noise.sha256 is not None:
+            words.append(noise.sha256[:8])
         return slug(f"{self.label}_{'-'.join(words)}_seed{self.seed}")
 
     @cached_property

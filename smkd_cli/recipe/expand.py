@@ -10,7 +10,7 @@ from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
 
-Header = tuple[str | None, float | None]
+Header = tuple[str, float | None, str]
 
 
 def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> list[Cell]:
@@ -19,10 +19,10 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
     For each seed, noise by noise, all methods: so the columns of a table fill one by one.
 
     Args:
-        manifests: kind and rate of noise by the path of a manifest, as its header says; they go into the cell's name.
+        manifests: kind and rate of noise and the SHA-256 by the path of a manifest; they go into the cell's name.
 
     Raises:
-        RecipeError: two cells would have the same folder, for example two manifests of the same kind and rate.
+        RecipeError: two cells would have the same folder, for example because a manifest is named twice.
     """
     table = [row for number, entry in enumerate(recipe.methods) for row in rows(entry, ("methods", number))]
     grid = [(noise, [_resolved_method(row, noise, recipe) for row in table]) for noise in recipe.noise]
@@ -51,8 +51,8 @@ def _resolved_method(row: Row, noise: NoiseEntry, recipe: Recipe) -> MethodEntry
 
 def _resolved_noise(noise: NoiseEntry, seed: int, manifests: Mapping[str, Header]) -> NoiseEntry:
     if noise.manifest is not None:
-        kind, rate = manifests.get(noise.manifest, (noise.kind, noise.rate))
-        return NoiseEntry(kind=kind, rate=rate, manifest=noise.manifest)
+        kind, rate, sha256 = manifests.get(noise.manifest, (noise.kind, noise.rate, noise.sha256))
+        return NoiseEntry(kind=kind, rate=rate, manifest=noise.manifest, sha256=sha256)
     return NoiseEntry(
         kind=noise.kind,
         rate=noise.rate or 0.0,

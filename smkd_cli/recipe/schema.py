@@ -91,6 +91,7 @@ class NoiseEntry(Section):
         seed: of the drawn labels; each cell's own seed by default.
         sampling: how labels are drawn.
         manifest: path of a manifest; ``kind`` and ``rate`` then repeat its header, for information.
+        sha256: of the manifest's content; training refuses another one.
         options: of rules, by the rule's name, under this noise only.
     """
 
@@ -99,10 +100,13 @@ class NoiseEntry(Section):
     seed: Seed | None = None
     sampling: str | None = None
     manifest: Annotated[str, StringConstraints(min_length=1)] | None = None
+    sha256: Annotated[str, StringConstraints(pattern=r"^[0-9a-f]{64}$")] | None = None
     options: RuleOptions = Field({})
 
     @model_validator(mode="after")
     def _one_source(self) -> Self:
+        if self.manifest is None and self.sha256 is not None:
+            raise ValueError("has a sha256 but no manifest that it could be of")
         if self.manifest is None and self.kind is None:
             raise ValueError("should have a kind (and a rate), or a manifest")
         if self.manifest is not None and (self.seed is not None or self.sampling is not None):

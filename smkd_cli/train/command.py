@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from smkd_cli import console, datasets
-from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.errors import TrainingError
-from smkd_cli.recipe import Cell, Recipe, expand, load_recipe
-from smkd_cli.train.labels import same_labels
+from smkd_cli.errors import TrainingError, UsageError
+from smkd_cli.recipe import Cell, Recipe, load_recipe
+from smkd_cli.train.grid import cells_of, grid_on
 
 
 def run(
@@ -22,7 +20,7 @@ def run(
     profile: str | None,
     manifest: str | None,
     runs: Path,
-    jobs: int,
+    jobs: str,
     device: str,
     data: Path | None,
 ) -> None:
@@ -32,26 +30,18 @@ def run(
         RecipeError, UsageError, DataError, InterruptedRunError: as their names say.
         TrainingError: some cells failed; the others are finished.
     """
-    grid = load_recipe(recipe, overrides, profile)
-    with tempfile.TemporaryDirectory(prefix="smkd-") as scratch:
-        if manifest is not None:
-            labels = read_manifest(manifest)
-            if manifest == "-":
-                # Worker processes have no part in our stdin.
-                manifest = str(Path(scratch) / "stdin.csv")
-                write_manifest(Path(manifest), labels)
-            grid = grid.with_labels_from(manifest, labels.kind, labels.rate)
-        _train(grid, runs, jobs, device, data)
+    if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
+        raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
+    with grid_on(manifest, load_recipe(recipe, overrides, profile)) as grid:
+        _train(grid, cells_of(grid), runs, jobs, device, data)
 
 
-def _train(grid: Recipe, runs: Path, jobs: int, device: str, data: Path | None) -> None:
-    given = {entry.manifest: read_manifest(entry.manifest) for entry in grid.noise if entry.manifest}
-    cells = expand(grid, {path: (manifest.kind, manifest.rate) for path, manifest in given.items()})
+def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: str, data: Path | None) -> None:
     dataset = datasets.find(grid.dataset, data)
     if dataset.missing():
         dataset.verify()
     folder = runs / grid.name
-    todo = [cell for cell in cells if not _is_finished(RunDirectory(folder / cell.slug), cell, given)]
+    todo = [cell for cell in cells if not _is_finished(RunDirectory(folder / cell.slug), cell)]
     for cell in cells:
         if cell not in todo:
             console.emit(str(folder / cell.slug))
@@ -61,16 +51,14 @@ def _train(grid: Recipe, runs: Path, jobs: int, device: str, data: Path | None) 
         _train_cells(todo, folder, jobs, device, data)
 
 
-def _is_finished(directory: RunDirectory, cell: Cell, given: Mapping[str, Manifest]) -> bool:
+def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
     if directory.finished() is None:
         return False
     directory.claim(cell.to_yaml())
-    if cell.noise.manifest:
-        same_labels(directory.manifest, given[cell.noise.manifest])
     return True
 
 
-def _train_cells(cells: Sequence[Cell], folder: Path, jobs: int, device: str, data: Path | None) -> None:
+def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, data: Path | None) -> None:
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
     from smkd_cli.train.cell import Place
     from smkd_cli.train.display import watching
@@ -79,8 +67,9 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: int, device: str, da
 
     where = choose_device(device).type
     compute, epochs = cells[0].recipe.compute, cells[0].recipe.epochs
-    if jobs == 0:
-        jobs = 1 if where == "cuda" else max(1, cores() // choose_threads(compute.threads))
+    at_a_time = 1 if where == "cuda" else max(1, cores() // choose_threads(compute.threads))
+    if jobs != "auto":
+        at_a_time = int(jobs)
     failed: list[str] = []
     with watching(cells, epochs) as watch:
 
@@ -92,7 +81,7 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: int, device: str, da
                 failed.append(event["error"])
 
         tasks = [(cell, Place(folder / cell.slug, data, where)) for cell in cells]
-        run_cells(tasks, min(jobs, len(tasks)), tell)
+        run_cells(tasks, min(at_a_time, len(tasks)), tell)
     if failed:
         raise TrainingError(
             "\n".join([f"{len(failed)} of {len(cells)} cells failed, the others are finished:", *failed])

@@ -51,9 +51,13 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
             f"is it the manifest of another data set ({manifest.dataset})?"
         )
     given, clean = manifest.aligned_to(split.image_ids)
-    same_labels(published, manifest)
     if not published.exists():
         write_manifest(published, manifest)
+    elif read_manifest(published).sha256 != manifest.sha256:
+        raise DataError(
+            f"{published.parent}: was trained on other labels (see {published.name} in it); "
+            "name another --runs, or remove the directory"
+        )
     learned, held_out = split_off(len(given), cell.recipe.validation.fraction, cell.seed)
     about = {
         "kind": manifest.kind,
@@ -63,19 +67,6 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
         "realised_rate": manifest.realised_rate,
     }
     return TrainingLabels(given, clean, learned, held_out, about)
-
-
-def same_labels(published: Path, manifest: Manifest) -> None:
-    """Check that a run directory's manifest, if it has one, is this one.
-
-    Raises:
-        DataError: it holds other labels.
-    """
-    if published.exists() and read_manifest(published).sha256 != manifest.sha256:
-        raise DataError(
-            f"{published.parent}: was trained on other labels (see {published.name} in it); "
-            "name another --runs, or remove the directory"
-        )
 
 
 def draw(cell: Cell, dataset: DataSet, split: Split) -> Manifest:

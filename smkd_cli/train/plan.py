@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smkd_cli import console, datasets, networks
-from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.recipe import Cell, Recipe, expand, load_recipe
+from smkd_cli.recipe import Cell, load_recipe
+from smkd_cli.train.grid import cells_of, grid_on
 from smkd_cli.train.schedule import steps_per_epoch
 
 # A multiply-add is two operations; a backward pass costs about two forward passes.
@@ -58,15 +58,15 @@ def run(*, recipe: str, overrides: Sequence[str], profile: str | None, manifest:
         RecipeError: the recipe is wrong.
         DataError: a manifest or a result is missing or damaged.
     """
-    grid = load_recipe(recipe, overrides, profile)
-    folder = runs / grid.name
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
-    for cell in _cells(grid, manifest):
-        cost = cost_of(cell)
-        state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"
-        totals[state].append(cost)
-        console.emit(f"{cell.slug}\t{cost.steps}\t{cost.images}\t{state}")
-    _show(f"{grid.name}: {grid.dataset}, {' and '.join(dict.fromkeys(grid.networks))}, in {folder}", totals)
+    with grid_on(manifest, load_recipe(recipe, overrides, profile)) as grid:
+        folder = runs / grid.name
+        for cell in cells_of(grid):
+            cost = cost_of(cell)
+            state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"
+            totals[state].append(cost)
+            console.emit(f"{cell.slug}\t{cost.steps}\t{cost.images}\t{state}")
+        _show(f"{grid.name}: {grid.dataset}, {' and '.join(dict.fromkeys(grid.networks))}, in {folder}", totals)
 
 
 def _show(title: str, totals: dict[str, list[Cost]]) -> None:
@@ -86,16 +86,3 @@ def _show(title: str, totals: dict[str, list[Cost]]) -> None:
 
 def _three_digits(value: float) -> str:
     return f"{value:,.0f}" if value >= 100 else f"{value:.3g}"
-
-
-def _cells(grid: Recipe, manifest: str | None) -> list[Cell]:
-    headers: dict[str, tuple[str | None, float | None]] = {}
-    if manifest is not None:
-        labels = read_manifest(manifest)
-        headers[manifest] = labels.kind, labels.rate
-        grid = grid.with_labels_from(manifest, labels.kind, labels.rate)
-    for entry in grid.noise:
-        if entry.manifest is not None and entry.manifest not in headers:
-            labels = read_manifest(entry.manifest)
-            headers[entry.manifest] = labels.kind, labels.rate
-    return expand(grid, headers)

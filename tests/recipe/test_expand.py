@@ -96,8 +96,8 @@ def test_labels_of_a_manifest(recipe_file: Callable[..., Path], tmp_path: Path) 
     recipe = load_recipe(str(path))
     assert [entry.manifest for entry in recipe.noise] == [manifest]
     assert expand(recipe)[0].slug == "ce_manifest_seed1"
-    cell = expand(recipe, {manifest: ("pairflip", 0.3)})[1]
-    assert cell.slug == "smkd-p+mylc_pairflip-0.3_seed1"
+    cell = expand(recipe, {manifest: ("pairflip", 0.3, "12345678" * 8)})[1]
+    assert cell.slug == "smkd-p+mylc_pairflip-0.3-12345678_seed1"
     assert cell.noise.manifest == manifest
     (tmp_path / "recipe.yaml").write_text(cell.to_yaml())
     again = expand(load_recipe(str(tmp_path / "recipe.yaml")))[0]

@@ -39,12 +39,24 @@ def test_a_run_directory_of_another_recipe_is_left_alone(smkd, recipe):
     assert (CELL / "result.json").read_bytes() == before
 
 
-def test_a_run_directory_of_other_labels_is_left_alone(smkd, recipe):
+def test_other_labels_have_a_run_directory_of_their_own(smkd, recipe):
+    manifests = [smkd("corrupt", "--rate", 0.4, "--seed", seed).out.strip() for seed in (1, 2)]
+    runs = [smkd("train", recipe, "--set", "epochs=1", "--manifest", manifest).out.strip() for manifest in manifests]
+    assert runs[0] != runs[1]
+    assert all(Path(run, "result.json").exists() for run in runs)
+
+
+def test_a_manifest_that_was_replaced_is_refused(smkd, recipe):
     first, second = (smkd("corrupt", "--rate", 0.4, "--seed", seed).out.strip() for seed in (1, 2))
-    assert smkd("train", recipe, "--manifest", first).code == 0
-    result = smkd("train", recipe, "--manifest", second)
-    assert result.code == 4
-    assert "other labels" in result.err
+    run = Path(smkd("train", recipe, "--set", "epochs=1", "--manifest", first).out.strip())
+    (run / "result.json").unlink()
+    (run / "manifest.csv").write_bytes(Path(second).read_bytes())
+    again = smkd("train", recipe, "--set", "epochs=1", "--manifest", first)
+    assert again.code == 4
+    assert "other labels" in again.err
+    pinned = smkd("train", run / "recipe.yaml", "--runs", "elsewhere")
+    assert pinned.code == 4
+    assert "sha256" in pinned.err
 
 
 def test_two_processes_do_not_share_a_run_directory(smkd, recipe):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -103,9 +104,13 @@ def test_a_manifest_replaces_the_noise_of_the_recipe(smkd, recipe, bits, assert_
     given = smkd("train", recipe, "--manifest", manifest, "--runs", "given")
     assert drawn.code == given.code == 0, given.err
     assert_same(bits(CELL), bits(Path(given.out.strip())))
+    assert re.fullmatch(r"smkd-p\+mylc_symmetric-0.4-[0-9a-f]{8}_seed1", Path(given.out.strip()).name)
     piped = smkd("train", recipe, "--manifest", "-", "--runs", "piped", stdin=Path(manifest).read_text())
     assert piped.code == 0, piped.err
     assert_same(bits(CELL), bits(Path(piped.out.strip())))
+    again = smkd("train", Path(given.out.strip()) / "recipe.yaml", "--runs", "again")
+    assert again.code == 0, again.err
+    assert_same(bits(CELL), bits(Path(again.out.strip())))
 
 
 def test_a_noisy_validation_split_selects_an_epoch(smkd, recipe):
