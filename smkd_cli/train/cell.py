@@ -33,6 +33,8 @@ Tell = Callable[[dict[str, Any]], None]
 # Saving may take this part of the time, and is not worth doing more often than every other second.
 _SAVING_SHARE = 0.02
 _SAVING_PAUSE = 2.0
+# How often whoever watches is told of the steps within an epoch.
+_TELLING_PAUSE = 1.0
 
 
 @dataclass(frozen=True)
@@ -53,7 +55,7 @@ class Place:
 def train_cell(cell: Cell, place: Place, stop: StopRequest, tell: Tell) -> None:
     """Train a cell, or go on with it from its last checkpoint; a finished one is left as it is.
 
-    ``tell`` gets an event at the start, after every epoch and at the end, for whoever watches.
+    ``tell`` gets an event at the start, every second, after every epoch and at the end, for whoever watches.
 
     Raises:
         DataError: data or files are missing, damaged, locked, or belong to another recipe.
@@ -85,8 +87,9 @@ class Training:
             recipe, (cell.method, cell.options), cell.seed, dataset, self.labels.learned, self.labels.clean, site
         )
         self.metrics = MetricsFile(directory.metrics)
-        self._last_save = time.monotonic()
+        self._last_save = self._last_told = time.monotonic()
         self._save_cost = 0.0
+        self._untold_images = 0
         if directory.checkpoint.exists():
             self._resume()
         self.metrics.restart(self.session.progress.rows)
@@ -94,7 +97,8 @@ class Training:
     def run(self, stop: StopRequest) -> None:
         """Train to the end, publish, and remove the checkpoint."""
         progress, epochs = self.session.progress, self.cell.recipe.epochs
-        self.tell({"event": "started", "epoch": progress.epoch, "resumed": progress.resumed})
+        steps = epochs * self.session.steps
+        self.tell({"event": "started", "epoch": progress.epoch, "steps": steps, "resumed": progress.resumed})
         try:
             while progress.epoch <= epochs:
                 self._epoch(stop)
@@ -129,10 +133,21 @@ class Training:
                 raise InterruptedRunError(
                     stop.signal_number, f"stopped in epoch {progress.epoch}; the same command goes on"
                 )
+            self._tell_step(len(indices))
             if time.monotonic() - self._last_save > max(_SAVING_PAUSE, self._save_cost / _SAVING_SHARE):
                 self._save()
         self._end_epoch()
         progress.seconds = seconds + time.monotonic() - since
+
+    def _tell_step(self, images: int) -> None:
+        self._untold_images += images
+        passed = time.monotonic() - self._last_told
+        if passed > _TELLING_PAUSE:
+            progress = self.session.progress
+            done = (progress.epoch - 1) * self.session.steps + progress.step
+            speed = self._untold_images / passed
+            self.tell({"event": "step", "epoch": progress.epoch, "done": done, "images_per_second": speed})
+            self._last_told, self._untold_images = time.monotonic(), 0
 
     def _rate(self, step: int) -> float:
         """The learning rate of a step (from 0) of the current epoch."""

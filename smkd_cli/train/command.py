@@ -66,12 +66,12 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
     from smkd_cli.train.site import choose_device, choose_threads, cores
 
     where = choose_device(device).type
-    compute, epochs = cells[0].recipe.compute, cells[0].recipe.epochs
-    at_a_time = 1 if where == "cuda" else max(1, cores() // choose_threads(compute.threads))
+    threads = cells[0].recipe.compute.threads
+    at_a_time = 1 if where == "cuda" else max(1, cores() // choose_threads(threads))
     if jobs != "auto":
         at_a_time = int(jobs)
     failed: list[str] = []
-    with watching(cells, epochs) as watch:
+    with watching(cells) as watch:
 
         def tell(cell: Cell, event: dict[str, Any]) -> None:
             watch(cell, event)

@@ -19,7 +19,7 @@ _PLAIN_PAUSE = 30.0
 
 
 @contextmanager
-def watching(cells: Sequence[Cell], epochs: int) -> Iterator[Watch]:
+def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
     """Yield a function that takes every event of every cell."""
     screen = console.people()
     if console.is_quiet():
@@ -33,7 +33,7 @@ def watching(cells: Sequence[Cell], epochs: int) -> Iterator[Watch]:
             TimeRemainingColumn(compact=True),
             console=screen,
         ) as progress:
-            yield _Live(progress, len(cells), epochs)
+            yield _Live(progress, len(cells))
     else:
         yield _Plain(len(cells))
 
@@ -47,22 +47,24 @@ def _knowledge(row: dict[str, Any]) -> str:
 
 
 class _Live:
-    """A bar for the grid and one for each running cell."""
+    """A bar for the grid and one for each running cell, which counts optimisation steps."""
 
-    def __init__(self, progress: Progress, cells: int, epochs: int) -> None:
-        self.progress, self.epochs = progress, epochs
+    def __init__(self, progress: Progress, cells: int) -> None:
+        self.progress = progress
         self.grid = progress.add_task("cells", total=cells, said="")
         self.running: dict[str, TaskID] = {}
+        self.accuracy: dict[str, str] = {}
 
     def __call__(self, cell: Cell, event: dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "started":
-            done = event["epoch"] - 1
-            self.running[cell.slug] = self.progress.add_task(cell.slug, total=self.epochs, completed=done, said="")
+            self.running[cell.slug] = self.progress.add_task(cell.slug, total=event["steps"], said="")
+        elif kind == "step":
+            said = f"epoch {event['epoch']} {self.accuracy.get(cell.slug, '')} {event['images_per_second']:.0f} img/s"
+            self.progress.update(self.running[cell.slug], completed=event["done"], said=said)
         elif kind == "epoch":
             row = event["row"]
-            said = f"{_accuracies(row)} {_knowledge(row)} {row['images_per_second']:.0f} img/s"
-            self.progress.update(self.running[cell.slug], completed=row["epoch"], said=said)
+            self.accuracy[cell.slug] = f"{_accuracies(row)} {_knowledge(row)}"
         else:
             if cell.slug in self.running:
                 self.progress.remove_task(self.running.pop(cell.slug))
@@ -72,24 +74,29 @@ class _Live:
 
 
 class _Plain:
-    """A line when a cell starts again or ends, and now and then in between."""
+    """A line when a cell goes on or ends, and now and then in between."""
 
     def __init__(self, cells: int) -> None:
         self.cells, self.done = cells, 0
         self.last: dict[str, float] = {}
+        self.steps: dict[str, int] = {}
+        self.accuracy: dict[str, str] = {}
 
     def __call__(self, cell: Cell, event: dict[str, Any]) -> None:
         kind = event["event"]
         if kind == "started":
             self.last[cell.slug] = time.monotonic()
+            self.steps[cell.slug] = event["steps"]
             if event["resumed"]:
                 console.say(f"{cell.slug}: goes on in epoch {event['epoch']}")
-        elif kind == "epoch":
+        elif kind == "step":
             if time.monotonic() - self.last[cell.slug] > _PLAIN_PAUSE:
                 self.last[cell.slug] = time.monotonic()
-                row = event["row"]
-                speed = f"{row['images_per_second']:.0f} images/s"
-                console.say(f"{cell.slug}: epoch {row['epoch']}, {_accuracies(row)}, {_knowledge(row)}, {speed}")
+                done = f"step {event['done']} of {self.steps[cell.slug]}, epoch {event['epoch']}"
+                accuracy = self.accuracy.get(cell.slug, "")
+                console.say(f"{cell.slug}: {done}{accuracy}, {event['images_per_second']:.0f} images/s")
+        elif kind == "epoch":
+            self.accuracy[cell.slug] = f", {_accuracies(event['row'])}, {_knowledge(event['row'])}"
         else:
             self.done += 1
             said = {"skipped": "finished before", "failed": str(event.get("error"))}.get(kind, "")
