@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,6 +33,8 @@ def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
             TextColumn("{task.fields[said]}"),
             TimeRemainingColumn(compact=True),
             console=screen,
+            # Paths on the same terminal must pass above the bars; paths into a pipe must stay out of them.
+            redirect_stdout=sys.stdout.isatty(),
         ) as progress:
             yield _Live(progress, len(cells))
     else:
