@@ -44,7 +44,7 @@ class Statistics:
                 if clean is not None:
                     right = (own.sent * (own.knowledge.argmax(1) == clean)).sum()
             parts = (loss.detach() * count, (prediction == batch.labels).sum(), correct, trust, own.certainty.sum())
-            sums.add_(torch.stack([part.to(sums.dtype) for part in (*parts, sent, right, sums.new_tensor(count))]))
+            sums.add_(torch.stack([part.to(sums.dtype) for part in (*parts, sent, right, sums.new_full((), count))]))
 
     def row(self) -> dict[str, float | None]:
         """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``right`` as a fraction of what was sent."""

@@ -34,7 +34,7 @@ class Static(ExchangeRule):
     transfer_weight: Annotated[float, Field(ge=0, description="w, weight of the transfer term (paper: 1)")] = 1.0
 
     def threshold(self, classes: int, clock: Clock) -> Tensor:
-        return clock.epoch.new_tensor(math.log(classes) / self.eta)
+        return clock.epoch.new_full((), math.log(classes) / self.eta)
 
     def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
         own.knowledge = target_rule.knowledge(own, batch)

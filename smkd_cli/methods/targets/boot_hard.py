@@ -21,7 +21,7 @@ class BootHard(TargetRule):
     beta: Annotated[float, Field(ge=0, le=1, description="β, the weight of the given label (Reed)")] = 0.8
 
     def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return own.entropy.new_tensor(1 - self.beta)
+        return own.entropy.new_full((), 1 - self.beta)
 
     def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
         hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, own.probs.argmax(1, keepdim=True), 1)

@@ -24,7 +24,7 @@ class BootSoft(TargetRule):
     detach: Annotated[bool, Field(description="cut the gradient through p in the target (our option)")] = False
 
     def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return own.entropy.new_tensor(self.epsilon)
+        return own.entropy.new_full((), self.epsilon)
 
     def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
         return mix(batch.onehot, own.probs.detach() if self.detach else own.probs, self.epsilon)
