@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from smkd_cli import __version__, console
-from smkd_cli.errors import SmkdError
+from smkd_cli.errors import DataError, SmkdError
 
 app = typer.Typer(
     name="smkd",
@@ -251,7 +251,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if str(error) and error.exit_code != 141:
             print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
-    except MemoryError:
-        print("error: out of memory", file=sys.stderr)  # noqa: T201
-        sys.exit(1)
+    except Exception as error:
+        if os.environ.get("SMKD_DEBUG"):
+            raise
+        # An OSError that no room foresaw is still about a file; anything else is a defect of ours.
+        print(f"error: {type(error).__name__}: {error} (smkd --debug shows where)", file=sys.stderr)  # noqa: T201
+        sys.exit(DataError.exit_code if isinstance(error, OSError) else 1)
     sys.exit(0)

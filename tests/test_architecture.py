@@ -14,7 +14,7 @@ import smkd_cli
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
-CELLAR = {"errors", "console", "resources"}
+CELLAR = {"errors", "console", "resources", "seeds"}
 ALLOWED = {
     "app": STAGES | {"recipe", "datasets"} | CELLAR,
     "__main__": {"app"},
@@ -29,6 +29,7 @@ ALLOWED = {
     "console": {"errors"},
     "errors": set(),
     "resources": set(),
+    "seeds": set(),
 }
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -59,6 +60,8 @@ class RunDirectory:
             return None
         except (OSError, ValueError) as error:
             raise DataError(f"{self.result}: cannot be read ({error}); remove it to train the cell again") from error
+        if not isinstance(record, dict):
+            raise DataError(f"{self.result}: holds no record; remove it to train the cell again")
         return record if record.get("status") == "finished" else None
 
     def peer(self, name: str) -> Path:
@@ -89,9 +92,23 @@ class RunDirectory:
                             f"{self.path}: another process is training this cell; wait for it, or name another --runs"
                         ) from None
                     time.sleep(0.05)
+                except OSError as error:
+                    raise DataError(f"{self.path}: its file system has no locks: {error.strerror}") from error
+            self._clear()
             yield
         finally:
             os.close(handle)
+
+    def _clear(self) -> None:
+        """Remove what a killed process left behind: half-written files, and the checkpoint of a finished cell."""
+        for part in (*self.path.glob(".*.part"), *self.checkpoint.parent.glob(".*.part")):
+            part.unlink(missing_ok=True)
+        if self.finished():
+            self.remove_checkpoint()
+
+    def remove_checkpoint(self) -> None:
+        """Remove the checkpoint, if there is one."""
+        shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
 
     def claim(self, recipe: str) -> None:
         """Make the directory that of this resolved recipe.
@@ -99,9 +116,14 @@ class RunDirectory:
         Raises:
             DataError: it was made by another recipe.
         """
-        if not self.recipe.exists():
+        try:
+            here = self.recipe.read_bytes()
+        except FileNotFoundError:
             publish_text(self.recipe, recipe)
-        elif self.recipe.read_text(encoding="utf-8") != recipe:
+            return
+        except OSError as error:
+            raise DataError(f"{self.recipe}: cannot be read: {error.strerror}") from error
+        if here != recipe.encode():
             raise DataError(
                 f"{self.path}: was made by another recipe (see {self.recipe.name} in it); "
                 "give the recipe another name, name another --runs, or remove the directory"

@@ -64,6 +64,7 @@ def load_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, 
         raise DataError(f"{path}: not a readable safetensors file (truncated or damaged): {error}") from error
     if header.get("schema") != schema:
         raise DataError(f"{path}: its schema is {header.get('schema')!r}, not {schema!r}; was it written by smkd?")
-    if _checksum(tensors, header["facts"]) != header["sha256"]:
+    facts = header.get("facts", "")
+    if _checksum(tensors, facts) != header.get("sha256"):
         raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
-    return tensors, json.loads(header["facts"])
+    return tensors, json.loads(facts)

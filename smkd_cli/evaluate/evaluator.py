@@ -16,8 +16,9 @@ from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.datasets.hold_out import hold_out
 from smkd_cli.errors import DataError, UsageError
-from smkd_cli.methods import Batch, Clock, Method, Outputs
+from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.scoring import ImageBank, label_scores, predict, scores
 
 _PEERS = ("a", "b")
@@ -55,10 +56,10 @@ class Evaluator:
         Raises:
             DataError: something is missing or damaged.
         """
-        files = {peer: RunDirectory(path).peer(peer) for peer in _PEERS} if path.is_dir() else {path.stem[-1]: path}
-        if path.is_dir() and not all(file.is_file() for file in files.values()):
+        files = [RunDirectory(path).peer(peer) for peer in _PEERS] if path.is_dir() else [path]
+        if path.is_dir() and not all(file.is_file() for file in files):
             raise DataError(f"{path}: holds no trained pair; is it a run directory that has finished?")
-        loaded = {peer: self._load(file) for peer, file in files.items()}
+        loaded = {facts["peer"]: (network, facts) for network, facts in map(self._load, files)}
         facts = next(iter(loaded.values()))[1]
         bank, split = self._images(facts["cell"]["dataset"])
         log_probs = {peer: predict(network, bank).log_softmax(1) for peer, (network, _) in loaded.items()}
@@ -68,8 +69,7 @@ class Evaluator:
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
         labels = None
         if given is not None:
-            method = methods.build(facts["cell"]["method"], facts["cell"]["options"])
-            labels = {peer: self._label_scores(method, said, given, clean) for peer, said in log_probs.items()}
+            labels = {peer: self._label_scores(loaded[peer][1], said, given, clean) for peer, said in log_probs.items()}
         return {
             "schema": results.SCORES_SCHEMA,
             "checkpoint": str(path),
@@ -104,26 +104,25 @@ class Evaluator:
             raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
         return given, clean
 
-    def _label_scores(self, method: Method, log_probs: Tensor, given: np.ndarray, clean: np.ndarray) -> dict[str, Any]:
-        """Refined labels as the method makes them when training has ended, its memory filled by one pass over all."""
-        samples, classes = log_probs.shape
-        labels = torch.from_numpy(given).to(self.device)
-        shapes = method.memory(samples, classes)
-        memory = {name: torch.zeros(shape, device=self.device) for name, shape in shapes.items()}
+    def _label_scores(
+        self, facts: dict[str, Any], log_probs: Tensor, given: np.ndarray, clean: np.ndarray
+    ) -> dict[str, Any]:
+        """The labels that were learned from, refined as the method did when training ended."""
+        cell = facts["cell"]
+        method = methods.build(cell["method"], cell["options"])
+        learned, _ = hold_out(len(given), cell["validation_fraction"], cell["seed"])
+        labels, truth = (torch.from_numpy(array).to(self.device) for array in (given, clean))
+        memory = {name: torch.tensor(value, device=self.device) for name, value in facts["memory"].items()}
         clock = Clock(*(torch.ones((), device=self.device) for _ in range(4)))
-        said = []
-        for start in range(0, samples, _CHUNK):
-            part = slice(start, min(start + _CHUNK, samples))
-            indices = torch.arange(part.start, part.stop, device=self.device)
-            batch = Batch(labels[part], one_hot(labels[part], classes).float(), indices)
-            said.append((Outputs.of(log_probs[part], memory), batch))
-        for own, batch in said:
-            method.observe(own, batch, clock)
-        method.end_epoch(memory)
-        for own, batch in said:
+        refined = torch.empty_like(labels)
+        for indices in torch.split(torch.arange(len(labels), device=self.device), _CHUNK):
+            own = Outputs.of(log_probs[indices], memory)
+            batch = Batch(labels[indices], one_hot(labels[indices], log_probs.shape[1]).float(), indices)
             method.refine(own, batch, clock)
-        refined = torch.cat([own.target.argmax(1) for own, _ in said if own.target is not None])
-        return label_scores(log_probs.argmax(1), refined, labels, torch.from_numpy(clean).to(self.device))
+            assert own.target is not None
+            refined[indices] = own.target.argmax(1)
+        of = torch.from_numpy(learned).to(self.device)
+        return label_scores(log_probs.argmax(1)[of], refined[of], labels[of], truth[of])
 
 
 def _mean(networks_scores: list[dict[str, Any]]) -> dict[str, Any]:

@@ -52,6 +52,11 @@ def _check_protocol(document: Document, valid: Mapping[str, Any], dataset: datas
     if "epochs" in valid:
         limit(("schedule", "warmup_epochs"), valid["epochs"] - 1, f"below the {valid['epochs']} epochs")
     if dataset is not None:
+        fraction = valid["validation"].fraction if "validation" in valid else 0
+        held_out = round(dataset.train_size * fraction)
+        if fraction and not 0 < held_out < dataset.train_size - 1:
+            problem = f"holds out {held_out} of the {dataset.train_size} training images of {dataset.name}"
+            document.add_problem(("validation", "fraction"), problem)
         limit(("batch_size",), dataset.train_size, f"the number of training images of {dataset.name}")
         limit(
             ("augmentation", "crop_padding"), min(dataset.image_shape[:2]), f"the side of the images of {dataset.name}"

@@ -101,5 +101,5 @@ class Validation(Section):
 class Compute(Section):
     """Threads of a cell on a CPU (``auto`` is all cores) and the precision of the networks."""
 
-    threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = 1
+    threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
     precision: Literal["float32", "bfloat16"] = "float32"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
@@ -17,7 +16,7 @@ from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
-from smkd_cli.errors import InterruptedRunError, TrainingError
+from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.epoch_plan import plan_epoch
 from smkd_cli.train.labels import labels_for
@@ -30,9 +29,9 @@ from smkd_cli.train.stopping import StopRequest
 
 Tell = Callable[[dict[str, Any]], None]
 
-# Saving may take this part of the time, and is not worth doing more often than every other second.
+# Saving may take this part of the time, and is not worth doing more often than every second.
 _SAVING_SHARE = 0.02
-_SAVING_PAUSE = 2.0
+_SAVING_PAUSE = 1.0
 # How often whoever watches is told of the steps within an epoch.
 _TELLING_PAUSE = 1.0
 
@@ -83,9 +82,7 @@ class Training:
         self.labels = labels_for(cell, dataset, train, directory.manifest)
         self.measure = Measure(dataset, train, self.labels, site, recipe.augmentation.crop_padding)
         self.given = torch.from_numpy(self.labels.given).to(site.device)
-        self.session = Session(
-            recipe, (cell.method, cell.options), cell.seed, dataset, self.labels.learned, self.labels.clean, site
-        )
+        self.session = Session(recipe, (cell.method, cell.options), cell.seed, dataset, self.labels, site)
         self.metrics = MetricsFile(directory.metrics)
         self._last_save = self._last_told = time.monotonic()
         self._save_cost = 0.0
@@ -122,11 +119,13 @@ class Training:
         session.clock.epoch.fill_(progress.epoch)
         since, seconds = time.monotonic(), progress.seconds
         for indices, offsets, flips in plan.batches(recipe.batch_size, progress.step):
+            began = time.monotonic()
             session.set_learning_rate(self._rate(progress.step))
             session.clock.iteration.add_(1)
             images = self.measure.train_images.augmented(indices, offsets, flips)
             session.learn(images, self.given[indices], indices)
             progress.step += 1
+            progress.epoch_seconds += time.monotonic() - began
             progress.seconds = seconds + time.monotonic() - since
             if stop:
                 self._save()
@@ -172,7 +171,6 @@ class Training:
         for memory in session.memories:
             session.method.end_epoch(memory)
         threshold = session.method.threshold(session.classes, session.clock)
-        seconds = progress.seconds - (progress.rows[-1]["seconds"] if progress.rows else 0.0)
         row = {
             "epoch": progress.epoch,
             "lr": rate,
@@ -180,23 +178,25 @@ class Training:
             **self.measure.epoch(session.networks),
             "threshold": None if threshold is None else threshold.item(),
             "seconds": progress.seconds,
-            "images_per_second": len(self.labels.learned) / max(seconds, 1e-9),
+            "images_per_second": len(self.labels.learned) / max(progress.epoch_seconds, 1e-9),
         }
         progress.rows.append(row)
         self.metrics.append(row)
         session.statistics.reset()
-        progress.epoch, progress.step = progress.epoch + 1, 0
+        progress.epoch, progress.step, progress.epoch_seconds = progress.epoch + 1, 0, 0.0
         self.tell({"event": "epoch", "row": row})
 
     def _save(self) -> None:
         before = time.monotonic()
-        facts = {"progress": asdict(self.session.progress), "cell": self.cell.slug}
+        facts = {"progress": asdict(self.session.progress), "recipe_sha256": sha256_of(self.directory.recipe)}
         save_tensors(self.directory.checkpoint, self.session.state(), CHECKPOINT_SCHEMA, facts)
         self._last_save = time.monotonic()
         self._save_cost = self._last_save - before
 
     def _resume(self) -> None:
         tensors, facts = load_tensors(self.directory.checkpoint, CHECKPOINT_SCHEMA)
+        if facts["recipe_sha256"] != sha256_of(self.directory.recipe):
+            raise DataError(f"{self.directory.checkpoint}: is the checkpoint of another cell; remove it to start again")
         progress = Progress(**facts["progress"])
         progress.resumed += 1
         self.session.restore(tensors, progress)
@@ -213,11 +213,13 @@ class Training:
         }
         description = cell.describe() | {"noise": self.labels.noise}
         if status == "finished":
-            for peer, name, network in zip(PEERS, cell.recipe.networks, session.networks, strict=True):
-                facts = {"network": name, "peer": peer, "cell": description, "epoch": cell.recipe.epochs}
-                save_tensors(
-                    directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts | {"written_by": provenance}
-                )
+            memories = session.small_memories()
+            for peer, name, network, memory in zip(
+                PEERS, cell.recipe.networks, session.networks, memories, strict=True
+            ):
+                facts = {"network": name, "peer": peer, "epoch": cell.recipe.epochs, "cell": description}
+                facts |= {"memory": memory, "written_by": session.site.describe()}
+                save_tensors(directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts)
         scores = summary(session.progress.rows, bool(len(self.labels.held_out))) if status == "finished" else None
         write_result(
             directory.result,
@@ -229,5 +231,5 @@ class Training:
                 "provenance": provenance,
             },
         )
-        shutil.rmtree(directory.checkpoint.parent, ignore_errors=True)
+        directory.remove_checkpoint()
         self.tell({"event": status, "scores": scores, "error": error})

@@ -35,6 +35,7 @@ def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
             console=screen,
             # Paths on the same terminal must pass above the bars; paths into a pipe must stay out of them.
             redirect_stdout=sys.stdout.isatty(),
+            speed_estimate_period=600,
         ) as progress:
             yield _Live(progress, len(cells))
     else:

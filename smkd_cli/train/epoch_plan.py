@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from smkd_cli.train.seeds import generator
+from smkd_cli.seeds import generator
 
 
 @dataclass(frozen=True)

@@ -11,9 +11,9 @@ import numpy as np
 from smkd_cli import noise
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
 from smkd_cli.datasets import DataSet, Split
+from smkd_cli.datasets.hold_out import hold_out
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
-from smkd_cli.train.seeds import generator
 
 
 @dataclass(frozen=True)
@@ -58,7 +58,7 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
             "name another --runs, or remove the directory"
         )
-    learned, held_out = split_off(len(given), cell.recipe.validation.fraction, cell.seed)
+    learned, held_out = hold_out(len(given), cell.recipe.validation.fraction, cell.seed)
     about = {
         "kind": manifest.kind,
         "rate": manifest.rate,
@@ -97,10 +97,3 @@ def draw(cell: Cell, dataset: DataSet, split: Split) -> Manifest:
         clean_label=split.labels,
         image=split.image_ids,
     )
-
-
-def split_off(samples: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (learned, held out): a random ``fraction`` of the samples is held out, both in ascending order."""
-    order = generator(seed, "validation").permutation(samples)
-    cut = round(samples * fraction)
-    return np.sort(order[cut:]), np.sort(order[:cut])

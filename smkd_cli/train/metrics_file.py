@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from smkd_cli.artifacts.files import publish_text
+from smkd_cli.errors import DataError
 
 COLUMNS = (
     "epoch",
@@ -38,9 +39,16 @@ class MetricsFile:
         publish_text(self.path, self._text(rows, header=True))
 
     def append(self, row: Mapping[str, Any]) -> None:
-        """Add the row of an epoch that has just ended."""
-        with self.path.open("a", encoding="utf-8", newline="") as stream:
-            stream.write(self._text([row], header=False))
+        """Add the row of an epoch that has just ended.
+
+        Raises:
+            DataError: the file cannot be written.
+        """
+        try:
+            with self.path.open("a", encoding="utf-8", newline="") as stream:
+                stream.write(self._text([row], header=False))
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
 
     @staticmethod
     def _text(rows: Sequence[Mapping[str, Any]], header: bool) -> str:

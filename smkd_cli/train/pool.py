@@ -6,8 +6,9 @@ import multiprocessing
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from multiprocessing.connection import Connection, wait
+from contextlib import contextmanager, suppress
+from multiprocessing import resource_tracker
+from multiprocessing.connection import wait
 from typing import Any
 
 from smkd_cli.errors import InterruptedRunError, SmkdError, TrainingError
@@ -21,8 +22,8 @@ Tell = Callable[[Cell, dict[str, Any]], None]
 
 # How long a wait for workers may hide a signal from us.
 _GLANCE_SECONDS = 0.2
-# How long an idle worker may take to end by itself.
-_PATIENCE_SECONDS = 5.0
+# How long a worker may take to save and to end.
+_PATIENCE_SECONDS = 60.0
 
 
 def run_cells(tasks: Sequence[Task], jobs: int, tell: Tell) -> None:
@@ -59,18 +60,24 @@ class _Worker:
         context = multiprocessing.get_context("spawn")
         self.link, theirs = context.Pipe()
         self.process = context.Process(target=work, args=(theirs, os.getpid()), daemon=True)
+        # The child inherits the mask, so that no signal finds it before it can listen. Python's own helper process,
+        # which the first start would start too, lifts the mask when it comes up; so it comes up before.
+        resource_tracker.ensure_running()
+        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
         self.process.start()
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
         theirs.close()
         self.cell: Cell | None = None
 
     def train(self, task: Task) -> None:
         self.cell = task[0]
-        self.link.send(task)
+        with suppress(OSError):  # a worker that has died is noticed when we listen to it
+            self.link.send(task)
 
     def receive(self) -> tuple[str, Any]:
         try:
             message: tuple[str, Any] = self.link.recv()
-        except EOFError:
+        except (EOFError, OSError):
             self.process.join()
             code = self.process.exitcode
             lost = SmkdError(f"the process that trained {self.cell and self.cell.slug} died (exit code {code})")
@@ -85,7 +92,7 @@ def _workers(count: int) -> Iterator[list[_Worker]]:
         yield workers
     finally:
         for worker in workers:
-            worker.link.close()  # an idle worker waits for a task; this ends its wait
+            worker.link.close()  # an idle worker waits for a task, and a busy one speaks: both notice, and end
         for worker in workers:
             worker.process.join(_PATIENCE_SECONDS)
             worker.process.kill()
@@ -93,33 +100,42 @@ def _workers(count: int) -> Iterator[list[_Worker]]:
 
 def _run_in_workers(tasks: Sequence[Task], jobs: int, stop: StopRequest, tell: Tell) -> None:
     waiting = list(reversed(tasks))
-    error: SmkdError | None = None
+    errors: list[SmkdError] = []
     told_to_stop = False
     with _workers(min(jobs, len(tasks))) as workers:
         while True:
             for worker in workers:
-                if worker.cell is None and waiting and error is None and not stop:
+                if worker.cell is None and waiting and not errors and not stop:
                     worker.train(waiting.pop())
-            busy: dict[Connection, _Worker] = {worker.link: worker for worker in workers if worker.cell is not None}
+            busy: dict[object, _Worker] = {worker.link: worker for worker in workers if worker.cell is not None}
             if not busy:
                 break
-            if (stop or error) and not told_to_stop:
+            if (stop or errors) and not told_to_stop:
                 told_to_stop = True
                 for worker in busy.values():
                     worker.process.terminate()
-            for link in wait(list(busy), timeout=_GLANCE_SECONDS):
-                worker = busy[link]  # type: ignore[index]
-                kind, content = worker.receive()
-                assert worker.cell is not None
-                if kind == "event":
-                    tell(worker.cell, content)
-                    continue
-                worker.cell = None
-                if content is not None and not (told_to_stop or isinstance(content[0], TrainingError)):
-                    error = content[0]
-                    if content[1]:
-                        error.add_note(content[1])
+            for link in wait([worker.link for worker in busy.values()], timeout=_GLANCE_SECONDS):
+                worker = busy[link]
+                try:
+                    _hear(worker, tell)
+                except SmkdError as error:
+                    errors.append(error)
+    if errors:
+        raise errors[0]
     if stop:
         raise InterruptedRunError(stop.signal_number, "stopped, everything is saved; the same command goes on")
-    if error is not None:
+
+
+def _hear(worker: _Worker, tell: Tell) -> None:
+    """Take one message of a worker; raise the error that ends the grid, if it is one."""
+    kind, content = worker.receive()
+    assert worker.cell is not None
+    if kind == "event":
+        tell(worker.cell, content)
+        return
+    worker.cell = None
+    if content is not None and not isinstance(content[0], TrainingError | InterruptedRunError):
+        error, trace = content
+        if trace:
+            error.add_note(trace)
         raise error

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -13,8 +12,9 @@ from smkd_cli import methods, networks
 from smkd_cli.datasets import DataSet
 from smkd_cli.methods import Clock
 from smkd_cli.recipe import Recipe
+from smkd_cli.seeds import torch_seed
+from smkd_cli.train.labels import TrainingLabels
 from smkd_cli.train.schedule import steps_per_epoch
-from smkd_cli.train.seeds import torch_seed
 from smkd_cli.train.site import Site
 from smkd_cli.train.statistics import Statistics
 from smkd_cli.train.step import PairStep
@@ -24,12 +24,16 @@ PEERS = ("a", "b")
 
 @dataclass
 class Progress:
-    """How far the cell is: ``step`` steps of epoch number ``epoch`` (from 1) are done; ``rows`` are metrics.csv's."""
+    """How far the cell is: ``step`` steps of epoch number ``epoch`` (from 1) are done; ``rows`` are metrics.csv's.
+
+    ``seconds`` counts everything, ``epoch_seconds`` the training steps of the current epoch.
+    """
 
     epoch: int = 1
     step: int = 0
     seconds: float = 0.0
     resumed: int = 0
+    epoch_seconds: float = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -40,8 +44,7 @@ class Session:
         recipe: resolved, of one cell.
         method: name and options of its method.
         dataset: for the classes and channels.
-        samples: (n,) indices of the training samples that are learned from.
-        clean: (N,) clean labels of all training samples or None; for statistics only.
+        labels: what is learned from; its clean labels are for statistics only.
         site: device, precision, layout.
     """
 
@@ -51,13 +54,12 @@ class Session:
         method: tuple[str, dict[str, Any]],
         seed: int,
         dataset: DataSet,
-        samples: np.ndarray,
-        clean: np.ndarray | None,
+        labels: TrainingLabels,
         site: Site,
     ) -> None:
         self.site = site
         self.progress = Progress()
-        self.steps = steps_per_epoch(len(samples), recipe.batch_size)
+        self.steps = steps_per_epoch(len(labels.learned), recipe.batch_size)
         classes, channels = dataset.classes, dataset.image_shape[2]
         self.networks = (
             self._network(recipe.networks[0], classes, channels, torch_seed(seed, "network", 0)),
@@ -66,12 +68,14 @@ class Session:
         # What draws while training (dropout) draws from here on, from torch's own generator.
         torch.manual_seed(torch_seed(seed, "training"))
         self.method = methods.build(*method)
-        self.memories = self._memory(len(samples), classes), self._memory(len(samples), classes)
+        # A batch names its samples by their place among all training images, held out or not.
+        count = len(labels.given)
+        self.memories = self._memory(count, classes), self._memory(count, classes)
         self.optimizers = self._optimizer(self.networks[0], recipe), self._optimizer(self.networks[1], recipe)
         now = (1.0, recipe.epochs, 0.0, recipe.epochs * self.steps)
         self.clock = Clock(*(torch.tensor(time, dtype=torch.float64, device=site.device) for time in now))
-        clean_on_device = None if clean is None else torch.from_numpy(clean).to(site.device)
-        self.statistics = Statistics(clean_on_device, site.device)
+        clean = None if labels.clean is None else torch.from_numpy(labels.clean).to(site.device)
+        self.statistics = Statistics(clean, site.device)
         self.classes = classes
         self.learn = PairStep(
             self.networks,
@@ -109,6 +113,10 @@ class Session:
         for optimizer in self.optimizers:
             for group in optimizer.param_groups:
                 group["lr"] = rate
+
+    def small_memories(self) -> list[dict[str, float]]:
+        """Single numbers in each peer's memory: what refining labels after training needs."""
+        return [{name: value.item() for name, value in memory.items() if not value.ndim} for memory in self.memories]
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that resuming needs, by name."""

@@ -34,6 +34,7 @@ class Site:
             "threads": self.threads,
             "precision": str(self.precision).removeprefix("torch."),
             "memory_format": str(self.memory_format).removeprefix("torch."),
+            "tf32": cuda and bool(torch.backends.cudnn.allow_tf32),
         }
 
 

@@ -18,12 +18,13 @@ class StopRequest:
         return self.signal_number != 0
 
     @contextmanager
-    def listening(self, *signals: signal.Signals) -> Iterator[None]:
-        """Catch these signals; a second one has its usual effect at once."""
+    def listening(self, *signals: signal.Signals, patient: bool = False) -> Iterator[None]:
+        """Catch these signals; unless ``patient``, a second one has its usual effect at once."""
 
         def remember(number: int, _frame: FrameType | None) -> None:
             self.signal_number = number
-            signal.signal(number, before[number])
+            if not patient:
+                signal.signal(number, before[number])
 
         before = {int(number): signal.getsignal(number) for number in signals}
         for number in signals:

@@ -26,25 +26,34 @@ def _die_with(parent: int) -> None:
 def work(link: Connection, parent: int) -> None:
     """Receive ``(cell, place)`` until the line is closed, and train.
 
-    ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. SIGINT is
-    left to the parent, which passes it on as SIGTERM.
+    ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. The parent
+    starts us with SIGINT and SIGTERM blocked; SIGINT is left to it, and passed on as SIGTERM.
     """
     _die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
-    with stop.listening(signal.SIGTERM):
+
+    def send(kind: str, content: object) -> None:
+        try:
+            link.send((kind, content))
+        except OSError:  # the parent hears no more; save and go
+            stop.signal_number = stop.signal_number or signal.SIGTERM
+
+    # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
+    with stop.listening(signal.SIGTERM, patient=True):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
         from smkd_cli.train.cell import train_cell
 
-        while True:
+        while not stop:
             try:
                 cell, place = link.recv()
-            except EOFError:
+            except (EOFError, OSError):
                 return
             try:
-                train_cell(cell, place, stop, lambda event: link.send(("event", event)))
+                train_cell(cell, place, stop, lambda event: send("event", event))
             except SmkdError as error:
-                link.send(("done", (error, "")))
+                send("done", (error, ""))
             except Exception as error:  # the parent reports what nobody foresaw
-                link.send(("done", (SmkdError(f"{type(error).__name__}: {error}"), traceback.format_exc())))
+                send("done", (SmkdError(f"{type(error).__name__}: {error}"), traceback.format_exc()))
             else:
-                link.send(("done", None))
+                send("done", None)

@@ -13,6 +13,8 @@ from safetensors.torch import load_file
 
 from smkd_cli import datasets, networks
 from smkd_cli.artifacts.manifest import read_manifest
+from smkd_cli.artifacts.run_directory import PEER_SCHEMA
+from smkd_cli.artifacts.tensors import load_tensors
 
 RECIPE = """\
 schema: smkd/recipe/1
@@ -97,9 +99,12 @@ def test_training_images_tell_what_became_of_the_wrong_labels(smkd, trained):
         assert got["wrong"] == wrong.sum()
         assert got["memorised"] == pytest.approx((prediction == manifest.label)[wrong].mean())
         assert got["corrected"] == pytest.approx((prediction == manifest.clean_label)[wrong].mean())
-        # The refined label by Eq. 7 and 8, with r over all training images.
+        # The refined label by Eq. 7 and 8, with the r that the last epoch ended with.
         certainty = 1 + (probs * np.log(probs)).sum(1) / np.log(10)
-        trust = certainty / (1 + np.exp(-(certainty.mean() - 0.5) * record["cell"]["options"]["b1"]))
+        _, facts = load_tensors(trained / f"peer_{peer}.safetensors", PEER_SCHEMA)
+        r = facts["memory"]["r"]
+        assert 0.2 < r < 1
+        trust = certainty / (1 + np.exp(-(r - 0.5) * record["cell"]["options"]["b1"]))
         refined = (1 - trust)[:, None] * np.eye(10)[manifest.label] + trust[:, None] * probs
         expected = (refined.argmax(1) == manifest.clean_label)[wrong].mean()
         assert got["refined_corrected"] == pytest.approx(expected, abs=2 / wrong.sum())

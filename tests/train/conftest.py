@@ -28,10 +28,17 @@ compute: {threads: 1}
 TIMES = {"seconds", "images_per_second"}
 
 
+@pytest.fixture(scope="session")
+def tiny() -> str:
+    """The text of the tiny recipe."""
+    return RECIPE
+
+
 @pytest.fixture
-def recipe(tmp_path: Path) -> Path:
+def recipe(tmp_path: Path, tiny: str) -> Path:
+    """The tiny recipe in a file."""
     path = tmp_path / "tiny.yaml"
-    path.write_text(RECIPE)
+    path.write_text(tiny)
     return path
 
 

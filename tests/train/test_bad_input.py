@@ -132,12 +132,29 @@ def test_a_disk_that_is_full(recipe, tmp_path):
     assert not list((tmp_path / CELL).glob(".*part"))
 
 
-def test_a_reader_that_goes_away(recipe, tmp_path):
-    command = f"{sys.executable} -m smkd_cli train {recipe} --jobs 1 | true; exit ${{PIPESTATUS[0]}}"
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_a_reader_that_goes_away(recipe, tmp_path, jobs):
+    recipe.write_text(recipe.read_text().replace("seeds: [1]", "seeds: [1, 2, 3]"))
+    command = f"{sys.executable} -m smkd_cli train {recipe} --jobs {jobs} | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert result.returncode == 141
     assert "Traceback" not in result.stderr
-    assert (tmp_path / CELL / "result.json").exists()
+    assert list((tmp_path / "runs").rglob("result.json"))
+
+
+def test_a_validation_split_that_leaves_nothing(smkd, recipe):
+    for fraction in (0.9999, 0.0001):
+        result = smkd("train", recipe, "--set", f"validation.fraction={fraction}", "--jobs", 1)
+        assert result.code == 3
+        assert "validation.fraction" in result.err
+
+
+def test_a_result_that_holds_no_record(smkd, recipe):
+    CELL.mkdir(parents=True)
+    (CELL / "result.json").write_text("null")
+    result = smkd("train", recipe, "--jobs", 1)
+    assert result.code == 4
+    assert "result.json" in result.err
 
 
 def test_unknown_devices_are_refused(smkd, recipe):

@@ -49,8 +49,10 @@ def test_clean_labels_are_for_statistics_only(smkd, recipe, bits, assert_same, t
     unknown = "".join("{0},{1},,{3}".format(*row.split(",")) for row in rows.splitlines(keepends=True))
     (tmp_path / "known.csv").write_text(content)
     (tmp_path / "unknown.csv").write_text(f"{header}index,image,clean_label,label\n{unknown}")
+    runs = []
     for name in ("known", "unknown"):
         result = smkd("train", recipe, "--manifest", f"{name}.csv", "--runs", name)
         assert result.code == 0, result.err
-    assert_same(without(bits("known" / CELL), KNOWN), without(bits("unknown" / CELL), KNOWN))
-    assert ",,," in (Path("unknown") / CELL / "metrics.csv").read_text()
+        runs.append(Path(result.out.strip()))
+    assert_same(without(bits(runs[0]), KNOWN), without(bits(runs[1]), KNOWN))
+    assert ",,," in (runs[1] / "metrics.csv").read_text()

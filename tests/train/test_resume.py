@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
 import signal
@@ -82,9 +83,28 @@ def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):
         train_here("run")
 
 
-def start(recipe: Path, folder: Path, *more: str) -> subprocess.Popen[str]:
+def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 4)
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 4"))
+    (cell,) = expand(load_recipe(str(recipe)))
+    (tmp_path / "run" / "recipe.yaml").unlink()
+    with pytest.raises(DataError, match="another cell"):
+        train_cell(cell, Place(tmp_path / "run", None, "cpu"), StopRequest(), lambda event: None)
+
+
+def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> subprocess.Popen[str]:
     command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--runs", str(folder), *more]
-    return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(command, **pipes, text=True, start_new_session=new_session)
+
+
+def wait_for(path: Path, newer_than: int = 0) -> None:
+    """Wait until a file is there and was written after that time (in nanoseconds)."""
+    deadline = time.monotonic() + 120
+    while not (path.exists() and path.stat().st_mtime_ns > newer_than):
+        assert time.monotonic() < deadline, f"{path} was not written"
+        time.sleep(0.01)
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -95,56 +115,76 @@ def finish(process: subprocess.Popen[str]) -> None:
 
 @pytest.mark.slow
 def test_killed_at_ten_random_moments(recipe, tmp_path, bits, assert_same):
-    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 60"))
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 350"))
     finish(start(recipe, tmp_path / "whole"))
     moments = random.Random(20260)
-    kills = 0
     cell = tmp_path / "parts" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
-    while kills < 10:
+    checkpoint = cell / "checkpoint" / "state.safetensors"
+    for _ in range(10):
+        before = checkpoint.stat().st_mtime_ns if checkpoint.exists() else 0
         process = start(recipe, tmp_path / "parts")
-        deadline = time.monotonic() + 120
-        while not (cell / "metrics.csv").exists() and time.monotonic() < deadline:
-            time.sleep(0.02)
-        time.sleep(moments.uniform(0.5, 4.0))
+        wait_for(checkpoint, before)
+        time.sleep(moments.uniform(0.0, 1.0))
         process.kill()
         process.communicate()
-        kills += 1
-        if process.returncode == 0:  # it was faster than we: the cell has finished, and nothing is left to kill
-            break
+        assert process.returncode == -signal.SIGKILL, "it had finished: nothing was left to kill"
     finish(start(recipe, tmp_path / "parts"))
+    assert json.loads((cell / "result.json").read_text())["provenance"]["resumed"] == 10
     assert_same(bits(tmp_path / "whole" / "tiny" / cell.name), bits(cell))
+    assert not list(cell.rglob("*.part"))
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-@pytest.mark.parametrize("jobs", ["1", "2"])
-def test_a_signal_saves_and_the_same_command_goes_on(recipe, tmp_path, bits, assert_same, number, jobs):
-    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 25").replace("seeds: [1]", "seeds: [1, 2]"))
-    process = start(recipe, tmp_path / "parts", "--jobs", jobs)
+def pair_of(recipe: str) -> str:
+    """Two cells of the tiny recipe, long enough to be interrupted."""
+    return recipe.replace("epochs: 3", "epochs: 20").replace("seeds: [1]", "seeds: [1, 2]")
+
+
+@pytest.fixture(scope="module")
+def whole_pair(tmp_path_factory, tiny):
+    """Two cells that were never interrupted."""
+    folder = tmp_path_factory.mktemp("whole")
+    (folder / "tiny.yaml").write_text(pair_of(tiny))
+    finish(start(folder / "tiny.yaml", folder / "runs"))
+    return folder / "runs" / "tiny"
+
+
+@pytest.mark.parametrize(
+    ("number", "jobs", "group"),
+    [
+        (signal.SIGINT, "1", False),
+        (signal.SIGTERM, "2", False),
+        (signal.SIGINT, "2", True),  # what Ctrl-C in a terminal does
+        (signal.SIGTERM, "2", True),  # what service managers do
+    ],
+)
+def test_a_signal_saves_and_the_same_command_goes_on(
+    recipe, tmp_path, whole_pair, bits, assert_same, number, jobs, group
+):
+    recipe.write_text(pair_of(recipe.read_text()))
+    process = start(recipe, tmp_path / "parts", "--jobs", jobs, new_session=group)
     cell = tmp_path / "parts" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
-    deadline = time.monotonic() + 120
-    while not (cell / "metrics.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
-    time.sleep(0.5)
-    process.send_signal(number)
+    wait_for(cell / "metrics.csv")
+    if group:
+        os.killpg(process.pid, number)
+    else:
+        process.send_signal(number)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 128 + number, words
     assert "goes on" in words
     assert "Traceback" not in words
     assert (cell / "checkpoint" / "state.safetensors").exists()
     finish(start(recipe, tmp_path / "parts", "--jobs", jobs))
-    finish(start(recipe, tmp_path / "whole"))
+    assert json.loads((cell / "result.json").read_text())["provenance"]["resumed"] == 1
     for seed in (1, 2):
         name = f"smkd-p+mylc_symmetric-0.4_seed{seed}"
-        assert_same(bits(tmp_path / "whole" / "tiny" / name), bits(tmp_path / "parts" / "tiny" / name))
+        assert_same(bits(whole_pair / name), bits(cell.parent / name))
 
 
 def test_workers_die_with_their_parent(recipe, tmp_path):
     recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 500").replace("seeds: [1]", "seeds: [1, 2]"))
     process = start(recipe, tmp_path / "runs", "--jobs", "2")
     cell = tmp_path / "runs" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
-    deadline = time.monotonic() + 120
-    while not (cell / "metrics.csv").exists() and time.monotonic() < deadline:
-        time.sleep(0.02)
+    wait_for(cell / "metrics.csv")
     children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
     process.kill()
     process.communicate()

@@ -39,7 +39,7 @@ class ProSelfLC(TargetRule):
     def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
         global_trust = logistic(clock.progress(self.trust_time) - 0.5, self.b)
         if self.local_trust == "one":
-            return global_trust.expand(own.entropy.shape)
+            return global_trust.to(own.entropy.dtype).expand(own.entropy.shape)
         said = self._prediction(own)
         return global_trust * (said.certainty if self.local_trust == "entropy" else said.probs.detach().amax(1))
 
