@@ -68,7 +68,7 @@ def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None 
     if not isinstance(document.data, dict):
         document.add_problem((), "a recipe is a mapping of keys to values; this is none")
         document.raise_problems()
-    document.data.setdefault("name", _name_from(path.stem if path else "stdin"))
+    document.data.setdefault("name", name_from(path.stem if path else "stdin"))
     if profile is not None:
         apply_profile(document, profile)
     for override in overrides:
@@ -118,7 +118,8 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     return recipe.model_copy(update={"noise": tuple(noise), "options": options})
 
 
-def _name_from(stem: str) -> str:
+def name_from(stem: str) -> str:
+    """A recipe's name from the stem of its file."""
     return re.sub(r"[^a-z0-9._-]", "-", stem.lower()).lstrip("._-")[:LONGEST_LABEL] or "recipe"
 
 

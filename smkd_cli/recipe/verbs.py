@@ -9,7 +9,7 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.errors import RecipeError, UsageError
 from smkd_cli.recipe.expand import expand
-from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
+from smkd_cli.recipe.load import load_recipe, name_from, read_source, shipped_recipes
 from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_writer import dump
 
@@ -38,6 +38,8 @@ def show(recipe: str, overrides: Sequence[str], profile: str | None) -> None:
 def copy(recipe: str, destination: Path, force: bool) -> None:
     """Copy a shipped recipe to a file, or into a folder under its own name, and print the new path.
 
+    The copy is named after its file, so that its runs stay apart from those of the original.
+
     Raises:
         RecipeError: there is no such recipe.
         UsageError: the file exists and ``force`` is not given.
@@ -49,7 +51,8 @@ def copy(recipe: str, destination: Path, force: bool) -> None:
     target = destination / f"{recipe}.yaml" if destination.is_dir() else destination
     if target.exists() and not force:
         raise UsageError(f"{target}: exists already; name another file, or overwrite it with --force")
-    publish_text(target, shipped[recipe].read_text(encoding="utf-8"))
+    text = shipped[recipe].read_text(encoding="utf-8")
+    publish_text(target, text.replace(f"\nname: {recipe}\n", f"\nname: {name_from(target.stem)}\n"))
     console.emit(str(target))
 
 

@@ -38,7 +38,7 @@ def test_copy_to_a_folder_and_to_a_file(smkd: Callable[..., Any], tmp_path: Path
     assert smkd("recipes", "copy", "table1").out == "table1.yaml\n"
     assert (tmp_path / "table1.yaml").read_text() == (resources.recipes_folder() / "table1.yaml").read_text()
     assert smkd("recipes", "copy", "table1", "mine/new.yaml").out == "mine/new.yaml\n"
-    assert load_recipe(str(tmp_path / "mine" / "new.yaml")).name == "table1"
+    assert load_recipe(str(tmp_path / "mine" / "new.yaml")).name == "new"  # its runs stay apart from table1's
 
 
 def test_copy_overwrites_nothing_by_itself(smkd: Callable[..., Any], tmp_path: Path) -> None:
