@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from smkd_cli import __version__, console
-from smkd_cli.errors import DataError, SmkdError
+from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError
 
 app = typer.Typer(
     name="smkd",
@@ -59,7 +59,10 @@ def _common(
 def corrupt(
     dataset: Annotated[str, typer.Option(help="The data set whose training labels are corrupted.")] = "digits",
     kind: Annotated[
-        str, typer.Option(help="symmetric, symmetric-inclusive, pairflip, asymmetric or clean.")
+        str,
+        typer.Option(
+            help="symmetric, symmetric-inclusive, pairflip, asymmetric, clean, or given (--labels as they are)."
+        ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
     seed: Annotated[int, typer.Option(help="Seed of the drawn labels.")] = 0,
@@ -248,7 +251,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except SmkdError as error:
         if os.environ.get("SMKD_DEBUG"):
             raise
-        if str(error) and error.exit_code != 141:
+        if isinstance(error, InterruptedRunError):
+            print(error, file=sys.stderr)  # noqa: T201
+        elif not isinstance(error, ClosedPipeError):
             print(f"error: {error}", file=sys.stderr)  # noqa: T201
         sys.exit(error.exit_code)
     except Exception as error:

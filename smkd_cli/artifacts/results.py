@@ -49,12 +49,18 @@ class Scores(_Record):
 
 
 class Noise(_Record):
-    """A noise setting; ``seed`` is that of the drawn labels."""
+    """A noise setting; ``seed`` is that of the drawn labels, ``manifest`` the start of a given manifest's SHA-256."""
 
     kind: str
     rate: Fraction | None = None
     sampling: str | None = None
     seed: int | None = None
+    manifest: str | None = None
+
+    @property
+    def name(self) -> str:
+        """The kind; where labels were given, with the manifest that tells them from others of the kind."""
+        return self.kind if self.manifest is None else f"{self.kind} [{self.manifest}]"
 
 
 class Cell(_Record):

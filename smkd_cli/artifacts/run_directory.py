@@ -64,6 +64,10 @@ class RunDirectory:
             raise DataError(f"{self.result}: holds no record; remove it to train the cell again")
         return record if record.get("status") == "finished" else None
 
+    def unfinished(self) -> bool:
+        """Whether training has begun here and has not come to a good end."""
+        return self.recipe.exists() and self.finished() is None
+
     def peer(self, name: str) -> Path:
         """Final weights of peer ``a`` or ``b``."""
         return self.path / f"peer_{name}.safetensors"

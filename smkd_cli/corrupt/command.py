@@ -10,6 +10,9 @@ from smkd_cli.corrupt.clean_labels import CleanLabels, from_dataset, from_file
 from smkd_cli.corrupt.summary import show
 from smkd_cli.errors import UsageError
 
+# Labels that people gave are no kind of noise to draw, so this name stands beside the kinds.
+_GIVEN = "given"
+
 
 def run(
     *,
@@ -43,11 +46,16 @@ def run(
         raise UsageError("--classes belongs to --labels; a named data set knows its classes")
     if classes is not None and classes < 2:
         raise UsageError(f"label noise needs at least 2 classes, not --classes {classes}")
+    if kind == _GIVEN and (labels is None or rate is not None):
+        raise UsageError(f"--kind {_GIVEN} takes the labels of --labels as they are, wrong ones and all, at no rate")
     rate = (0.0 if kind == "clean" else 0.4) if rate is None else rate
     source = from_dataset(dataset, data) if labels is None else from_file(labels, column, classes, dataset)
-    for warning in noise.check(kind, rate, len(source.class_names), source.dataset):
-        console.warn(warning)
-    manifest = corrupted(source, kind, rate, seed, sampling)
+    if kind == _GIVEN:
+        manifest = as_given(source)
+    else:
+        for warning in noise.check(kind, rate, len(source.class_names), source.dataset):
+            console.warn(warning)
+        manifest = corrupted(source, kind, rate, seed, sampling)
     if output != "-":
         path = default_path(manifest) if output is None else Path(output)
         write_manifest(path, manifest)
@@ -56,8 +64,27 @@ def run(
             write_manifest(stream, manifest)
         else:
             stream.write(f"{path}\n")
+    if kind == _GIVEN:
+        console.say(f"{source.name}: {len(manifest.label):,} labels as they are; which of them are clean is not known")
+        return
     matrix = noise.transition_matrix(kind, rate, manifest.classes, source.dataset)
     show(manifest, source.label, matrix, source.class_names)
+
+
+def as_given(source: CleanLabels) -> Manifest:
+    """The manifest of labels that may be wrong already: nothing is drawn, and no clean label is known."""
+    return Manifest(
+        dataset=source.name,
+        split=source.split,
+        classes=len(source.class_names),
+        kind=_GIVEN,
+        rate=None,
+        seed=None,
+        sampling=None,
+        transition_matrix=None,
+        label=source.label,
+        image=source.image,
+    )
 
 
 def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: str) -> Manifest:
@@ -83,6 +110,8 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
 def default_path(manifest: Manifest) -> Path:
     """``manifests/<data set>-<split>-<kind>-<rate>[-<sampling>]-seed<seed>.csv``, without the default sampling."""
     sampling = [] if manifest.sampling == noise.samplings()[0] else [manifest.sampling]
+    if manifest.kind == _GIVEN:
+        return Path("manifests", f"{manifest.dataset}-{manifest.split}-{_GIVEN}.csv")
     words = [
         manifest.dataset,
         manifest.split,

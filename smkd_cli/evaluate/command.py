@@ -10,6 +10,7 @@ from typing import Any, Literal
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError
 
 
@@ -18,13 +19,20 @@ def run(
 ) -> None:
     """Score run directories and lone ``.safetensors`` files; ``-`` reads paths from stdin, one a line.
 
+    A run directory that has not finished is passed over with a warning.
+
     Raises:
-        DataError: a checkpoint or its data is missing or damaged.
+        DataError: a checkpoint or its data is missing or damaged, or there is none to score.
     """
     # torch takes seconds to load: it does so once the first path is there, which in a pipeline is after training.
     records: list[str] = []
     evaluator: Any = None
+    unfinished = 0
     for path in _paths(checkpoints):
+        if RunDirectory(path).unfinished():
+            console.warn(f"{path}: has not finished training and is passed over")
+            unfinished += 1
+            continue
         if evaluator is None:
             from smkd_cli.evaluate.evaluator import Evaluator
 
@@ -37,7 +45,8 @@ def run(
         else:
             records.append(line + "\n")
     if evaluator is None:
-        raise DataError("no checkpoint to score: stdin held no path")
+        reason = "no run has finished" if unfinished else "stdin held no path"
+        raise DataError(f"no checkpoint to score: {reason}")
     if output != "-":
         publish_text(Path(output), "".join(records))
 

@@ -90,5 +90,9 @@ def _check_rules_are_used(
             if rule in used or (replaced and document.where((*at, rule)).source == file):
                 continue
             known = rule in methods.names()
-            message = f"no method here has the rule {rule}" if known else unknown("rule", rule, sorted(used))
+            message = (
+                f"no method here has the rule {rule}; remove its options or add such a method"
+                if known
+                else unknown("rule", rule, sorted(used))
+            )
             document.add_problem((*at, rule), message, key=True)

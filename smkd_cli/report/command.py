@@ -21,11 +21,16 @@ def run(*, sources: list[str], output_format: str, output: str) -> None:
         DataError: a source is missing, damaged or holds no result, or the output cannot be written.
     """
     found = Found()
+    problems: list[str] = []
     for source in sources:
         here = read_results(source)
         if not here.results:
-            raise DataError(_nothing_in(source, here))
+            problems.append(_nothing_in(source, here))
         found.add(here)
+    if problems and not found.results:
+        raise DataError("\n".join(problems))
+    for problem in problems:
+        console.warn(problem)
     if not sources:
         found = read_results(DEFAULT_SOURCE) if Path(DEFAULT_SOURCE).is_dir() else found
         if not found.results:

@@ -110,7 +110,7 @@ def _cell(
         "filled" if layout.metric in summaries else "failed",
         first.cell.label,
         canonical_method(first.at["exchange"], first.at["target"]),
-        first.cell.noise.kind,
+        first.cell.noise.name,
         first.cell.noise.rate,
         summaries,
         value,

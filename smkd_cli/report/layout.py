@@ -133,7 +133,7 @@ def coordinates_of(cell: Cell) -> dict[str, Any]:
         "label": cell.label,
         "kind": cell.noise.kind,
         "rate": cell.noise.rate,
-        "noise": (cell.noise.kind, cell.noise.rate),
+        "noise": (cell.noise.name, cell.noise.rate),
     }
 
 

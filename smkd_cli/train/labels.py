@@ -65,6 +65,7 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
         "sampling": manifest.sampling,
         "seed": manifest.seed,
         "realised_rate": manifest.realised_rate,
+        "manifest": None if cell.noise.manifest is None else manifest.sha256[:8],
     }
     return TrainingLabels(given, clean, learned, held_out, about)
 

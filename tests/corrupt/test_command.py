@@ -179,3 +179,17 @@ def test_a_folder_that_is_a_file(smkd: Smkd, tmp_path: Path) -> None:
     result = smkd("corrupt")
     assert result.code == 4
     assert "manifests/digits-train-symmetric-0.4-seed0.csv: cannot be written" in result.err
+
+
+def test_labels_that_are_wrong_already_are_taken_as_they_are(smkd, tmp_path):
+    (tmp_path / "mine.csv").write_text("image,label\na,2\nb,0\nc,2\n")
+    result = smkd("corrupt", "--labels", "mine.csv", "--kind", "given")
+    assert result.code == 0, result.err
+    assert result.out == "manifests/mine-train-given.csv\n"
+    manifest = read_manifest(tmp_path / "manifests" / "mine-train-given.csv")
+    assert manifest.kind == "given"
+    assert manifest.label.tolist() == [2, 0, 2]
+    assert manifest.clean_label is None
+    assert manifest.rate is manifest.seed is manifest.realised_rate is None
+    assert smkd("corrupt", "--kind", "given").code == 2
+    assert smkd("corrupt", "--labels", "mine.csv", "--kind", "given", "--rate", 0.2).code == 2

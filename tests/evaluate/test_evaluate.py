@@ -164,3 +164,12 @@ def test_a_tampered_manifest_is_refused_on_training_images(smkd, copy):
     result = smkd("eval", copy, "--split", "train")
     assert result.code == 4
     assert "labels_sha256" in result.err
+
+
+def test_unfinished_runs_are_passed_over(smkd, trained, copy):
+    (copy / "result.json").unlink()
+    result = smkd("eval", trained, copy)
+    assert result.code == 0
+    assert len(result.out.splitlines()) == 1
+    assert "has not finished" in result.err
+    assert smkd("eval", copy).code == 4

@@ -146,3 +146,17 @@ def test_every_combination_trains(smkd, recipe, method):
         assert 0 <= float(metrics["sent_a_to_b"]) < 1437
     else:
         assert float(metrics["sent_a_to_b"]) == float(metrics["sent_b_to_a"]) == 1437
+
+
+def test_given_labels_train_and_train_again(smkd, recipe, bits, assert_same):
+    drawn = smkd("corrupt", "-o", "-").out
+    rows = [line.split(",") for line in drawn.splitlines() if not line.startswith("#")]
+    Path("mine.csv").write_text("".join(f"{row[1]},{row[3]}\n" for row in rows))
+    given = smkd("corrupt", "--labels", "mine.csv", "--kind", "given").out.strip()
+    result = smkd("train", recipe, "--set", "epochs=1", "--manifest", given)
+    assert result.code == 0, result.err
+    run = Path(result.out.strip())
+    assert json.loads((run / "result.json").read_text())["cell"]["noise"]["kind"] == "given"
+    again = smkd("train", run / "recipe.yaml", "--runs", "again")
+    assert again.code == 0, again.err
+    assert_same(bits(run), bits(Path(again.out.strip())))
