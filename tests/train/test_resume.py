@@ -116,10 +116,11 @@ def finish(process: subprocess.Popen[str]) -> None:
 @pytest.mark.slow
 def test_killed_at_ten_random_moments(recipe, tmp_path, bits, assert_same):
     name = "smkd-p+mylc_symmetric-0.4_seed1"
+    recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 20"))
     finish(start(recipe, tmp_path / "speed"))
     seconds = json.loads((tmp_path / "speed" / "tiny" / name / "result.json").read_text())["provenance"]["seconds"]
     # Long enough on this machine that ten kills, each a second or two after the last, find it still training.
-    recipe.write_text(recipe.read_text().replace("epochs: 3", f"epochs: {round(3 * 40 / seconds)}"))
+    recipe.write_text(recipe.read_text().replace("epochs: 20", f"epochs: {round(20 * 40 / seconds)}"))
     finish(start(recipe, tmp_path / "whole"))
     moments = random.Random(20260)
     cell = tmp_path / "parts" / "tiny" / name
