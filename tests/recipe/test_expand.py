@@ -114,7 +114,7 @@ def test_two_manifests_of_the_same_noise_cannot_share_a_folder(recipe_file: Call
 def test_given_labels_replace_the_noise_and_keep_the_options_for_it(recipe_file: Callable[..., Path]) -> None:
     path = recipe_file(("rate: 0.4}", "rate: 0.4, options: {MyLC: {b1: 2}}}\n  - {kind: clean}"))
     recipe = load_recipe(str(path))
-    for kind, rate, b1 in [("symmetric", 0.4, 2), ("symmetric", 0.2, 8), ("clean", 0.0, 8), ("human", None, 8)]:
+    for kind, rate, b1 in [("symmetric", 0.4, 2), ("symmetric", 0.2, 16), ("clean", 0.0, 16), ("human", None, 16)]:
         cells = expand(recipe.with_labels_from("-", kind, rate))
         assert len(cells) == 6
         assert cells[1].options["b1"] == b1

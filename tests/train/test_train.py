@@ -30,7 +30,7 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
     record = json.loads((CELL / "result.json").read_text())
     assert record["schema"] == "smkd/result/1"
     assert record["status"] == "finished"
-    assert record["cell"]["options"]["b1"] == 8
+    assert record["cell"]["options"]["b1"] == 16
     assert record["cell"]["noise"]["realised_rate"] == pytest.approx(0.4, abs=0.05)
     assert record["provenance"]["threads"] == 1
     last = record["scores"]["last"]

@@ -23,9 +23,9 @@ class MyLC(TargetRule):
 
     name = "MyLC"
 
-    b1: Annotated[float, Field(gt=0, description="steepness of g (not in the paper; chosen by evidence on digits)")] = (
-        8.0
-    )
+    b1: Annotated[
+        float, Field(gt=0, description="steepness of g (not in the paper; 16 is best where networks memorise)")
+    ] = 16.0
     rho: Annotated[float, Field(ge=0, le=1, description="ρ, the certainty at which g is one half (paper)")] = 0.5
     certainty: Annotated[
         Literal["epoch", "batch", "ema"], Field(description="over what r is taken (not in the paper; our choice)")
