@@ -1,0 +1,24 @@
+"""Every shipped recipe trains in the embedded profile."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from smkd_cli.recipe import expand, load_recipe, shipped_recipes
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", shipped_recipes())
+def test_a_shipped_recipe_runs_small(smkd, name):
+    options = ("--profile", "embedded", "--set", "epochs=1")
+    result = smkd("train", name, *options, "--jobs", 1, "--quiet")
+    assert result.code == 0, result.err
+    runs = [Path(line) for line in result.out.splitlines()]
+    assert len(runs) == len(expand(load_recipe(name, ["epochs=1"], "embedded")))
+    assert all(json.loads((run / "result.json").read_text())["status"] == "finished" for run in runs)
+    report = smkd("report", "--format", "json")
+    assert report.code == 0, report.err
+    assert all(cell in report.out for cell in ("smkd/report/1", "tables"))
