@@ -95,6 +95,18 @@ def test_a_larger_eta_sends_no_more(low, high):
     assert (strict <= loose).all()
 
 
+def test_an_entropy_equal_to_the_threshold_is_not_sent():
+    method, _, (own, _), _ = pair_of("SMKD-S+CE", {"eta": 2})
+    labels = torch.zeros(16, dtype=torch.int64)
+    batch = Batch(labels, torch.nn.functional.one_hot(labels, 7).double(), torch.arange(16))
+    clock = Clock(*(torch.ones((), dtype=torch.float64) for _ in range(4)))
+    limit = method.threshold(7, clock)
+    for entropy, sent in ((limit, False), (torch.nextafter(limit, limit * 0), True)):
+        own.entropy = entropy.expand(16)
+        method.refine(own, batch, clock)
+        assert bool(own.sent.any()) == bool(own.sent.all()) == sent
+
+
 def test_all_is_every_sample_and_smkd_with_a_loose_threshold_is_all():
     all_ = pair_of("All+ProSelfLC")[3]
     loose = pair_of("SMKD-S+ProSelfLC", {"eta": 0.5})[3]
