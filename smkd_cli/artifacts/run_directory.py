@@ -16,7 +16,7 @@ from typing import Any
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.errors import DataError
 
-CHECKPOINT_SCHEMA = "smkd/checkpoint/1"
+CHECKPOINT_SCHEMA = "smkd/checkpoint/2"
 PEER_SCHEMA = "smkd/peer/1"
 # A process that was just killed may take a moment to let go of its lock.
 _PATIENCE_SECONDS = 3.0

@@ -62,7 +62,9 @@ class Evaluator:
         loaded = {facts["peer"]: (network, facts) for network, facts in map(self._load, files)}
         facts = next(iter(loaded.values()))[1]
         bank, split = self._images(facts["cell"]["dataset"])
-        log_probs = {peer: predict(network, bank).log_softmax(1) for peer, (network, _) in loaded.items()}
+        log_probs = {
+            peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
+        }
         given, clean = self._labels(path if path.is_dir() else path.parent, split)
         truth = torch.from_numpy(clean)
         by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
@@ -123,6 +125,11 @@ class Evaluator:
             refined[indices] = own.target.argmax(1)
         of = torch.from_numpy(learned).to(self.device)
         return label_scores(log_probs.argmax(1)[of], refined[of], labels[of], truth[of])
+
+
+def _precision(facts: dict[str, Any]) -> torch.dtype:
+    """The precision that a network was trained, and measured, in."""
+    return torch.bfloat16 if facts["written_by"]["precision"] == "bfloat16" else torch.float32
 
 
 def _mean(networks_scores: list[dict[str, Any]]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict
@@ -60,7 +61,7 @@ class Outputs:
         entropy = (probs.detach() * log_probs.detach()).sum(1).neg().clamp_min(0)
         return cls(logits, log_probs, probs, entropy, {} if memory is None else memory)
 
-    @property
+    @cached_property
     def certainty(self) -> Tensor:
         """(N,), 1 − H(p)/H(u), in [0, 1], detached: ProSelfLC's local trust l(p)."""
         return (1 - self.entropy / math.log(self.logits.shape[1])).clamp(0, 1)

@@ -13,6 +13,9 @@ if TYPE_CHECKING:
     from torch import nn
 
 _SIDE, _CHANNELS, _CLASSES = 32, 3, 100
+# A multiply-add is two operations; a backward pass costs about two forward passes.
+_OPERATIONS_PER_MULTIPLY_ADD = 2
+_PASSES_OF_A_STEP = 3
 
 
 @dataclass(frozen=True)
@@ -46,6 +49,10 @@ class Facts:
         convolutions = self.multiply_adds - self.features * _CLASSES
         stem = (channels - _CHANNELS) * 9 * self.stem_width
         return convolutions * height * width // _SIDE**2 + stem * height * width + self.features * classes
+
+    def training_operations(self, image_shape: tuple[int, int, int], classes: int) -> int:
+        """Floating-point operations of one image (H, W, C) forward and backward, the usual 6 per multiply-add."""
+        return _OPERATIONS_PER_MULTIPLY_ADD * _PASSES_OF_A_STEP * self.multiply_adds_at(image_shape, classes)
 
 
 _NETWORKS = {

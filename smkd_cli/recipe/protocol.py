@@ -99,7 +99,20 @@ class Validation(Section):
 
 
 class Compute(Section):
-    """Threads of a cell on a CPU (``auto`` is all cores) and the precision of the networks."""
+    """How the machine is used; ``auto`` leaves it to a measurement on the machine.
+
+    Attributes:
+        threads: of a cell on a CPU; ``auto`` is all cores, or fewer where they are no faster.
+        precision: of the networks; losses and updates are float32 always.
+        memory_format: of images and weights.
+        peers: one after the other, or on two threads (two streams on a GPU).
+        step: ``captured`` in a CUDA graph, ``compiled`` networks, or neither; never ``compiled`` by itself.
+        deterministic: on a GPU too, only algorithms that give the same bits every time.
+    """
 
     threads: Annotated[int | Literal["auto"], PlainValidator(_threads)] = "auto"
-    precision: Literal["float32", "bfloat16"] = "float32"
+    precision: Literal["auto", "float32", "tf32", "bfloat16"] = "auto"
+    memory_format: Literal["auto", "channels_last", "contiguous"] = "auto"
+    peers: Literal["auto", "in_turn", "side_by_side"] = "auto"
+    step: Literal["auto", "eager", "captured", "compiled"] = "auto"
+    deterministic: bool = False

@@ -3,6 +3,7 @@
 from smkd_cli.scoring.images import ImageBank
 from smkd_cli.scoring.labels import label_scores
 from smkd_cli.scoring.metrics import accuracy, scores
+from smkd_cli.scoring.precision import mixed_precision
 from smkd_cli.scoring.predict import predict
 
-__all__ = ["ImageBank", "accuracy", "label_scores", "predict", "scores"]
+__all__ = ["ImageBank", "accuracy", "label_scores", "mixed_precision", "predict", "scores"]

@@ -10,7 +10,7 @@ from torch import Tensor
 
 
 class ImageBank:
-    """All images of a split on one device.
+    """All images of a split on one device, stored in the memory order of the batches that come out.
 
     Args:
         images: uint8 (n, H, W, C).
@@ -29,28 +29,39 @@ class ImageBank:
         padding: int = 0,
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.count, self.height, self.width, channels = images.shape
+        self.count, self.height, self.width, self._channels = images.shape
         self.padding = padding
-        self.memory_format = memory_format
-        stored = torch.from_numpy(images).permute(0, 3, 1, 2)
+        self._channels_last = memory_format == torch.channels_last
+        stored = torch.from_numpy(images)
         if padding:
-            stored = torch.nn.functional.pad(stored, (padding,) * 4)
-        self.pixels = stored.contiguous().to(device)
+            stored = torch.nn.functional.pad(stored, (0, 0, *(padding,) * 4))
+        if not self._channels_last:
+            stored = stored.permute(0, 3, 1, 2).contiguous()
+        self.pixels = stored.to(device)
         # (x/255 − mean)/std as one multiplication and one addition
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         shift = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
-        self._scale = scale.float().view(1, channels, 1, 1).to(device)
-        self._shift = shift.float().view(1, channels, 1, 1).to(device)
-        self._rows = torch.arange(self.height, device=device)
-        self._columns = torch.arange(self.width, device=device)
+        self._scale, self._shift = (self._beside_pixels(factor.float()).to(device) for factor in (scale, shift))
+        # Every crop is a view into the padded image: (n, 2·padding + 1, 2·padding + 1, then one crop in memory order).
+        rows, columns = (1, 2) if self._channels_last else (2, 3)
+        windows = self.pixels.unfold(rows, self.height, 1).unfold(columns, self.width, 1)
+        self._crops = windows.permute(0, 1, 2, 4, 5, 3) if self._channels_last else windows.permute(0, 2, 3, 1, 4, 5)
+
+    def _beside_pixels(self, factor: Tensor) -> Tensor:
+        """A number per channel (C,) in the shape that multiplies stored pixels with a long innermost axis."""
+        return factor.repeat(self.width) if self._channels_last else factor.view(-1, 1, 1)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
-        return torch.addcmul(self._shift, pixels.float(), self._scale).contiguous(memory_format=self.memory_format)
+        """Stored pixels as float32 (N, C, H, W) in the memory format of the bank."""
+        if not self._channels_last:
+            return torch.addcmul(self._shift, pixels.float(), self._scale)
+        rows = pixels.reshape(len(pixels), self.height, self.width * self._channels)
+        images = torch.addcmul(self._shift, rows.float(), self._scale)
+        return images.view(len(pixels), self.height, self.width, self._channels).permute(0, 3, 1, 2)
 
     def plain(self, start: int, stop: int) -> Tensor:
         """Images start … stop−1 without augmentation, normalised float32 (N, C, H, W)."""
-        pad = self.padding
-        return self._normalised(self.pixels[start:stop, :, pad : pad + self.height, pad : pad + self.width])
+        return self._normalised(self._crops[start:stop, self.padding, self.padding])
 
     def augmented(self, indices: Tensor, offsets: Tensor, flips: Tensor) -> Tensor:
         """A batch cropped and flipped, normalised float32 (N, C, H, W).
@@ -60,8 +71,6 @@ class ImageBank:
             offsets: (N, 2) int64, row and column of each crop in the padded image, 0 … 2·padding.
             flips: (N,) bool, which are mirrored left to right.
         """
-        rows = self._rows + offsets[:, :1]
-        columns = torch.where(flips.unsqueeze(1), self.width - 1 - self._columns, self._columns) + offsets[:, 1:]
-        # Advanced indices around a slice put their axes first: the result is (N, H, W, C).
-        batch = self.pixels[indices.view(-1, 1, 1), :, rows.unsqueeze(2), columns.unsqueeze(1)]
-        return self._normalised(batch.permute(0, 3, 1, 2))
+        crops = self._crops[indices, offsets[:, 0], offsets[:, 1]]
+        mirrored = crops.flip(2 if self._channels_last else 3)
+        return self._normalised(torch.where(flips.view(-1, 1, 1, 1), mirrored, crops))

@@ -6,15 +6,27 @@ import torch
 from torch import Tensor, nn
 
 from smkd_cli.scoring.images import ImageBank
+from smkd_cli.scoring.precision import mixed_precision
+
+# Large enough to fill a GPU, small enough for a processor's caches.
+_BATCH_SIZES = {"cuda": 2048}
+_USUAL_BATCH_SIZE = 512
 
 
 @torch.no_grad()
-def predict(network: nn.Module, images: ImageBank, batch_size: int = 512) -> Tensor:
-    """Logits float32 (n, C) in evaluation mode; the network's mode is restored afterwards."""
+def predict(network: nn.Module, images: ImageBank, precision: torch.dtype = torch.float32) -> Tensor:
+    """Logits float32 (n, C) in evaluation mode; the network's mode is restored afterwards.
+
+    Args:
+        precision: of autocast; float32 is none.
+    """
+    device = images.pixels.device
+    size = _BATCH_SIZES.get(device.type, _USUAL_BATCH_SIZE)
     was_training = network.training
     network.eval()
     try:
-        batches = range(0, images.count, batch_size)
-        return torch.cat([network(images.plain(i, min(i + batch_size, images.count))).float() for i in batches])
+        with mixed_precision(device, precision):
+            starts = range(0, images.count, size)
+            return torch.cat([network(images.plain(i, min(i + size, images.count))).float() for i in starts])
     finally:
         network.train(was_training)

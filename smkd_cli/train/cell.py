@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,19 +12,21 @@ from typing import Any
 
 import torch
 
-from smkd_cli import datasets
+from smkd_cli import datasets, networks
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
-from smkd_cli.recipe import Cell
+from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.epoch_plan import plan_epoch
 from smkd_cli.train.labels import labels_for
 from smkd_cli.train.measure import Measure, summary
 from smkd_cli.train.metrics_file import MetricsFile
-from smkd_cli.train.schedule import learning_rate
-from smkd_cli.train.session import PEERS, Progress, Session
+from smkd_cli.train.pair import PEERS, Pair
+from smkd_cli.train.schedule import learning_rate, steps_per_epoch
+from smkd_cli.train.session import Progress, Session
+from smkd_cli.train.setup import Setup, cores, first_choice
 from smkd_cli.train.site import prepare
 from smkd_cli.train.stopping import StopRequest
 
@@ -43,12 +46,12 @@ class Place:
     Attributes:
         directory: the cell's run directory.
         data: folder of the data sets, None for the default.
-        device: ``cpu`` or ``cuda``.
+        setup: how the machine is used; None for the usual way on a CPU.
     """
 
     directory: Path
     data: Path | None
-    device: str
+    setup: Setup | None = None
 
 
 def train_cell(cell: Cell, place: Place, stop: StopRequest, tell: Tell) -> None:
@@ -76,19 +79,31 @@ class Training:
     def __init__(self, cell: Cell, place: Place, directory: RunDirectory, tell: Tell) -> None:
         self.cell, self.directory, self.tell = cell, directory, tell
         recipe = cell.recipe
-        site = prepare(torch.device(place.device), recipe.compute.threads, recipe.compute.precision)
+        saved = self._saved()
+        site = prepare(_setup(recipe, place, saved))
         dataset = datasets.find(recipe.dataset, place.data)
         train = dataset.split("train")
         self.labels = labels_for(cell, dataset, train, directory.manifest)
         self.measure = Measure(dataset, train, self.labels, site, recipe.augmentation.crop_padding)
-        self.given = torch.from_numpy(self.labels.given).to(site.device)
-        self.session = Session(recipe, (cell.method, cell.options), cell.seed, dataset, self.labels, site)
+        steps = steps_per_epoch(len(self.labels.learned), recipe.batch_size)
+        given = torch.from_numpy(self.labels.given).to(site.device)
+        clean = None if self.labels.clean is None else torch.from_numpy(self.labels.clean).to(site.device)
+        images = self.measure.train_images
+        size = (dataset.classes, dataset.image_shape[2], steps)
+        self.pair = Pair(recipe, (cell.method, cell.options), cell.seed, images, given, clean, *size, site)
+        self.session = Session(self.pair, steps)
+        self.operations = sum(
+            networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
+        )
         self.metrics = MetricsFile(directory.metrics)
         self._last_save = self._last_told = time.monotonic()
         self._save_cost = 0.0
         self._untold_images = 0
-        if directory.checkpoint.exists():
-            self._resume()
+        if saved is not None:
+            tensors, facts = saved
+            progress = Progress(**facts["progress"])
+            progress.resumed += 1
+            self.session.restore(tensors, progress)
         self.metrics.restart(self.session.progress.rows)
 
     def run(self, stop: StopRequest) -> None:
@@ -105,7 +120,7 @@ class Training:
         self._publish("finished", None)
 
     def _epoch(self, stop: StopRequest) -> None:
-        session, progress, recipe = self.session, self.session.progress, self.cell.recipe
+        pair, progress, recipe = self.pair, self.session.progress, self.cell.recipe
         augmentation = recipe.augmentation
         plan = plan_epoch(
             self.labels.learned,
@@ -114,19 +129,16 @@ class Training:
             recipe.batch_size,
             augmentation.crop_padding,
             augmentation.flip,
-            session.site.device,
+            pair.site.device,
         )
-        session.clock.epoch.fill_(progress.epoch)
-        since, seconds = time.monotonic(), progress.seconds
+        pair.clock.epoch.fill_(progress.epoch)
+        watch = _Watch(progress)
         for indices, offsets, flips in plan.batches(recipe.batch_size, progress.step):
-            began = time.monotonic()
-            session.set_learning_rate(self._rate(progress.step))
-            session.clock.iteration.add_(1)
-            images = self.measure.train_images.augmented(indices, offsets, flips)
-            session.learn(images, self.given[indices], indices)
+            pair.set_learning_rate(self._rate(progress.step))
+            pair.clock.iteration.add_(1)
+            pair.learn(indices, offsets, flips)
             progress.step += 1
-            progress.epoch_seconds += time.monotonic() - began
-            progress.seconds = seconds + time.monotonic() - since
+            watch.look()
             if stop:
                 self._save()
                 raise InterruptedRunError(
@@ -134,9 +146,12 @@ class Training:
                 )
             self._tell_step(len(indices))
             if time.monotonic() - self._last_save > max(_SAVING_PAUSE, self._save_cost / _SAVING_SHARE):
-                self._save()
+                with watch.paused():
+                    self._save()
+        pair.site.synchronize()
+        watch.look()
         self._end_epoch()
-        progress.seconds = seconds + time.monotonic() - since
+        watch.end()
 
     def _tell_step(self, images: int) -> None:
         self._untold_images += images
@@ -145,7 +160,15 @@ class Training:
             progress = self.session.progress
             done = (progress.epoch - 1) * self.session.steps + progress.step
             speed = self._untold_images / passed
-            self.tell({"event": "step", "epoch": progress.epoch, "done": done, "images_per_second": speed})
+            self.tell(
+                {
+                    "event": "step",
+                    "epoch": progress.epoch,
+                    "done": done,
+                    "images_per_second": speed,
+                    "mfu": self.pair.site.mfu(speed, self.operations),
+                }
+            )
             self._last_told, self._untold_images = time.monotonic(), 0
 
     def _rate(self, step: int) -> float:
@@ -161,50 +184,57 @@ class Training:
         )
 
     def _end_epoch(self) -> None:
-        session, progress = self.session, self.session.progress
+        session, pair, progress = self.session, self.pair, self.session.progress
         rate = self._rate(session.steps - 1)
-        if not session.statistics.finite():
+        if not pair.statistics.finite():
             raise TrainingError(
                 f"{self.cell.slug}: a loss is not finite in epoch {progress.epoch} at learning rate {rate:g}; "
                 "lower optimizer.lr or add schedule.warmup_epochs"
             )
-        for memory in session.memories:
-            session.method.end_epoch(memory)
-        threshold = session.method.threshold(session.classes, session.clock)
+        for memory in pair.memories:
+            pair.method.end_epoch(memory)
+        threshold = pair.method.threshold(pair.classes, pair.clock)
+        speed = len(self.labels.learned) / max(progress.epoch_seconds, 1e-9)
         row = {
             "epoch": progress.epoch,
             "lr": rate,
-            **session.statistics.row(),
-            **self.measure.epoch(session.networks),
+            **pair.statistics.row(),
+            **self.measure.epoch(pair.networks),
             "threshold": None if threshold is None else threshold.item(),
             "seconds": progress.seconds,
-            "images_per_second": len(self.labels.learned) / max(progress.epoch_seconds, 1e-9),
+            "images_per_second": speed,
+            "mfu": pair.site.mfu(speed, self.operations),
         }
         progress.rows.append(row)
         self.metrics.append(row)
-        session.statistics.reset()
+        pair.statistics.reset()
         progress.epoch, progress.step, progress.epoch_seconds = progress.epoch + 1, 0, 0.0
         self.tell({"event": "epoch", "row": row})
 
     def _save(self) -> None:
+        self.pair.site.synchronize()  # what was asked of the device before is no cost of saving
         before = time.monotonic()
-        facts = {"progress": asdict(self.session.progress), "recipe_sha256": sha256_of(self.directory.recipe)}
+        facts = {
+            "progress": asdict(self.session.progress),
+            "recipe_sha256": sha256_of(self.directory.recipe),
+            "setup": self.pair.site.setup.record(),
+        }
         save_tensors(self.directory.checkpoint, self.session.state(), CHECKPOINT_SCHEMA, facts)
         self._last_save = time.monotonic()
         self._save_cost = self._last_save - before
 
-    def _resume(self) -> None:
+    def _saved(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+        if not self.directory.checkpoint.exists():
+            return None
         tensors, facts = load_tensors(self.directory.checkpoint, CHECKPOINT_SCHEMA)
         if facts["recipe_sha256"] != sha256_of(self.directory.recipe):
             raise DataError(f"{self.directory.checkpoint}: is the checkpoint of another cell; remove it to start again")
-        progress = Progress(**facts["progress"])
-        progress.resumed += 1
-        self.session.restore(tensors, progress)
+        return tensors, facts
 
     def _publish(self, status: str, error: str | None) -> None:
-        directory, session, cell = self.directory, self.session, self.cell
+        directory, session, pair, cell = self.directory, self.session, self.pair, self.cell
         provenance = {
-            **session.site.describe(),
+            **pair.site.describe(),
             "recipe_sha256": sha256_of(directory.recipe),
             "manifest_sha256": sha256_of(directory.manifest),
             "seconds": session.progress.seconds,
@@ -214,11 +244,9 @@ class Training:
         description = cell.describe() | {"noise": self.labels.noise}
         if status == "finished":
             memories = session.small_memories()
-            for peer, name, network, memory in zip(
-                PEERS, cell.recipe.networks, session.networks, memories, strict=True
-            ):
+            for peer, name, network, memory in zip(PEERS, cell.recipe.networks, pair.networks, memories, strict=True):
                 facts = {"network": name, "peer": peer, "epoch": cell.recipe.epochs, "cell": description}
-                facts |= {"memory": memory, "written_by": session.site.describe()}
+                facts |= {"memory": memory, "written_by": pair.site.describe()}
                 save_tensors(directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts)
         scores = summary(session.progress.rows, bool(len(self.labels.held_out))) if status == "finished" else None
         write_result(
@@ -233,3 +261,39 @@ class Training:
         )
         directory.remove_checkpoint()
         self.tell({"event": status, "scores": scores, "error": error})
+
+
+def _setup(recipe: Recipe, place: Place, saved: tuple[dict[str, torch.Tensor], dict[str, Any]] | None) -> Setup:
+    """The setup that the run began with, where this machine can follow it: then resuming keeps the bits."""
+    setup = place.setup or first_choice(recipe, "cpu")
+    if saved is not None:
+        begun = Setup.from_record(saved[1]["setup"])
+        if begun.device == setup.device and begun.threads <= max(cores(), setup.threads):
+            return begun
+    return setup
+
+
+class _Watch:
+    """Counts the seconds of training steps, and all seconds, into a progress."""
+
+    def __init__(self, progress: Progress) -> None:
+        self._progress = progress
+        self._steps, self._all = progress.epoch_seconds, progress.seconds
+        self._began = self._resumed = time.monotonic()
+
+    def look(self) -> None:
+        """Count until now, a step having ended."""
+        now = time.monotonic()
+        self._progress.epoch_seconds = self._steps + now - self._resumed
+        self._progress.seconds = self._all + now - self._began
+
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """What is done meanwhile is no training step."""
+        before = time.monotonic()
+        yield
+        self._resumed += time.monotonic() - before
+
+    def end(self) -> None:
+        """Count what came after the last step."""
+        self._progress.seconds = self._all + time.monotonic() - self._began

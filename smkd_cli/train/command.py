@@ -60,16 +60,15 @@ def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
 
 def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, data: Path | None) -> None:
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
+    from smkd_cli.train.calibrate import choose_jobs, choose_setup
     from smkd_cli.train.cell import Place
     from smkd_cli.train.display import watching
     from smkd_cli.train.pool import run_cells
-    from smkd_cli.train.site import choose_device, choose_threads, cores
+    from smkd_cli.train.site import choose_device
 
-    where = choose_device(device).type
-    threads = cells[0].recipe.compute.threads
-    at_a_time = 1 if where == "cuda" else max(1, cores() // choose_threads(threads))
-    if jobs != "auto":
-        at_a_time = int(jobs)
+    setup = choose_setup(cells[0].recipe, choose_device(device))
+    if jobs == "auto":
+        jobs = str(choose_jobs(cells[0].recipe, setup)) if len(cells) > 1 else "1"
     failed: list[str] = []
     with watching(cells) as watch:
 
@@ -80,8 +79,8 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
             elif event["event"] == "failed":
                 failed.append(event["error"])
 
-        tasks = [(cell, Place(folder / cell.slug, data, where)) for cell in cells]
-        run_cells(tasks, min(at_a_time, len(tasks)), tell)
+        tasks = [(cell, Place(folder / cell.slug, data, setup)) for cell in cells]
+        run_cells(tasks, min(int(jobs), len(tasks)), tell)
     if failed:
         raise TrainingError(
             "\n".join([f"{len(failed)} of {len(cells)} cells failed, the others are finished:", *failed])

@@ -50,6 +50,11 @@ def _knowledge(row: dict[str, Any]) -> str:
     return f"sent {row['sent_a_to_b'] + row['sent_b_to_a']:.0f}"
 
 
+def _speed(event: dict[str, Any]) -> str:
+    mfu = "" if event["mfu"] is None else f", MFU {event['mfu']:.0%}"
+    return f"{event['images_per_second']:.0f} img/s{mfu}"
+
+
 class _Live:
     """A bar for the grid and one for each running cell, which counts optimisation steps."""
 
@@ -64,7 +69,7 @@ class _Live:
         if kind == "started":
             self.running[cell.slug] = self.progress.add_task(cell.slug, total=event["steps"], said="")
         elif kind == "step":
-            said = f"epoch {event['epoch']} {self.accuracy.get(cell.slug, '')} {event['images_per_second']:.0f} img/s"
+            said = f"epoch {event['epoch']} {self.accuracy.get(cell.slug, '')} {_speed(event)}"
             self.progress.update(self.running[cell.slug], completed=event["done"], said=said)
         elif kind == "epoch":
             row = event["row"]
@@ -98,7 +103,7 @@ class _Plain:
                 self.last[cell.slug] = time.monotonic()
                 done = f"step {event['done']} of {self.steps[cell.slug]}, epoch {event['epoch']}"
                 accuracy = self.accuracy.get(cell.slug, "")
-                console.say(f"{cell.slug}: {done}{accuracy}, {event['images_per_second']:.0f} images/s")
+                console.say(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
         elif kind == "epoch":
             self.accuracy[cell.slug] = f", {_accuracies(event['row'])}, {_knowledge(event['row'])}"
         else:

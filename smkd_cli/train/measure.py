@@ -7,7 +7,7 @@ from functools import partial
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from smkd_cli.datasets import DataSet, Split
 from smkd_cli.scoring import ImageBank, accuracy, predict
@@ -29,22 +29,26 @@ class Measure:
         self.train_images = bank(train.images, padding=padding)
         test = dataset.split("test")
         self._test = bank(test.images), torch.from_numpy(test.labels).to(site.device)
+        self._site = site
         self._validation = None
         if len(labels.held_out):
             held_out = torch.from_numpy(labels.given[labels.held_out]).to(site.device)
             self._validation = bank(train.images[labels.held_out]), held_out
 
-    def epoch(self, networks: tuple[nn.Module, nn.Module]) -> dict[str, float]:
+    def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
         images, labels = self._test
-        probs = [predict(network, images).softmax(1) for network in networks]
+        probs = [logits.softmax(1) for logits in self._predictions(networks, images)]
         row = {f"test_accuracy_{peer}": accuracy(p, labels) for peer, p in zip("ab", probs, strict=True)}
         row["test_accuracy_ensemble"] = accuracy(probs[0] + probs[1], labels)
         if self._validation is not None:
             images, labels = self._validation
-            for peer, network in zip("ab", networks, strict=True):
-                row[f"validation_accuracy_{peer}"] = accuracy(predict(network, images), labels)
+            for peer, logits in zip("ab", self._predictions(networks, images), strict=True):
+                row[f"validation_accuracy_{peer}"] = accuracy(logits, labels)
         return row
+
+    def _predictions(self, networks: Sequence[nn.Module], images: ImageBank) -> tuple[Tensor, Tensor]:
+        return self._site.both(lambda peer: predict(networks[peer], images, self._site.precision))
 
 
 def summary(rows: Sequence[dict[str, Any]], has_validation: bool) -> dict[str, dict[str, Any]]:

@@ -25,6 +25,7 @@ COLUMNS = (
     *(f"{name}_{peer}" for name in ("trust", "certainty") for peer in "ab"),
     "seconds",
     "images_per_second",
+    "mfu",
 )
 
 

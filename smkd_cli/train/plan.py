@@ -12,10 +12,6 @@ from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import cells_of, grid_on
 from smkd_cli.train.schedule import steps_per_epoch
 
-# A multiply-add is two operations; a backward pass costs about two forward passes.
-_OPERATIONS_PER_MULTIPLY_ADD = 2
-_PASSES_OF_A_STEP = 3
-
 
 @dataclass(frozen=True)
 class Cost:
@@ -41,12 +37,11 @@ def cost_of(cell: Cell) -> Cost:
     dataset = datasets.find(recipe.dataset)
     images = dataset.train_size - round(dataset.train_size * recipe.validation.fraction)
     per_image = sum(
-        networks.facts(name).multiply_adds_at(dataset.image_shape, dataset.classes) for name in recipe.networks
+        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
     )
     steps = steps_per_epoch(images, recipe.batch_size)
-    factor = _OPERATIONS_PER_MULTIPLY_ADD * _PASSES_OF_A_STEP
     seen = min(images, steps * recipe.batch_size) * recipe.epochs
-    return Cost(steps * recipe.epochs, seen, factor * per_image * seen)
+    return Cost(steps * recipe.epochs, seen, per_image * seen)
 
 
 def run(*, recipe: str, overrides: Sequence[str], profile: str | None, manifest: str | None, runs: Path) -> None:

@@ -1,9 +1,12 @@
-"""Where a cell is trained: the device, its threads and precision, and a description of them for the record."""
+"""The process set up as a cell's setup says, and a description of it for the record."""
 
 from __future__ import annotations
 
+import ctypes
 import os
 import platform
+import sys
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,35 +14,50 @@ import torch
 
 from smkd_cli import __version__
 from smkd_cli.errors import UsageError
+from smkd_cli.train.peers import Both, OnStreams, OnThreads, in_turn
+from smkd_cli.train.setup import Setup
 
 
 @dataclass(frozen=True)
 class Site:
-    """The hardware settings of a cell."""
+    """Where a cell is trained: its setup in the terms of torch.
 
+    Attributes:
+        precision: of autocast; float32 is none.
+        both: runs a piece of work for each peer.
+    """
+
+    setup: Setup
     device: torch.device
-    threads: int
     precision: torch.dtype
     memory_format: torch.memory_format
+    both: Both
+
+    def synchronize(self) -> None:
+        """Wait until the device has done what it was told."""
+        if self.device.type == "cuda":
+            torch.cuda.synchronize(self.device)
+
+    def mfu(self, images_per_second: float, operations_per_image: int) -> float | None:
+        """Model FLOP utilisation: the share of the measured matrix-product peak that training uses, 0 to 1."""
+        peak = self.setup.matrix_peak
+        return None if peak is None else images_per_second * operations_per_image / peak
 
     def describe(self) -> dict[str, Any]:
-        """The record of it: versions, device, threads, precision, memory format."""
-        cuda = self.device.type == "cuda"
+        """The record of it: versions, device and setup."""
         return {
             "smkd": __version__,
             "torch": str(torch.__version__),
             "python": platform.python_version(),
-            "device": self.device.type,
-            "device_name": torch.cuda.get_device_name(self.device) if cuda else _processor(),
-            "threads": self.threads,
-            "precision": str(self.precision).removeprefix("torch."),
-            "memory_format": str(self.memory_format).removeprefix("torch."),
-            "tf32": cuda and bool(torch.backends.cudnn.allow_tf32),
+            "device_name": device_name(self.device),
+            **self.setup.record(),
         }
 
 
-def _processor() -> str:
-    """The processor's name as the system tells it."""
+def device_name(device: torch.device) -> str:
+    """The name of the GPU, or of the processor as the system tells it."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
     try:
         with open("/proc/cpuinfo", encoding="utf-8") as lines:  # noqa: PTH123
             return next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
@@ -64,19 +82,55 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def cores() -> int:
-    """Processor cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def prepare(setup: Setup) -> Site:
+    """Set this process up for a cell."""
+    side_by_side = setup.peers == "side_by_side"
+    cuda = setup.device == "cuda"
+    threads = setup.threads // 2 if side_by_side and not cuda else setup.threads
+    torch.set_num_threads(threads)
+    _keep_freed_memory()
+    both: Both = in_turn
+    if cuda:
+        _prepare_cuda(setup)
+        both = OnStreams() if side_by_side else in_turn
+    elif side_by_side:
+        both = OnThreads(threads)
+    return Site(
+        setup,
+        torch.device(setup.device),
+        torch.bfloat16 if setup.precision == "bfloat16" else torch.float32,
+        {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format],
+        both,
+    )
 
 
-def choose_threads(wanted: int | str) -> int:
-    """``auto`` is every core."""
-    return cores() if wanted == "auto" else int(wanted)
+def _prepare_cuda(setup: Setup) -> None:
+    products = "ieee" if setup.precision == "float32" else "tf32"
+    torch.backends.cuda.matmul.fp32_precision = products
+    torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
+    # Trying out algorithms may end with other ones, and so with other bits, from run to run.
+    torch.backends.cudnn.benchmark = not setup.deterministic
+    torch.backends.cudnn.deterministic = setup.deterministic
+    torch.use_deterministic_algorithms(setup.deterministic)
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    if setup.deterministic:
+        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS first starts
 
 
-def prepare(device: torch.device, threads: int | str, precision: str) -> Site:
-    """Set this process up for a cell. Channels last is the faster layout for convolutions, on a CPU too."""
-    count = choose_threads(threads)
-    torch.set_num_threads(count)
-    dtype = {"float32": torch.float32, "bfloat16": torch.bfloat16}[precision]
-    return Site(device, count, dtype, torch.channels_last)
+def _keep_freed_memory() -> None:
+    """Have glibc keep what a step frees for the next one.
+
+    By default it returns blocks of megabytes to the system at once, and every step pays for thousands of page faults
+    and for pages full of zeros; on small networks that is up to a tenth of the time. Elsewhere nothing is done.
+    """
+    if not sys.platform.startswith("linux"):
+        return
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter, value in _MALLOC_OPTIONS:
+            mallopt(parameter, value)
+
+
+# Of <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD (bytes to ask for at a time), M_MMAP_MAX and M_ARENA_MAX (one heap for all
+# threads, because other heaps are too small for large blocks).
+_MALLOC_OPTIONS: Sequence[tuple[int, int]] = ((-1, -1), (-2, 64 << 20), (-4, 0), (-8, 1))

@@ -1,4 +1,4 @@
-"""What an epoch's metrics are made of: sums that add up on the device and are read once per epoch."""
+"""What an epoch's metrics are made of: what was said of each sample, kept on the device and read once per epoch."""
 
 from __future__ import annotations
 
@@ -9,59 +9,72 @@ from torch import Tensor
 
 from smkd_cli.methods import Batch, Outputs
 
-_PER_PEER = ("loss", "train_accuracy", "clean_accuracy", "trust", "certainty", "sent", "right")
+_COLUMNS = ("prediction", "certainty", "trust", "sent", "taught")
 
 
 class Statistics:
-    """Sums over the samples of an epoch, for both peers.
+    """What both peers said of every sample of an epoch; a batch costs one write into a table per peer.
 
     Args:
+        given: (n,) the labels that are learned from, by sample index.
         clean: (n,) clean labels by sample index, or None where they are unknown. They enter here and nowhere else in
             training: what a network learns from never sees them.
-        device: where the sums live.
+
+    Attributes:
+        said: (2, n, 5) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
+            to the sample), certainty, trust, whether it was sent, and the class that was taught.
+        losses: (2,) float64, each peer's summed loss.
     """
 
-    def __init__(self, clean: Tensor | None, device: torch.device) -> None:
+    def __init__(self, given: Tensor, clean: Tensor | None) -> None:
+        self._given = given
         self._clean = clean
-        self.sums = torch.zeros(2, len(_PER_PEER) + 1, dtype=torch.float64, device=device)
+        self.said = torch.empty(2, len(given), len(_COLUMNS), device=given.device)
+        self.losses = torch.empty(2, dtype=torch.float64, device=given.device)
+        self.reset()
 
     def reset(self) -> None:
         """Start an epoch."""
-        self.sums.zero_()
+        self.said.fill_(math.nan)
+        self.losses.zero_()
 
-    def add(self, peers: tuple[Outputs, Outputs], losses: tuple[Tensor, Tensor], batch: Batch) -> None:
-        """Add a batch; ``losses`` are the peers' mean losses."""
-        count = len(batch.labels)
-        clean = None if self._clean is None else self._clean[batch.indices]
-        for sums, own, loss in zip(self.sums, peers, losses, strict=True):
-            prediction = own.logits.argmax(1)
-            nothing = sums.new_zeros(())
-            correct = nothing if clean is None else (prediction == clean).sum()
-            trust = nothing if own.trust is None else own.trust.expand(count).sum()
-            sent = right = nothing
-            if own.sent is not None and own.knowledge is not None:
-                sent = own.sent.sum()
-                if clean is not None:
-                    right = (own.sent * (own.knowledge.argmax(1) == clean)).sum()
-            parts = (loss.detach() * count, (prediction == batch.labels).sum(), correct, trust, own.certainty.sum())
-            sums.add_(torch.stack([part.to(sums.dtype) for part in (*parts, sent, right, sums.new_full((), count))]))
+    def add(self, peer: int, own: Outputs, loss: Tensor, batch: Batch) -> None:
+        """Add what peer 0 or 1 said of a batch; ``loss`` is its mean loss, ()."""
+        nothing = own.entropy.new_zeros(()).expand(own.entropy.shape)
+        taught = nothing if own.knowledge is None else own.knowledge.argmax(1)
+        trust = nothing if own.trust is None else own.trust.expand(own.entropy.shape)
+        sent = nothing if own.sent is None else own.sent
+        columns = (own.logits.argmax(1), own.certainty, trust, sent, taught)
+        self.said[peer].index_copy_(0, batch.indices, torch.stack(columns, 1).to(self.said.dtype))
+        self.losses[peer] += loss.detach() * len(batch.indices)
 
     def row(self) -> dict[str, float | None]:
         """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``right`` as a fraction of what was sent."""
         row: dict[str, float | None] = {}
-        for peer, to, sums in zip("ab", "ba", self.sums.tolist(), strict=True):
-            seen = max(sums[-1], 1)
-            values = dict(zip(_PER_PEER, sums, strict=False))
-            known = self._clean is not None
-            row[f"loss_{peer}"] = values["loss"] / seen
-            row[f"train_accuracy_{peer}"] = 100 * values["train_accuracy"] / seen
-            row[f"clean_accuracy_{peer}"] = 100 * values["clean_accuracy"] / seen if known else None
-            row[f"trust_{peer}"] = values["trust"] / seen
-            row[f"certainty_{peer}"] = values["certainty"] / seen
-            row[f"sent_{peer}_to_{to}"] = values["sent"]
-            row[f"right_{peer}_to_{to}"] = values["right"] / values["sent"] if known and values["sent"] else None
+        losses = self.losses.tolist()
+        for peer, to, loss, table in zip("ab", "ba", losses, self.said, strict=True):
+            seen = ~table[:, 0].isnan()
+            known = table[seen].double()
+            said = dict(zip(_COLUMNS, known.T, strict=True))
+            count, sent = max(len(known), 1), said["sent"].sum().item()
+            clean = None if self._clean is None else self._clean[seen]
+            row[f"loss_{peer}"] = loss / count
+            row[f"train_accuracy_{peer}"] = 100 * _agreement(said["prediction"], self._given[seen]) / count
+            row[f"clean_accuracy_{peer}"] = None
+            row[f"trust_{peer}"] = said["trust"].sum().item() / count
+            row[f"certainty_{peer}"] = said["certainty"].sum().item() / count
+            row[f"sent_{peer}_to_{to}"] = sent
+            row[f"right_{peer}_to_{to}"] = None
+            if clean is not None:
+                row[f"clean_accuracy_{peer}"] = 100 * _agreement(said["prediction"], clean) / count
+                if sent:
+                    row[f"right_{peer}_to_{to}"] = (said["sent"] * (said["taught"] == clean)).sum().item() / sent
         return row
 
     def finite(self) -> bool:
         """Whether both losses have been finite since :meth:`reset` (reads the device)."""
-        return all(math.isfinite(loss) for loss in self.sums[:, 0].tolist())
+        return all(math.isfinite(loss) for loss in self.losses.tolist())
+
+
+def _agreement(predicted: Tensor, labels: Tensor) -> int:
+    return int((predicted == labels).sum())

@@ -2,66 +2,72 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import one_hot
+from torch import Tensor
 
 from smkd_cli.methods import Batch, Clock, Method, Outputs
+from smkd_cli.scoring import ImageBank, mixed_precision
+from smkd_cli.train.peers import Both, in_turn
 from smkd_cli.train.statistics import Statistics
 
 
+@dataclass
 class PairStep:
     """Both forwards, both losses, both backwards, both updates.
 
-    Args:
-        networks: peers A and B, on one device and in training mode.
+    Attributes:
+        networks: peers A and B, on one device and in training mode: images (N, C', H, W) to logits (N, C).
         optimizers: one for each.
         method: what they learn from.
         memories: the method's buffers for each.
+        images: the training images.
+        labels: (n,) int64, the given labels of all training images.
         classes: C.
         clock: the loop updates it before each call.
-        statistics: takes the sums of the epoch.
+        statistics: takes what was said in the epoch.
         precision: of the forwards; losses are float32 whatever it is.
+        both: runs a piece of work for each peer.
     """
 
-    def __init__(
-        self,
-        networks: tuple[nn.Module, nn.Module],
-        optimizers: tuple[torch.optim.Optimizer, torch.optim.Optimizer],
-        method: Method,
-        memories: tuple[dict[str, Tensor], dict[str, Tensor]],
-        classes: int,
-        clock: Clock,
-        statistics: Statistics,
-        precision: torch.dtype = torch.float32,
-    ) -> None:
-        self.networks = networks
-        self.optimizers = optimizers
-        self.method = method
-        self.memories = memories
-        self.classes = classes
-        self.clock = clock
-        self.statistics = statistics
-        self.precision = precision
+    networks: Sequence[Callable[[Tensor], Tensor]]
+    optimizers: Sequence[torch.optim.Optimizer]
+    method: Method
+    memories: Sequence[dict[str, Tensor]]
+    images: ImageBank
+    labels: Tensor
+    classes: int
+    clock: Clock
+    statistics: Statistics
+    precision: torch.dtype = torch.float32
+    both: Both = in_turn
 
-    def __call__(self, images: Tensor, labels: Tensor, indices: Tensor) -> None:
-        """Learn from one batch: images (N, C', H, W) float32, labels (N,), and the samples' indices (N,)."""
-        method, clock = self.method, self.clock
-        with torch.autocast(images.device.type, self.precision, enabled=self.precision != torch.float32):
-            logits = [network(images) for network in self.networks]
-        a, b = (Outputs.of(z, memory) for z, memory in zip(logits, self.memories, strict=True))
-        batch = Batch(labels, one_hot(labels, self.classes).to(a.probs.dtype), indices)
+    def __call__(self, indices: Tensor, offsets: Tensor, flips: Tensor) -> None:
+        """Learn from one batch: sample indices (N,), crop offsets (N, 2) and flips (N,), as an epoch plan has them."""
+        images = self.images.augmented(indices, offsets, flips)
+        labels = self.labels[indices]
+        onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(images.dtype)
+        batch = Batch(labels, onehot, indices)
+        said = self.both(lambda peer: self._say(peer, images, batch))
+        self.both(lambda peer: self._learn(peer, said, batch))
+
+    def _say(self, peer: int, images: Tensor, batch: Batch) -> Outputs:
+        """What a peer says of the batch and, where it is confident, teaches."""
+        with mixed_precision(images.device, self.precision):
+            logits = self.networks[peer](images)
+        own = Outputs.of(logits, self.memories[peer])
         with torch.no_grad():
-            method.observe(a, batch, clock)
-            method.observe(b, batch, clock)
-        method.refine(a, batch, clock)
-        method.refine(b, batch, clock)
-        losses = method.loss(a, b, batch, clock), method.loss(b, a, batch, clock)
-        for optimizer in self.optimizers:
-            optimizer.zero_grad(set_to_none=True)
-        # One backward serves both: what a peer teaches is detached, so neither loss reaches the other's weights.
-        torch.autograd.backward(losses)
-        for optimizer in self.optimizers:
-            optimizer.step()
+            self.method.observe(own, batch, self.clock)
+        self.method.refine(own, batch, self.clock)
+        return own
+
+    def _learn(self, peer: int, said: tuple[Outputs, Outputs], batch: Batch) -> None:
+        """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
+        loss = self.method.loss(said[peer], said[1 - peer], batch, self.clock)
+        self.optimizers[peer].zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        self.optimizers[peer].step()
         with torch.no_grad():
-            self.statistics.add((a, b), losses, batch)
+            self.statistics.add(peer, said[peer], loss, batch)

@@ -14,7 +14,7 @@ from smkd_cli.errors import SmkdError
 from smkd_cli.train.stopping import StopRequest
 
 
-def _die_with(parent: int) -> None:
+def die_with(parent: int) -> None:
     """Have the system (Linux) kill this process when its parent goes: no orphan keeps a run directory locked."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
@@ -29,7 +29,7 @@ def work(link: Connection, parent: int) -> None:
     ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. The parent
     starts us with SIGINT and SIGTERM blocked; SIGINT is left to it, and passed on as SIGTERM.
     """
-    _die_with(parent)
+    die_with(parent)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
 

@@ -110,7 +110,7 @@ def test_a_wrong_line(
         ("validation: {fraction: 1}", "9:24", "less than 1"),
         ("compute: {threads: 0}", "9:20", "a whole number from 1, or auto"),
         ("compute: {threads: true}", "9:20", "a whole number from 1, or auto"),
-        ("compute: {precision: half}", "9:22", "should be 'float32'"),
+        ("compute: {precision: half}", "9:22", "should be 'auto', 'float32'"),
         ("options: {MyLC: {b1: -1}}", "9:22", "greater than 0"),
         ("options: {LS: {epsilon: 1}}", "9:11", "no method here has the rule LS"),
         ("options: {MyLK: {b1: 1}}", "9:11", "did you mean MyLC?"),

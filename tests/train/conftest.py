@@ -22,10 +22,10 @@ seeds: [1]
 epochs: 3
 batch_size: 256
 augmentation: {crop_padding: 1, flip: true}
-compute: {threads: 1}
+compute: {threads: 1, precision: float32, memory_format: channels_last}
 """
 
-TIMES = {"seconds", "images_per_second"}
+TIMES = {"seconds", "images_per_second", "mfu"}
 
 
 @pytest.fixture(scope="session")

@@ -40,7 +40,7 @@ def train_here(recipe, tmp_path):
     (cell,) = expand(load_recipe(str(recipe)))
 
     def run(folder, stop_after=None):
-        place = Place(tmp_path / folder, None, "cpu")
+        place = Place(tmp_path / folder, None)
         stop = StopRequest() if stop_after is None else StopAfter(stop_after)
         train_cell(cell, place, stop, lambda event: None)
         return place.directory
@@ -78,7 +78,7 @@ def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):
     checkpoint.write_bytes(altered)
     with pytest.raises(DataError, match="checksum"):
         train_here("run")
-    checkpoint.write_bytes(whole.replace(b"smkd/checkpoint/1", b"smkd/checkpoint/9"))
+    checkpoint.write_bytes(whole.replace(b"smkd/checkpoint/2", b"smkd/checkpoint/9"))
     with pytest.raises(DataError, match="schema"):
         train_here("run")
 
@@ -90,7 +90,7 @@ def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe)
     (cell,) = expand(load_recipe(str(recipe)))
     (tmp_path / "run" / "recipe.yaml").unlink()
     with pytest.raises(DataError, match="another cell"):
-        train_cell(cell, Place(tmp_path / "run", None, "cpu"), StopRequest(), lambda event: None)
+        train_cell(cell, Place(tmp_path / "run", None), StopRequest(), lambda event: None)
 
 
 def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> subprocess.Popen[str]:

@@ -1,0 +1,216 @@
+"""The training loops that ``step.py`` compares: each is a function that takes so many steps of a pair and waits.
+
+All train the same two networks with the same optimiser on batches of the same size. ``ours`` is the training step as
+``smkd train`` takes it. ``arithmetic`` is nothing but forward, backward and update, in our precision and memory format.
+``common`` is written like most public code of this field.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from smkd_cli import datasets, networks
+from smkd_cli.recipe import Recipe
+from smkd_cli.train.calibrate.trial import prepare_trial
+from smkd_cli.train.setup import Setup
+from smkd_cli.train.site import prepare
+
+Steps = Callable[[int], None]
+_WORKERS = 4
+
+
+def ours(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001
+    """Our step for SMKD-P+MyLC: augmentation, both peers, statistics, the update of clock and rate."""
+    trial = prepare_trial(recipe, setup, recipe.batch_size)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            trial.pair.set_learning_rate(1e-4)
+            trial.step()
+        trial.site.synchronize()
+
+    return steps
+
+
+def _pair(recipe: Recipe, device: torch.device, memory_format: torch.memory_format) -> list[nn.Module]:
+    dataset = datasets.find(recipe.dataset)
+    made = [networks.build(name, dataset.classes, dataset.image_shape[2]) for name in recipe.networks]
+    return [network.to(device, memory_format=memory_format) for network in made]  # type: ignore[call-overload]
+
+
+def _sgd(network: nn.Module, fused: bool | None = None) -> torch.optim.Optimizer:
+    return torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, fused=fused)
+
+
+def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001
+    """Two plain loops over a fixed batch: cross entropy, backward, fused update, nothing else."""
+    device = torch.device(setup.device)
+    layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format]
+    torch.set_num_threads(setup.threads)
+    if setup.device == "cuda":
+        torch.backends.cudnn.benchmark = True
+        torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = "tf32"
+    pair = _pair(recipe, device, layout)
+    optimizers = [_sgd(network, fused=True) for network in pair]
+    dataset = datasets.find(recipe.dataset)
+    height, width, channels = dataset.image_shape
+    images = torch.randn(recipe.batch_size, channels, height, width, device=device).to(memory_format=layout)
+    labels = torch.randint(dataset.classes, (recipe.batch_size,), device=device)
+    mixed = setup.precision == "bfloat16"
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            for network, optimizer in zip(pair, optimizers, strict=True):
+                optimizer.zero_grad()
+                with torch.autocast(setup.device, torch.bfloat16, enabled=mixed):
+                    loss = functional.cross_entropy(network(images), labels)
+                loss.backward()
+                optimizer.step()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return steps
+
+
+def arithmetic_tuned(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
+    """The plain loops with what can be had without touching them: our allocator's settings, or a CUDA graph."""
+    prepare(setup)
+    plain = arithmetic(recipe, setup, data)
+    if setup.device != "cuda":
+        return plain
+    side = torch.cuda.Stream()
+    with torch.cuda.stream(side):
+        plain(3)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        _without_waiting(plain)
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            graph.replay()
+        torch.cuda.synchronize()
+
+    return steps
+
+
+def _without_waiting(steps: Steps) -> None:
+    """One step; waiting for the device is forbidden while it only records."""
+    wait, torch.cuda.synchronize = torch.cuda.synchronize, lambda *_: None  # type: ignore[assignment]
+    try:
+        steps(1)
+    finally:
+        torch.cuda.synchronize = wait
+
+
+class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int, int]]):
+    """Images through PIL and torchvision, one at a time."""
+
+    def __init__(self, pixels: np.ndarray, labels: np.ndarray, dataset: datasets.DataSet, padding: int) -> None:
+        from torchvision import transforms
+
+        self.pixels, self.labels = pixels, labels
+        self.transform = transforms.Compose(
+            [
+                transforms.RandomCrop(pixels.shape[1], padding=padding or None),
+                transforms.RandomHorizontalFlip(),
+                transforms.ToTensor(),
+                transforms.Normalize(dataset.mean, dataset.std),
+            ]
+        )
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, int, int]:
+        from PIL import Image
+
+        pixels = self.pixels[index]
+        picture = Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels)
+        return self.transform(picture), int(self.labels[index]), index
+
+
+def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
+    """DataLoader with workers, two backward passes, boolean indexing for the confident, numbers read every step."""
+    device = torch.device(setup.device)
+    pair = _pair(recipe, device, torch.contiguous_format)
+    optimizers = [_sgd(network) for network in pair]
+    dataset = datasets.find(recipe.dataset, None if data is None else datasets_root(data))
+    pixels, labels = _images(dataset)
+    pictures = _Pictures(pixels, labels, dataset, recipe.augmentation.crop_padding)
+    loader = torch.utils.data.DataLoader(
+        pictures,
+        recipe.batch_size,
+        shuffle=True,
+        drop_last=True,
+        num_workers=min(_WORKERS, setup.threads),
+        pin_memory=setup.device == "cuda",
+        persistent_workers=True,
+    )
+
+    def forever() -> Any:
+        while True:
+            yield from loader
+
+    batches = forever()
+    uniform = math.log(dataset.classes)
+    losses, hits = [0.0, 0.0], [0, 0]
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            images, labels, _ = next(batches)
+            images, labels = images.to(device, non_blocking=True), labels.to(device, non_blocking=True)
+            onehot = functional.one_hot(labels, dataset.classes).float()
+            logits = [network(images) for network in pair]
+            probs = [z.softmax(1) for z in logits]
+            entropies = [-(p * (p + 1e-6).log()).sum(1).detach() for p in probs]
+            targets = []
+            for p, entropy in zip(probs, entropies, strict=True):
+                trust = torch.sigmoid(16 * ((1 - entropy / uniform).mean() - 0.5)) * (1 - entropy / uniform)
+                targets.append((1 - trust[:, None]) * onehot + trust[:, None] * p)
+            for own, other in ((0, 1), (1, 0)):
+                loss = -(targets[own] * logits[own].log_softmax(1)).sum(1).mean()
+                confident = entropies[other] < uniform / 2
+                if confident.sum().item() > 0:
+                    taught = targets[other][confident].detach()
+                    loss = loss - (taught * logits[own][confident].log_softmax(1)).sum(1).mean()
+                optimizers[own].zero_grad()
+                loss.backward()
+                optimizers[own].step()
+                losses[own] += loss.item()
+                hits[own] += (logits[own].argmax(1) == labels).sum().item()
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return steps
+
+
+def datasets_root(data: str) -> Any:
+    """The folder of the data sets as a path."""
+    from pathlib import Path
+
+    return Path(data)
+
+
+def _images(dataset: datasets.DataSet) -> tuple[np.ndarray, np.ndarray]:
+    """The data set's training images, or as many of noise where it is not at hand."""
+    if not dataset.missing():
+        split = dataset.split("train")
+        return split.images, split.labels
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (dataset.train_size, *dataset.image_shape), dtype=np.uint8)
+    return pixels, random.integers(0, dataset.classes, dataset.train_size)
+
+
+CONTESTANTS: dict[str, Callable[[Recipe, Setup, str | None], Steps]] = {
+    "ours": ours,
+    "arithmetic": arithmetic,
+    "arithmetic, tuned": arithmetic_tuned,
+    "common": common,
+}

@@ -1,0 +1,148 @@
+"""How fast a pair trains, against its bare arithmetic and against a loop as most public code writes it.
+
+    python benchmarks/step.py --device cpu
+    python benchmarks/step.py --device cuda resnet34:cifar100:128 --compute step=compiled
+
+Each loop lives in a process of its own; the processes take turns, a short while each, round after round. A ratio is the
+median over the rounds of the ratio within a round, so that a machine whose speed drifts does not spoil it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import multiprocessing
+import os
+import resource
+import statistics
+import sys
+import time
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Any
+
+import torch
+from contestants import CONTESTANTS
+from machine import describe
+
+from smkd_cli import datasets, networks
+from smkd_cli.recipe import Recipe, load_recipe
+from smkd_cli.train.calibrate import choose_setup
+from smkd_cli.train.setup import Setup
+from smkd_cli.train.site import choose_device
+
+SMALL = ("small_resnet:digits:128", "small_resnet:cifar100:128", "shufflenet_v2:cifar100:128")
+CASES = {
+    "cpu": (*SMALL, "resnet18:cifar100:128", "resnet34:cifar100:128"),
+    "cuda": ("resnet34:cifar100:128", "resnet18:cifar100:128", "resnet50:cifar100:128", *SMALL),
+}
+# Each loop's share of a round: a quarter of an epoch would do on a GPU, one step must on a processor.
+TURN_SECONDS = 1.0
+ROUNDS = 7
+
+
+def serve(name: str, recipe: Recipe, setup: Setup, data: str | None, link: Connection) -> None:
+    """A contestant's process: take so many steps when told, answer with the seconds, or with the peak memory (GiB)."""
+    steps = CONTESTANTS[name](recipe, setup, data)
+    steps(2)
+    link.send("ready")
+    while (count := link.recv()) is not None:
+        if count == "memory":
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+            link.send(torch.cuda.max_memory_reserved() / 2**30 if setup.device == "cuda" else peak)
+            continue
+        # Workers of a loader have filled their queue while others had their turn; that does not count.
+        steps(1)
+        start = time.perf_counter()
+        steps(count)
+        link.send(time.perf_counter() - start)
+
+
+def compare(recipe: Recipe, setup: Setup, data: str | None, rounds: int) -> dict[str, list[float]]:
+    """Seconds per step of each contestant in each round, and its peak memory in GiB as the last number."""
+    context = multiprocessing.get_context("spawn")
+    links: dict[str, Connection] = {}
+    processes = []
+    for name in CONTESTANTS:
+        links[name], theirs = context.Pipe()
+        processes.append(context.Process(target=serve, args=(name, recipe, setup, data, theirs)))
+        processes[-1].start()
+        theirs.close()
+        if links[name].recv() != "ready":
+            raise RuntimeError(name)
+
+    def ask(name: str, request: Any) -> float:
+        links[name].send(request)
+        return float(links[name].recv())
+
+    counts = {name: max(1, int(TURN_SECONDS / ask(name, 1))) for name in links}
+    results: dict[str, list[float]] = {name: [] for name in links}
+    for _ in range(rounds):
+        for name, count in counts.items():
+            results[name].append(ask(name, count) / count)
+    for name, link in links.items():
+        results[name].append(ask(name, "memory"))
+        link.send(None)
+    for process in processes:
+        process.join()
+    return results
+
+
+def case(spec: str, device: str, compute: list[str], data: str | None, rounds: int) -> dict[str, Any]:
+    """Measure one network on one kind of images with one batch size, and print its table."""
+    network, dataset_name, batch_size = spec.split(":")
+    overrides = [f"networks={network}", f"dataset={dataset_name}", f"batch_size={batch_size}", "compute.threads=auto"]
+    overrides += ["augmentation={crop_padding: 4, flip: true}", *(f"compute.{part}" for part in compute)]
+    recipe = load_recipe("quickstart", overrides)
+    setup = choose_setup(recipe, choose_device(device))
+    dataset = datasets.find(dataset_name)
+    operations = 2 * networks.facts(network).training_operations(dataset.image_shape, dataset.classes)
+    results = compare(recipe, setup, data, rounds)
+    print(f"\n{spec}, {setup}")
+    print(f"{'':18} {'ms/step':>9} {'images/s':>9} {'/ arithmetic':>13} {'/ common':>9} {'MFU':>6} {'GiB':>6}")
+    rows = {}
+    for name, (*seconds, memory) in results.items():
+        ratios = {
+            other: statistics.median(s / t for s, t in zip(seconds, results[other][:-1], strict=True))
+            for other in ("arithmetic", "common")
+        }
+        speed = int(batch_size) / statistics.median(seconds)
+        mfu = speed * operations / setup.matrix_peak if setup.matrix_peak else None
+        rows[name] = {
+            "milliseconds_per_step": 1e3 * statistics.median(seconds),
+            "images_per_second": speed,
+            "time_over_arithmetic": ratios["arithmetic"],
+            "time_over_common": ratios["common"],
+            "mfu": mfu,
+            "peak_memory_gib": memory,
+            "seconds_per_step": seconds,
+        }
+        share = "" if mfu is None else f"{mfu:.1%}"
+        print(
+            f"{name:18} {1e3 * statistics.median(seconds):9.2f} {speed:9.0f} {ratios['arithmetic']:13.3f} "
+            f"{ratios['common']:9.3f} {share:>6} {memory:6.2f}",
+            flush=True,
+        )
+    return {"case": spec, "setup": setup.record(), "loops": rows}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("cases", nargs="*", help="network:dataset:batch (default: a choice for the device)")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
+    parser.add_argument("--data", default=os.environ.get("SMKD_DATA"), help="folder of the data sets")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    arguments = parser.parse_args()
+    device = choose_device(arguments.device).type
+    report = {"machine": describe(device), "cases": []}
+    print(json.dumps(report["machine"]))
+    for spec in arguments.cases or CASES[device]:
+        report["cases"].append(case(spec, device, arguments.compute, arguments.data, arguments.rounds))
+        if arguments.json:
+            arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,109 @@
+"""Processes that measure: started by a training command, told what to time, gone when it is done."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import signal
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from typing import Any
+
+from smkd_cli.recipe import Recipe
+from smkd_cli.train.setup import Setup
+from smkd_cli.train.worker import die_with
+
+# A measurement that takes longer hangs.
+_PATIENCE_SECONDS = 300.0
+
+
+class Bench:
+    """One measuring process at a time; a request that kills it, or that it cannot answer, is answered by None.
+
+    Attributes:
+        failure: why the last such request was not answered.
+    """
+
+    def __init__(self) -> None:
+        self.failure: str | None = None
+        self._process: Any = None
+        self._link: Connection | None = None
+
+    def ask(self, kind: str, *details: Any) -> float | None:
+        """Ask for ``speed`` (recipe, setup, seconds) or ``peak`` (setup) and wait for the answer."""
+        self.send(kind, *details)
+        return self.receive()
+
+    def send(self, kind: str, *details: Any) -> None:
+        """Ask without waiting."""
+        if self._link is None:
+            context = multiprocessing.get_context("spawn")
+            self._link, theirs = context.Pipe()
+            self._process = context.Process(target=_serve, args=(theirs, os.getpid()), daemon=True)
+            self._process.start()
+            theirs.close()
+        with suppress(OSError):  # a process that has died is noticed when we listen to it
+            self._link.send((kind, details))
+
+    def receive(self) -> float | None:
+        """The answer to the oldest open request."""
+        assert self._link is not None
+        try:
+            if not self._link.poll(_PATIENCE_SECONDS):
+                raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
+            answer: float | str = self._link.recv()
+        except (EOFError, OSError) as error:
+            self.close()
+            answer = str(error) or "the measuring process died"
+        if isinstance(answer, str):
+            self.failure = answer
+            return None
+        return answer
+
+    def close(self) -> None:
+        """End the process."""
+        if self._link is not None:
+            self._link.close()
+            self._process.kill()
+            self._process.join()
+            self._link = None
+
+
+@contextmanager
+def benches(count: int) -> Iterator[Sequence[Bench]]:
+    """So many measuring processes, which end with the block."""
+    made = [Bench() for _ in range(count)]
+    try:
+        yield made
+    finally:
+        for bench in made:
+            bench.close()
+
+
+def _serve(link: Connection, parent: int) -> None:
+    """Answer requests until the line is closed. Ctrl-C is the parent's affair, which then ends us."""
+    die_with(parent)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    from smkd_cli.train.calibrate import trial
+
+    trials: dict[tuple[str, Setup], trial.Trial] = {}
+
+    def speed(recipe: Recipe, setup: Setup, seconds: float) -> float:
+        key = (recipe.model_dump_json(), setup)
+        if key not in trials:
+            trials.clear()
+            trials[key] = trial.prepare_trial(recipe, setup)
+        return trial.images_per_second(trials[key], seconds)
+
+    requests: dict[str, Callable[..., float]] = {"speed": speed, "peak": trial.matrix_peak}
+    while True:
+        try:
+            kind, details = link.recv()
+        except (EOFError, OSError):
+            return
+        try:
+            answer: float | str = requests[kind](*details)
+        except Exception as error:  # whatever it is, this setup cannot be used
+            answer = f"{type(error).__name__}: {error}"
+        link.send(answer)

@@ -1,0 +1,118 @@
+"""The setup of a grid's cells and the number of cells at a time: remembered, or measured now."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import torch
+
+from smkd_cli import __version__, console, datasets
+from smkd_cli.recipe import Recipe
+from smkd_cli.train.calibrate import store
+from smkd_cli.train.calibrate.bench import benches
+from smkd_cli.train.calibrate.search import open_parts, search
+from smkd_cli.train.setup import Setup, cores, first_choice
+from smkd_cli.train.site import device_name
+
+_TRIAL_SECONDS = 0.4
+_JOBS_TRIAL_SECONDS = 2.0
+# Another cell at a time must raise the speed of all together by more than the measurement errs by.
+_GAIN_OF_A_JOB = 1.05
+_MOST_JOBS_ON_A_GPU = 8
+
+
+def choose_setup(recipe: Recipe, device: torch.device) -> Setup:
+    """How the cells of a recipe use this device, with its matrix-product peak.
+
+    It depends on the machine, the networks, the shape of the data and the recipe's ``compute``, not on methods, noise,
+    seeds, or what else runs: a cell alone and a cell of a grid get the same.
+    """
+    key = _key(recipe, device)
+    known = store.recall(key)
+    if known is not None and "setup" in known:
+        return Setup.from_record(known["setup"])
+    best = first = first_choice(recipe, device.type)
+    tried: list[dict[str, Any]] = []
+    with benches(1) as (bench,):
+
+        def speed(setup: Setup) -> float | None:
+            rate = bench.ask("speed", recipe, setup, _TRIAL_SECONDS)
+            outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
+            tried.append(setup.record() | outcome)
+            return rate
+
+        if open_parts(first, recipe):
+            console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
+            best = search(first, recipe, speed)
+        best = replace(best, matrix_peak=bench.ask("peak", best))
+    store.remember(key, {**_about(recipe, device), "setup": best.record(), "tried": tried})
+    return best
+
+
+def choose_jobs(recipe: Recipe, setup: Setup) -> int:
+    """How many cells at a time train fastest together: measured by running the steps of 1, 2, 4 … at once.
+
+    On a processor, at most as many as there are cores for.
+    """
+    most = _MOST_JOBS_ON_A_GPU if setup.device == "cuda" else max(1, cores() // setup.threads)
+    if most == 1:
+        return 1
+    key = _key(recipe, torch.device(setup.device))
+    known = store.recall(key)
+    if known is not None and known.get("jobs_for") == setup.record():
+        return int(known["jobs"])
+    console.say("measuring once how many cells at a time train fastest here")
+    best, best_speed = 1, 0.0
+    with benches(most) as processes:
+        for count in _counts(most):
+            speed = _together(processes[:count], recipe, setup)
+            if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
+                break
+            best, best_speed = count, speed
+    store.remember(key, {"jobs": best, "jobs_for": setup.record()})
+    return best
+
+
+def _counts(most: int) -> list[int]:
+    """1, 2, 4 … and the most."""
+    return sorted({*(2**power for power in range(most.bit_length()) if 2**power <= most), most})
+
+
+def _together(processes: Any, recipe: Recipe, setup: Setup) -> float | None:
+    """Images per second of all processes at once; None if one of them fails (no memory is left, for example)."""
+
+    def ask(seconds: float) -> list[float | None]:
+        for process in processes:
+            process.send("speed", recipe, setup, seconds)
+        return [process.receive() for process in processes]
+
+    # Once to get ready, because the one that is ready first would measure itself alone.
+    speeds = ask(_TRIAL_SECONDS)
+    if None not in speeds:
+        speeds = ask(_JOBS_TRIAL_SECONDS)
+    return None if None in speeds else sum(speed or 0.0 for speed in speeds)
+
+
+def _about(recipe: Recipe, device: torch.device) -> dict[str, Any]:
+    dataset = datasets.find(recipe.dataset)
+    return {
+        "device": device_name(device),
+        "cores": cores(),
+        "torch": str(torch.__version__),
+        "smkd": __version__,
+        "networks": list(recipe.networks),
+        "image_shape": list(dataset.image_shape),
+        "classes": dataset.classes,
+        "batch_size": recipe.batch_size,
+        "compute": recipe.compute.model_dump(mode="json"),
+        "measured": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _key(recipe: Recipe, device: torch.device) -> str:
+    about = {name: value for name, value in _about(recipe, device).items() if name != "measured"}
+    return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

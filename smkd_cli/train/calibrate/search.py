@@ -1,0 +1,84 @@
+"""Which setups are tried, and which one is taken: a greedy walk over the parts that a recipe leaves open."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+from smkd_cli.recipe import Recipe
+from smkd_cli.train.setup import Setup
+
+# Images per second with a setup, None where it does not run at all.
+Speed = Callable[[Setup], float | None]
+
+# What is tried instead of the first choice, in this order. Float32 products without TF32 are never the fastest on CUDA.
+_VALUES: dict[str, dict[str, tuple[str, ...]]] = {
+    "cpu": {"memory_format": ("contiguous",), "precision": ("bfloat16",)},
+    "cuda": {
+        "step": ("eager",),
+        "peers": ("side_by_side",),
+        "memory_format": ("contiguous",),
+        "precision": ("tf32",),
+    },
+}
+_PARTS = ("step", "peers", "threads", "memory_format", "precision")
+_PRECISE = ("bfloat16", "tf32", "float32")
+
+# By what factor another setup must be faster: more than the measurement errs by; a lower precision must be well worth
+# it, and a higher one may cost a little.
+_GAIN, _GAIN_OF_LESS_PRECISION, _GAIN_OF_MORE_PRECISION = 1.03, 1.25, 0.95
+
+
+def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
+    """The best setup found.
+
+    Args:
+        first: where the walk begins; parts that the recipe fixes keep its values.
+        speed: measures a setup.
+    """
+    best: Setup | None = None
+    best_speed = 0.0
+
+    def consider(setup: Setup) -> bool:
+        nonlocal best, best_speed
+        rate = speed(setup)
+        if rate is None or (best is not None and rate < best_speed * _factor(best, setup)):
+            return False
+        best, best_speed = setup, rate
+        return True
+
+    consider(first)
+    for part in _PARTS:
+        if getattr(recipe.compute, part) != "auto":
+            continue
+        for value in _values(part, best or first):
+            if not consider(replace(best or first, **{part: value})) and part == "threads":
+                break
+    return best or first
+
+
+def open_parts(first: Setup, recipe: Recipe) -> bool:
+    """Whether there is anything to choose."""
+    return any(getattr(recipe.compute, part) == "auto" and any(_values(part, first)) for part in _PARTS)
+
+
+def _values(part: str, best: Setup) -> Iterator[Any]:
+    """What else a part could be."""
+    if part == "threads":
+        if best.device == "cpu":
+            # Side by side, each peer needs a thread.
+            least = 2 if best.peers == "side_by_side" else 1
+            yield from (best.threads >> halvings for halvings in range(1, 16) if best.threads >> halvings >= least)
+    elif part == "peers" and best.device == "cpu":
+        if best.threads > 1:
+            yield "side_by_side"
+    else:
+        yield from (value for value in _VALUES[best.device].get(part, ()) if value != getattr(best, part))
+
+
+def _factor(best: Setup, other: Setup) -> float:
+    if best.precision == other.precision:
+        return _GAIN
+    less = _PRECISE.index(other.precision) < _PRECISE.index(best.precision)
+    return _GAIN_OF_LESS_PRECISION if less else _GAIN_OF_MORE_PRECISION

@@ -1,0 +1,50 @@
+"""The file that remembers what was measured on this machine."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+from smkd_cli import console
+from smkd_cli.artifacts.files import publish_text
+from smkd_cli.errors import DataError
+
+_SCHEMA = "smkd/calibration/1"
+
+
+def path() -> Path:
+    """``$SMKD_CACHE/calibration.json``; without that variable in ``smkd`` of the user's cache folder."""
+    given = os.environ.get("SMKD_CACHE")
+    if given:
+        return Path(given) / "calibration.json"
+    base = os.environ.get("XDG_CACHE_HOME")
+    return (Path(base) if base else Path.home() / ".cache") / "smkd" / "calibration.json"
+
+
+def recall(key: str) -> dict[str, Any] | None:
+    """What was remembered under this key; None if nothing was, or if the file cannot be made sense of."""
+    record = _read().get(key)
+    return record if isinstance(record, dict) else None
+
+
+def remember(key: str, facts: dict[str, Any]) -> None:
+    """Keep facts under a key, beside those that are there; a folder that cannot be written is only warned of."""
+    entries = _read()
+    entries[key] = {**(entries.get(key) or {}), **facts}
+    try:
+        publish_text(path(), json.dumps({"schema": _SCHEMA, "entries": entries}, indent=1) + "\n")
+    except (DataError, OSError) as error:
+        console.warn(f"{error}; the machine will be measured again next time")
+
+
+def _read() -> dict[str, Any]:
+    try:
+        content = json.loads(path().read_bytes())
+    except (OSError, ValueError):
+        return {}
+    if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
+        return {}
+    entries = content.get("entries")
+    return entries if isinstance(entries, dict) else {}

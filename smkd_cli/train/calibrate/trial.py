@@ -1,0 +1,112 @@
+"""Timing the training step of a pair on made-up images: what runs in a measuring process."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from smkd_cli import datasets, networks
+from smkd_cli.recipe import Recipe
+from smkd_cli.scoring import ImageBank
+from smkd_cli.train.epoch_plan import plan_epoch
+from smkd_cli.train.pair import Pair
+from smkd_cli.train.setup import Setup
+from smkd_cli.train.site import Site, prepare
+
+# One method stands for all, so that every cell of every grid on these networks gets the same setup.
+_METHOD = ("SMKD-P+MyLC", dict[str, object]())
+# A step of a large network takes seconds on a processor; a part of its batch tells as much.
+_OPERATIONS_PER_CPU_STEP = 40e9
+_WARM_UP_STEPS = 2
+_LEAST_ROUNDS = 3
+
+
+@dataclass
+class Trial:
+    """A pair that learns from noise; ``step()`` is one whole training step of ``batch_size`` images."""
+
+    pair: Pair
+    site: Site
+    batch_size: int
+    step: Callable[[], None]
+
+
+def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -> Trial:
+    """A pair on the data set's kind of images.
+
+    Args:
+        batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
+    """
+    site = prepare(setup)
+    dataset = datasets.find(recipe.dataset)
+    height, width, channels = dataset.image_shape
+    size = batch_size or _batch_size(recipe, setup)
+    recipe = recipe.model_copy(update={"batch_size": size})
+    random = np.random.default_rng(0)
+    pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
+    padding = recipe.augmentation.crop_padding
+    images = ImageBank(pixels, dataset.mean, dataset.std, site.device, padding, site.memory_format)
+    labels = torch.from_numpy(random.integers(0, dataset.classes, len(pixels))).to(site.device)
+    pair = Pair(recipe, _METHOD, 0, images, labels, labels, dataset.classes, channels, 2, site)
+    pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow
+    plan = plan_epoch(np.arange(len(pixels)), 0, 1, size, padding, recipe.augmentation.flip, site.device)
+    batches = list(plan.batches(size))
+    turn = iter(range(2**62))
+
+    def step() -> None:
+        batch: tuple[Tensor, Tensor, Tensor] = batches[next(turn) % len(batches)]
+        pair.clock.iteration.add_(1)
+        pair.learn(*batch)
+
+    return Trial(pair, site, size, step)
+
+
+def images_per_second(trial: Trial, seconds: float) -> float:
+    """The speed over at least ``seconds``, of the median round: whatever else the machine does comes and goes."""
+    for _ in range(_WARM_UP_STEPS):
+        trial.step()
+    trial.site.synchronize()
+    once = _timed(trial, 1)
+    steps = max(1, int(seconds / _LEAST_ROUNDS / max(once, 1e-9)))
+    return trial.batch_size * steps / sorted(_timed(trial, steps) for _ in range(_LEAST_ROUNDS))[_LEAST_ROUNDS // 2]
+
+
+def _timed(trial: Trial, steps: int) -> float:
+    start = time.perf_counter()
+    for _ in range(steps):
+        trial.step()
+    trial.site.synchronize()
+    return time.perf_counter() - start
+
+
+def _batch_size(recipe: Recipe, setup: Setup) -> int:
+    if setup.device == "cuda":
+        return recipe.batch_size
+    dataset = datasets.find(recipe.dataset)
+    per_image = sum(
+        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
+    )
+    return min(recipe.batch_size, max(8, int(_OPERATIONS_PER_CPU_STEP / per_image)))
+
+
+def matrix_peak(setup: Setup) -> float:
+    """Floating-point operations per second of a large product of random matrices, the best of several."""
+    prepare(setup)
+    device = torch.device(setup.device)
+    torch.set_num_threads(setup.threads)
+    dtype = torch.bfloat16 if setup.precision == "bfloat16" else torch.float32
+    size, rounds = (8192, 20) if setup.device == "cuda" else (1024, 8)
+    a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
+    best = float("inf")
+    for _ in range(rounds):
+        start = time.perf_counter()
+        torch.mm(a, b)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+        best = min(best, time.perf_counter() - start)
+    return 2 * size**3 / best

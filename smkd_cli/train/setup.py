@@ -1,0 +1,71 @@
+"""How a cell uses its machine: what a recipe's ``compute`` section asks for, made definite for one device.
+
+Free of torch, so that it can be written to and read from records by anyone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import asdict, dataclass, fields
+from typing import Any
+
+from smkd_cli.recipe import Recipe
+
+
+@dataclass(frozen=True)
+class Setup:
+    """A definite way to run the steps of a cell; every value that can change the bits of a result is in it.
+
+    Attributes:
+        device: ``cpu`` or ``cuda``.
+        threads: processor threads of the cell.
+        precision: of the networks: ``float32``, ``tf32`` (float32 with its products in TF32) or ``bfloat16``
+            (autocast); losses and updates are float32 always.
+        memory_format: of images and weights, ``channels_last`` or ``contiguous``.
+        peers: ``in_turn`` or ``side_by_side`` (two threads with half of ``threads`` each, or two CUDA streams).
+        step: ``eager``, ``captured`` (one CUDA graph) or ``compiled`` (compiled networks; on CUDA captured too).
+        deterministic: only algorithms that give the same bits every time, on CUDA (on a CPU all do).
+        matrix_peak: floating-point operations per second of a large matrix product with these threads and this
+            precision, measured; None where it was not.
+    """
+
+    device: str
+    threads: int
+    precision: str
+    memory_format: str
+    peers: str
+    step: str
+    deterministic: bool = False
+    matrix_peak: float | None = None
+
+    def record(self) -> dict[str, Any]:
+        """The setup as JSON has it."""
+        return asdict(self)
+
+    @classmethod
+    def from_record(cls, record: dict[str, Any]) -> Setup:
+        """The inverse of :meth:`record`; keys that it does not know are passed over."""
+        known = {field.name for field in fields(cls)}
+        return cls(**{key: value for key, value in record.items() if key in known})
+
+
+def cores() -> int:
+    """Processor cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def first_choice(recipe: Recipe, device: str) -> Setup:
+    """What is taken where nothing is measured: each part as the recipe asks, or the usual best on this device."""
+    wanted = recipe.compute
+    threads = cores() if wanted.threads == "auto" else int(wanted.threads)
+    precision = {"cpu": "float32", "cuda": "bfloat16"}[device] if wanted.precision == "auto" else wanted.precision
+    if device == "cpu" and precision == "tf32":
+        precision = "float32"  # a processor has no TF32
+    step = {"cpu": "eager", "cuda": "captured"}[device] if wanted.step == "auto" else wanted.step
+    if device == "cpu" and step == "captured":
+        step = "eager"  # a processor has no graphs
+    peers = "in_turn" if wanted.peers == "auto" else wanted.peers
+    if device == "cpu" and threads == 1:
+        peers = "in_turn"
+    layout = "channels_last" if wanted.memory_format == "auto" else wanted.memory_format
+    return Setup(device, threads, precision, layout, peers, step, wanted.deterministic)

@@ -1,0 +1,192 @@
+"""How a machine is measured: what is tried, what is taken, and what is remembered."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from smkd_cli.recipe import expand, load_recipe
+from smkd_cli.train.calibrate import bench, choose, choose_setup, store
+from smkd_cli.train.calibrate.search import search
+from smkd_cli.train.setup import Setup, cores, first_choice
+
+CPU = Setup("cpu", 8, "float32", "channels_last", "in_turn", "eager")
+CUDA = Setup("cuda", 8, "bfloat16", "channels_last", "in_turn", "captured")
+CELL = Path("runs/tiny/smkd-p+mylc_symmetric-0.4_seed1")
+OPEN = "compute={threads: auto}"
+
+
+@pytest.fixture
+def with_compute(recipe):
+    """The tiny recipe with this compute section."""
+    return lambda text: load_recipe(str(recipe), [f"compute={{{text}}}"])
+
+
+def speeds(table):
+    """A machine on which a setup is as fast as its parts multiply to; a part of speed None does not run at all."""
+
+    def speed(setup):
+        factors = [table.get(value, 1.0) for value in (getattr(setup, part) for part in table["parts"])]
+        return None if None in factors else 100.0 * float(torch.tensor(factors).prod())
+
+    return speed
+
+
+def machine(**factors):
+    parts = ("step", "peers", "threads", "memory_format", "precision")
+    return speeds({"parts": parts, **factors})
+
+
+def test_the_fastest_of_each_part_is_taken(with_compute):
+    fast = {"side_by_side": 1.5, 8: 1.0, 4: 1.2, 2: 0.9, "contiguous": 1.1, "bfloat16": 1.2}
+    best = search(CPU, with_compute("threads: auto"), speeds({"parts": ("peers", "threads", "memory_format"), **fast}))
+    assert best == replace(CPU, peers="side_by_side", threads=4, memory_format="contiguous")
+
+
+@pytest.mark.parametrize(("gain", "taken"), [(1.2, "float32"), (1.3, "bfloat16")])
+def test_less_precision_must_be_well_worth_it(with_compute, gain, taken):
+    assert search(CPU, with_compute("threads: 8"), machine(bfloat16=gain)).precision == taken
+
+
+@pytest.mark.parametrize(("cost", "taken"), [(0.9, "bfloat16"), (0.97, "tf32")])
+def test_more_precision_may_cost_a_little(with_compute, cost, taken):
+    assert search(CUDA, with_compute("threads: 8"), machine(tf32=cost)).precision == taken
+
+
+def test_what_does_not_run_is_not_taken(with_compute):
+    assert search(CUDA, with_compute("threads: auto"), machine(captured=None)).step == "eager"
+    assert search(CPU, with_compute("threads: auto"), lambda setup: None) == CPU
+
+
+def test_noise_changes_nothing(with_compute):
+    assert search(CPU, with_compute("threads: auto"), machine(side_by_side=1.02, contiguous=1.01)) == CPU
+
+
+@given(
+    fixed=st.fixed_dictionaries(
+        {},
+        optional={
+            "threads": st.integers(1, 16),
+            "precision": st.sampled_from(["float32", "bfloat16"]),
+            "memory_format": st.sampled_from(["channels_last", "contiguous"]),
+            "peers": st.sampled_from(["in_turn", "side_by_side"]),
+        },
+    ),
+    seed=st.integers(0, 1000),
+)
+@settings(max_examples=60, deadline=None)
+def test_what_a_recipe_fixes_is_never_changed(fixed, seed):
+    recipe = load_recipe("quickstart", [f"compute={json.dumps(fixed)}"])
+    first = first_choice(recipe, "cpu")
+    random = torch.Generator().manual_seed(seed)
+    best = search(first, recipe, lambda setup: torch.rand((), generator=random).item())
+    for part, value in fixed.items():
+        alone = part == "peers" and best.threads == 1  # one thread serves one peer at a time
+        assert getattr(best, part) == ("in_turn" if alone else value)
+    assert 1 <= best.threads <= first.threads
+    assert best.threads >= 2 or best.peers == "in_turn"
+
+
+def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "cache"))
+    (cell,) = expand(load_recipe(str(recipe), [OPEN]))
+    setup = choose_setup(cell.recipe, torch.device("cpu"))
+    assert setup.device == "cpu"
+    assert 1 <= setup.threads <= cores()
+    assert setup.matrix_peak > 1e8
+    (entry,) = json.loads((tmp_path / "cache" / "calibration.json").read_text())["entries"].values()
+    assert entry["setup"] == setup.record()
+    assert all(tried["images_per_second"] > 0 for tried in entry["tried"])
+
+    def never(*_arguments):
+        raise AssertionError("measured again")
+
+    monkeypatch.setattr(bench.Bench, "ask", never)
+    assert choose_setup(cell.recipe, torch.device("cpu")) == setup
+    other = cell.recipe.model_copy(update={"batch_size": 32})
+    with pytest.raises(AssertionError, match="measured again"):
+        choose_setup(other, torch.device("cpu"))
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}'])
+def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
+    (tmp_path / "calibration.json").write_text(content)
+    assert store.recall("key") is None
+    store.remember("key", {"jobs": 2})
+    store.remember("key", {"more": 3})
+    assert store.recall("key") == {"jobs": 2, "more": 3}
+
+
+def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypatch, tmp_path):
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "file"))
+    result = smkd("train", recipe, "--set", "epochs=1")
+    assert result.code == 0, result.err
+    assert "measured again next time" in result.err
+
+
+def test_a_process_that_dies_answers_with_none(with_compute):
+    recipe = with_compute("threads: 1")
+    with bench.benches(1) as (process,):
+        assert process.ask("speed", recipe, replace(CPU, threads=1, device="cuda"), 0.01) is None
+        assert "driver" in process.failure
+        assert process.ask("speed", recipe, replace(CPU, threads=1), 0.01) > 0
+        process._process.kill()
+        assert process.ask("speed", recipe, replace(CPU, threads=1), 0.01) is None
+        assert process.ask("peak", replace(CPU, threads=1)) > 0
+
+
+def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path):
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
+    monkeypatch.setattr(choose, "cores", lambda: 16)
+    together = {1: 100.0, 2: 190.0, 4: 300.0, 8: 310.0, 16: 400.0}
+    monkeypatch.setattr(choose, "_together", lambda processes, recipe, setup: together[len(processes)])
+    recipe, setup = with_compute("threads: 1"), replace(CPU, threads=1)
+    assert choose.choose_jobs(recipe, setup) == 4
+    together.clear()  # remembered
+    assert choose.choose_jobs(recipe, setup) == 4
+    assert choose.choose_jobs(recipe, replace(CPU, threads=16)) == 1
+
+
+def test_steps_are_timed_together(with_compute):
+    with bench.benches(2) as processes:
+        assert choose._together(processes, with_compute("threads: 1"), replace(CPU, threads=1)) > 0
+
+
+def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smkd, recipe):
+    result = smkd("train", recipe, "--set", "epochs=1", "--set", OPEN)
+    assert result.code == 0, result.err
+    provenance = json.loads((CELL / "result.json").read_text())["provenance"]
+    assert {"threads", "precision", "memory_format", "peers", "step", "deterministic", "matrix_peak"} <= set(provenance)
+    header, row = (CELL / "metrics.csv").read_text().splitlines()
+    metrics = dict(zip(header.split(","), row.split(","), strict=True))
+    operations = 2 * 6 * 468_608  # two networks, 6 for each multiply-add of the small one on a digit
+    expected = float(metrics["images_per_second"]) * operations / provenance["matrix_peak"]
+    assert float(metrics["mfu"]) == pytest.approx(expected, rel=1e-9)
+
+
+def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
+    from smkd_cli.errors import InterruptedRunError
+    from smkd_cli.train.cell import Place, train_cell
+    from smkd_cli.train.stopping import StopRequest
+
+    class AtOnce(StopRequest):
+        def __bool__(self) -> bool:
+            self.signal_number = 15
+            return True
+
+    (cell,) = expand(load_recipe(str(recipe), [OPEN]))
+    begun = replace(CPU, threads=1, memory_format="contiguous", matrix_peak=1e9)
+    with pytest.raises(InterruptedRunError):
+        train_cell(cell, Place(tmp_path / "run", None, begun), AtOnce(), lambda event: None)
+    train_cell(cell, Place(tmp_path / "run", None, replace(CPU, threads=1)), StopRequest(), lambda event: None)
+    provenance = json.loads((tmp_path / "run" / "result.json").read_text())["provenance"]
+    assert provenance["memory_format"] == "contiguous"
+    assert provenance["matrix_peak"] == 1e9
