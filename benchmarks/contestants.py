@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -23,6 +24,7 @@ from smkd_cli.train.setup import Setup
 from smkd_cli.train.site import prepare
 
 Steps = Callable[[int], None]
+Contestant = Callable[[Recipe, Setup, str | None], Steps]
 _WORKERS = 4
 
 
@@ -86,6 +88,7 @@ def arithmetic_tuned(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     if setup.device != "cuda":
         return plain
     side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
     with torch.cuda.stream(side):
         plain(3)
     graph = torch.cuda.CUDAGraph()
@@ -141,7 +144,7 @@ def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     device = torch.device(setup.device)
     pair = _pair(recipe, device, torch.contiguous_format)
     optimizers = [_sgd(network) for network in pair]
-    dataset = datasets.find(recipe.dataset, None if data is None else datasets_root(data))
+    dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
     pixels, labels = _images(dataset)
     pictures = _Pictures(pixels, labels, dataset, recipe.augmentation.crop_padding)
     loader = torch.utils.data.DataLoader(
@@ -191,13 +194,6 @@ def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     return steps
 
 
-def datasets_root(data: str) -> Any:
-    """The folder of the data sets as a path."""
-    from pathlib import Path
-
-    return Path(data)
-
-
 def _images(dataset: datasets.DataSet) -> tuple[np.ndarray, np.ndarray]:
     """The data set's training images, or as many of noise where it is not at hand."""
     if not dataset.missing():
@@ -208,7 +204,7 @@ def _images(dataset: datasets.DataSet) -> tuple[np.ndarray, np.ndarray]:
     return pixels, random.integers(0, dataset.classes, dataset.train_size)
 
 
-CONTESTANTS: dict[str, Callable[[Recipe, Setup, str | None], Steps]] = {
+CONTESTANTS: dict[str, Contestant] = {
     "ours": ours,
     "arithmetic": arithmetic,
     "arithmetic, tuned": arithmetic_tuned,

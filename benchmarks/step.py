@@ -17,12 +17,14 @@ import resource
 import statistics
 import sys
 import time
+from collections.abc import Mapping
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
 import torch
-from contestants import CONTESTANTS
+from contestants import CONTESTANTS, Contestant
 from machine import describe
 
 from smkd_cli import datasets, networks
@@ -41,9 +43,9 @@ TURN_SECONDS = 1.0
 ROUNDS = 7
 
 
-def serve(name: str, recipe: Recipe, setup: Setup, data: str | None, link: Connection) -> None:
+def serve(contestant: Contestant, recipe: Recipe, setup: Setup, data: str | None, link: Connection) -> None:
     """A contestant's process: take so many steps when told, answer with the seconds, or with the peak memory (GiB)."""
-    steps = CONTESTANTS[name](recipe, setup, data)
+    steps = contestant(recipe, setup, data)
     steps(2)
     link.send("ready")
     while (count := link.recv()) is not None:
@@ -58,25 +60,31 @@ def serve(name: str, recipe: Recipe, setup: Setup, data: str | None, link: Conne
         link.send(time.perf_counter() - start)
 
 
-def compare(recipe: Recipe, setup: Setup, data: str | None, rounds: int) -> dict[str, list[float]]:
-    """Seconds per step of each contestant in each round, and its peak memory in GiB as the last number."""
+def compare(
+    contestants: Mapping[str, Contestant], recipe: Recipe, setup: Setup, data: str | None, rounds: int
+) -> dict[str, list[float]]:
+    """Seconds per step of each contestant in each round, and its peak memory in GiB as the last number.
+
+    One that cannot run here has no numbers.
+    """
     context = multiprocessing.get_context("spawn")
     links: dict[str, Connection] = {}
     processes = []
-    for name in CONTESTANTS:
-        links[name], theirs = context.Pipe()
-        processes.append(context.Process(target=serve, args=(name, recipe, setup, data, theirs)))
+    for name, contestant in contestants.items():
+        link, theirs = context.Pipe()
+        processes.append(context.Process(target=serve, args=(contestant, recipe, setup, data, theirs)))
         processes[-1].start()
         theirs.close()
-        if links[name].recv() != "ready":
-            raise RuntimeError(name)
+        with suppress(EOFError):
+            link.recv()
+            links[name] = link
 
     def ask(name: str, request: Any) -> float:
         links[name].send(request)
         return float(links[name].recv())
 
     counts = {name: max(1, int(TURN_SECONDS / ask(name, 1))) for name in links}
-    results: dict[str, list[float]] = {name: [] for name in links}
+    results: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, count in counts.items():
             results[name].append(ask(name, count) / count)
@@ -88,16 +96,23 @@ def compare(recipe: Recipe, setup: Setup, data: str | None, rounds: int) -> dict
     return results
 
 
+def recipe_of(spec: str, compute: list[str]) -> Recipe:
+    """The recipe of a case, ``network:dataset:batch``, with parts of its ``compute`` fixed."""
+    network, dataset, batch_size = spec.split(":")
+    overrides = [f"networks={network}", f"dataset={dataset}", f"batch_size={batch_size}", "compute.threads=auto"]
+    overrides += ["augmentation={crop_padding: 4, flip: true}", *(f"compute.{part}" for part in compute)]
+    return load_recipe("quickstart", overrides)
+
+
 def case(spec: str, device: str, compute: list[str], data: str | None, rounds: int) -> dict[str, Any]:
     """Measure one network on one kind of images with one batch size, and print its table."""
-    network, dataset_name, batch_size = spec.split(":")
-    overrides = [f"networks={network}", f"dataset={dataset_name}", f"batch_size={batch_size}", "compute.threads=auto"]
-    overrides += ["augmentation={crop_padding: 4, flip: true}", *(f"compute.{part}" for part in compute)]
-    recipe = load_recipe("quickstart", overrides)
+    recipe = recipe_of(spec, compute)
     setup = choose_setup(recipe, choose_device(device))
-    dataset = datasets.find(dataset_name)
-    operations = 2 * networks.facts(network).training_operations(dataset.image_shape, dataset.classes)
-    results = compare(recipe, setup, data, rounds)
+    dataset = datasets.find(recipe.dataset)
+    operations = sum(
+        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
+    )
+    results = compare(CONTESTANTS, recipe, setup, data, rounds)
     print(f"\n{spec}, {setup}")
     print(f"{'':18} {'ms/step':>9} {'images/s':>9} {'/ arithmetic':>13} {'/ common':>9} {'MFU':>6} {'GiB':>6}")
     rows = {}
@@ -106,7 +121,7 @@ def case(spec: str, device: str, compute: list[str], data: str | None, rounds: i
             other: statistics.median(s / t for s, t in zip(seconds, results[other][:-1], strict=True))
             for other in ("arithmetic", "common")
         }
-        speed = int(batch_size) / statistics.median(seconds)
+        speed = recipe.batch_size / statistics.median(seconds)
         mfu = speed * operations / setup.matrix_peak if setup.matrix_peak else None
         rows[name] = {
             "milliseconds_per_step": 1e3 * statistics.median(seconds),

@@ -108,6 +108,9 @@ def train(
         str, typer.Option(metavar="N|auto", help="Cells at a time; auto: as many as there are cores for.")
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    deterministic: Annotated[
+        bool, typer.Option("--deterministic", help="The same bits every time on a GPU too (compute.deterministic).")
+    ] = False,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")
     ] = False,
@@ -116,16 +119,17 @@ def train(
 ) -> None:
     """Train every cell of a recipe's grid and print the run directories."""
     console.be_quiet(quiet)
+    settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     if dry_run:
         from smkd_cli.train.plan import run as show_plan
 
-        show_plan(recipe=recipe, overrides=overrides or [], profile=profile, manifest=manifest, runs=runs)
+        show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs)
         return
     from smkd_cli.train.command import run
 
     run(
         recipe=recipe,
-        overrides=overrides or [],
+        overrides=settings,
         profile=profile,
         manifest=manifest,
         runs=runs,

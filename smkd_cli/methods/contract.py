@@ -7,7 +7,9 @@ For every batch the loop runs both peers and hands the method what each said:
 3. ``method.loss(own, other, batch, clock)`` once with each peer as ``own``: A learns from B, B from A.
 
 All of it are tensor operations whose shapes do not depend on the data, without a copy to the host, so that the whole
-step can be captured. N is the batch size, C the number of classes.
+step can be captured in a CUDA graph; where a method asks the host for something, the loop notices and takes its steps
+eagerly. ``observe`` and ``refine`` of one peer may run beside those of the other, and so may the two calls of ``loss``:
+each writes to its ``own`` alone. N is the batch size, C the number of classes.
 """
 
 from __future__ import annotations

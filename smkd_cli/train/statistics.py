@@ -46,7 +46,7 @@ class Statistics:
         sent = nothing if own.sent is None else own.sent
         columns = (own.logits.argmax(1), own.certainty, trust, sent, taught)
         self.said[peer].index_copy_(0, batch.indices, torch.stack(columns, 1).to(self.said.dtype))
-        self.losses[peer] += loss.detach() * len(batch.indices)
+        self.losses[peer].add_(loss.detach() * len(batch.indices))
 
     def row(self) -> dict[str, float | None]:
         """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``right`` as a fraction of what was sent."""

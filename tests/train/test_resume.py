@@ -12,10 +12,12 @@ import time
 from pathlib import Path
 
 import pytest
+import torch
 
 from smkd_cli.errors import DataError, InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.cell import Place, train_cell
+from smkd_cli.train.setup import Setup
 from smkd_cli.train.stopping import StopRequest
 
 STEPS = 3 * 6  # epochs times batches
@@ -39,8 +41,8 @@ def train_here(recipe, tmp_path):
     """Train the tiny cell in a folder, stopping after so many steps if that is given."""
     (cell,) = expand(load_recipe(str(recipe)))
 
-    def run(folder, stop_after=None):
-        place = Place(tmp_path / folder, None)
+    def run(folder, stop_after=None, setup=None):
+        place = Place(tmp_path / folder, None, setup)
         stop = StopRequest() if stop_after is None else StopAfter(stop_after)
         train_cell(cell, place, stop, lambda event: None)
         return place.directory
@@ -63,6 +65,32 @@ def test_stopped_at_every_single_step(train_here, bits, assert_same):
         with pytest.raises(InterruptedRunError):
             train_here("parts", 1)
     assert_same(bits(whole), bits(train_here("parts")))
+
+
+@pytest.mark.parametrize(
+    "setup",
+    [
+        Setup("cpu", 2, "float32", "channels_last", "in_turn", "eager"),
+        Setup("cpu", 2, "float32", "channels_last", "side_by_side", "eager"),
+        Setup("cpu", 2, "bfloat16", "contiguous", "side_by_side", "eager"),
+        *(
+            pytest.param(
+                Setup("cuda", 1, precision, "channels_last", peers, step, deterministic=True),
+                marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
+            )
+            for precision in ("bfloat16", "tf32", "float32")
+            for peers in ("in_turn", "side_by_side")
+            for step in ("eager", "captured")
+        ),
+    ],
+    ids=lambda setup: f"{setup.device}-{setup.precision}-{setup.peers}-{setup.step}",
+)
+def test_however_the_machine_is_used(train_here, bits, assert_same, setup):
+    whole = train_here("whole", setup=setup)
+    for steps in (4, 5, 2):
+        with pytest.raises(InterruptedRunError):
+            train_here("parts", steps, setup)
+    assert_same(bits(whole), bits(train_here("parts", setup=setup)))
 
 
 def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):

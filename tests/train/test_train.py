@@ -88,6 +88,13 @@ def test_the_recipe_in_a_run_directory_runs_the_cell_again(smkd, recipe, bits, a
     assert_same(bits(CELL), bits(Path("again") / CELL.relative_to("runs")))
 
 
+def test_a_deterministic_run_says_so(smkd, recipe):
+    result = smkd("train", recipe, "--set", "epochs=1", "--deterministic")
+    assert result.code == 0, result.err
+    assert json.loads((CELL / "result.json").read_text())["provenance"]["deterministic"] is True
+    assert "deterministic: true" in (CELL / "recipe.yaml").read_text()
+
+
 def test_cells_side_by_side_give_the_bits_of_cells_alone(smkd, smkd_process, recipe, bits, assert_same):
     methods = "methods=[CE, MyLC]"
     smkd("train", recipe, "--set", methods, "--jobs", 1)
