@@ -67,8 +67,8 @@ def run(
     if kind == _GIVEN:
         console.say(f"{source.name}: {len(manifest.label):,} labels as they are; which of them are clean is not known")
         return
-    matrix = noise.transition_matrix(kind, rate, manifest.classes, source.dataset)
-    show(manifest, source.label, matrix, source.class_names)
+    stay = noise.transitions(kind, rate, manifest.classes, source.dataset).stay
+    show(manifest, source.label, stay, source.class_names)
 
 
 def as_given(source: CleanLabels) -> Manifest:

@@ -15,19 +15,19 @@ _MOST_ROWS = 20
 
 
 def show(
-    manifest: Manifest, clean: NDArray[np.int64], matrix: NDArray[np.float64], class_names: Sequence[str | int]
+    manifest: Manifest, clean: NDArray[np.int64], stay: NDArray[np.float64], class_names: Sequence[str | int]
 ) -> None:
     """Say on stderr which share of the labels was to change and which did, in all and per class.
 
     Args:
         manifest: the labels drawn.
         clean: int64 (n,), the labels they were drawn from.
-        matrix: float64 (C, C), the probabilities they were drawn with.
+        stay: float64 (C,), the probability with which a label of each class was to stay.
         class_names: one per class, or their numbers.
     """
-    samples = np.bincount(clean, minlength=len(matrix))
-    changed = np.bincount(clean[manifest.label != clean], minlength=len(matrix))
-    expected = 1 - matrix.diagonal()
+    samples = np.bincount(clean, minlength=len(stay))
+    changed = np.bincount(clean[manifest.label != clean], minlength=len(stay))
+    expected = 1 - stay
     console.say(
         f"{manifest.dataset}, {manifest.split}: {len(clean):,} labels, {manifest.kind} noise of rate {manifest.rate:g},"
         f" {manifest.sampling}, seed {manifest.seed}: {100 * expected @ samples / len(clean):.2f} % of the labels were"
@@ -35,7 +35,7 @@ def show(
     )
     present = np.flatnonzero(samples)
     rates = 100 * changed[present] / samples[present]
-    if len(matrix) > _MOST_ROWS:
+    if len(stay) > _MOST_ROWS:
         low, high = present[rates.argmin()], present[rates.argmax()]
         console.say(
             f"per class: from {rates.min():.2f} % ({class_names[low]}) to {rates.max():.2f} % ({class_names[high]}),"

@@ -1,9 +1,9 @@
 """Label noise: which wrong label a clean one turns into, and how often.
 
-One file per kind in ``matrices/``; NumPy only.
+One file per kind in ``matrices/``, one per form of a transition matrix in ``forms/``; NumPy only.
 """
 
-from smkd_cli.noise.catalogue import check, kinds, transition_matrix
+from smkd_cli.noise.catalogue import check, kinds, transition_matrix, transitions
 from smkd_cli.noise.sampling import corrupt_labels, samplings
 
-__all__ = ["check", "corrupt_labels", "kinds", "samplings", "transition_matrix"]
+__all__ = ["check", "corrupt_labels", "kinds", "samplings", "transition_matrix", "transitions"]

@@ -12,9 +12,12 @@ from numpy.typing import NDArray
 
 from smkd_cli.errors import UsageError
 from smkd_cli.noise import matrices
+from smkd_cli.noise.forms import Transitions
 
-# The matrix has classes² entries of 8 bytes, and drawing needs three like it: 600 MB at this bound.
-MAX_CLASSES = 5_000
+# More classes than any data set has: the labels are numbers of something else.
+MAX_CLASSES = 100_000
+# A whole matrix has classes² entries of 8 bytes: 800 MB at this bound. Drawing does without.
+_MAX_CLASSES_OF_MATRIX = 10_000
 
 
 @cache
@@ -23,8 +26,8 @@ def kinds() -> tuple[str, ...]:
     return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(matrices.__path__)))
 
 
-def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None = None) -> NDArray[np.float64]:
-    """The probability P(noisy = j | clean = i) of every label.
+def transitions(kind: str, rate: float, classes: int, dataset: str | None = None) -> Transitions:
+    """The probability P(noisy = j | clean = i) of every label, without a place in memory for each.
 
     Args:
         kind: one of :func:`kinds`.
@@ -33,7 +36,7 @@ def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None 
         dataset: name of the data set; asymmetric noise depends on what its classes are.
 
     Returns:
-        float64 (C, C); the row is the clean class, the column the noisy one, each row sums to 1.
+        What a label of each class stays with, and turns into; memory and work in C, but for asymmetric noise.
 
     Raises:
         UsageError: the kind is unknown, or the rate, the classes or the data set do not fit it.
@@ -43,17 +46,28 @@ def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None 
         raise UsageError(f"noise rate {rate} is not in [0, 1]: give a fraction, such as 0.4 for 40 %")
     if classes < 2:
         raise UsageError(f"label noise needs at least 2 classes, not {classes}")
-    if classes > MAX_CLASSES:
-        raise UsageError(
-            f"{classes} classes are too many (at most {MAX_CLASSES}): labels must be class numbers from 0 on"
-        )
+    _refuse_more_than(MAX_CLASSES, classes, "labels must be class numbers from 0 on")
     module = import_module(f"{matrices.__name__}.{kind.replace('-', '_')}")
-    matrix: NDArray[np.float64] = module.transition_matrix(rate, classes, dataset)
-    return matrix
+    made: Transitions = module.transitions(rate, classes, dataset)
+    return made
+
+
+def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None = None) -> NDArray[np.float64]:
+    """The matrix of :func:`transitions`, whose arguments it takes.
+
+    Returns:
+        float64 (C, C); the row is the clean class, the column the noisy one, each row sums to 1.
+
+    Raises:
+        UsageError: as :func:`transitions`, or the matrix would be larger than 800 MB.
+    """
+    made = transitions(kind, rate, classes, dataset)
+    _refuse_more_than(_MAX_CLASSES_OF_MATRIX, classes, "their matrix is too large; noise.transitions does without")
+    return made.matrix()
 
 
 def check(kind: str, rate: float, classes: int, dataset: str | None = None) -> list[str]:
-    """Warnings about noise that can be drawn but not be undone; the arguments are those of :func:`transition_matrix`.
+    """Warnings about noise that can be drawn but not be undone; the arguments are those of :func:`transitions`.
 
     Noise is identifiable while the clean class stays the likeliest label of its samples. Pairflip and asymmetric noise
     lose that at a rate of 1/2, symmetric noise at (C-1)/C.
@@ -62,12 +76,10 @@ def check(kind: str, rate: float, classes: int, dataset: str | None = None) -> l
         One sentence per warning; empty when all is well.
 
     Raises:
-        UsageError: as :func:`transition_matrix`.
+        UsageError: as :func:`transitions`.
     """
-    matrix = transition_matrix(kind, rate, classes, dataset)
-    own = matrix.diagonal().copy()
-    np.fill_diagonal(matrix, 0)
-    lost = int((own <= matrix.max(axis=1) + 1e-12).sum())
+    made = transitions(kind, rate, classes, dataset)
+    lost = int((made.stay <= made.rival + 1e-12).sum())
     if not lost:
         return []
     return [
@@ -82,3 +94,8 @@ def choose(what: str, name: str, names: tuple[str, ...]) -> None:
         close = get_close_matches(name, names, n=1)
         suggestion = f" (did you mean {close[0]}?)" if close else ""
         raise UsageError(f"unknown {what} {name!r}{suggestion}: choose one of {', '.join(names)}")
+
+
+def _refuse_more_than(most: int, classes: int, why: str) -> None:
+    if classes > most:
+        raise UsageError(f"{classes} classes are too many (at most {most}): {why}")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import lru_cache
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from smkd_cli.errors import DataError, UsageError
-from smkd_cli.noise.catalogue import choose, transition_matrix
-
-Labels = NDArray[np.int64]
-Matrix = NDArray[np.float64]
+from smkd_cli.noise.catalogue import choose, transitions
+from smkd_cli.noise.forms import Labels, Transitions
 
 _BLOCK = 1 << 18  # labels drawn at a time: the temporary arrays stay in the processor's cache
 _BELOW_ONE = 1 - 2.0**-32
+_KEPT = 1 << 21  # probabilities of rows that are kept for the next label of their class: 16 MB
 
 
 def corrupt_labels(
@@ -28,6 +28,10 @@ def corrupt_labels(
     dataset: str | None = None,
 ) -> Labels:
     """Draw a noisy label for every clean one.
+
+    Memory is in the labels n and the classes C, and so is the work of ``per-sample``. That of ``exact`` is in C² too,
+    because it draws a lot for every pair of classes, and that of ``coteaching`` in n C for symmetric noise, because its
+    stream is spent class by class; their labels could not stay the same otherwise.
 
     Args:
         labels: integers (n,) in 0 … classes - 1.
@@ -53,8 +57,8 @@ def corrupt_labels(
     limit = 2**32 if sampling == "coteaching" else 2**63
     if not 0 <= seed < limit:
         raise UsageError(f"seed {seed} is not in 0 … {limit - 1}")
-    matrix = transition_matrix(kind, rate, classes, dataset)
-    return _SAMPLINGS[sampling](_checked(labels, classes), matrix, seed)
+    noise = transitions(kind, rate, classes, dataset)
+    return _SAMPLINGS[sampling](_checked(labels, classes), noise, seed)
 
 
 def samplings() -> tuple[str, ...]:
@@ -73,21 +77,10 @@ def _checked(labels: ArrayLike, classes: int) -> Labels:
     return array.astype(np.int64, copy=False)
 
 
-def _per_sample(labels: Labels, matrix: Matrix, seed: int) -> Labels:
+def _per_sample(labels: Labels, noise: Transitions, seed: int) -> Labels:
     """A label stays while a uniform number is below P_ii; what the number has left over picks the wrong class."""
     generator = np.random.Generator(np.random.PCG64(seed))
-    classes = len(matrix)
-    stay = matrix.diagonal().copy()
-    wrong = matrix.copy()
-    np.fill_diagonal(wrong, 0)
-    totals = wrong.sum(axis=1, keepdims=True)
-    cumulative = np.cumsum(np.divide(wrong, totals, out=wrong, where=totals > 0), axis=1, out=wrong)
-    cumulative /= np.where(totals > 0, cumulative[:, -1:], 1)  # end at 1 exactly, whatever the rounding
-    # Row i is shifted by i, so that one search over all rows answers for any mix of classes. A class of probability 0
-    # (the own one) is an empty interval, which a search from the right never returns.
-    cumulative += np.arange(classes)[:, None]
-    edges = cumulative.ravel()
-
+    stay = noise.stay
     noisy = labels.copy()
     for start in range(0, len(labels), _BLOCK):
         block = labels[start : start + _BLOCK]
@@ -97,22 +90,22 @@ def _per_sample(labels: Labels, matrix: Matrix, seed: int) -> Labels:
         rest = (uniform[flipped] - stay[clean]) / (1 - stay[clean])
         # A number that rounds up to the next row would find the next class's labels.
         rest = np.minimum(rest, _BELOW_ONE)
-        noisy[start + flipped] = np.searchsorted(edges, clean + rest, side="right") - clean * classes
+        noisy[start + flipped] = noise.wrong(clean, rest)
     return noisy
 
 
-def _exact(labels: Labels, matrix: Matrix, seed: int) -> Labels:
+def _exact(labels: Labels, noise: Transitions, seed: int) -> Labels:
     generator = np.random.Generator(np.random.PCG64(seed))
-    classes = len(matrix)
     noisy = labels.copy()
-    ends = np.cumsum(np.bincount(labels, minlength=classes))
-    for clean, members in enumerate(np.split(np.argsort(labels, kind="stable"), ends[:-1])):
-        wrong = matrix[clean].copy()
-        wrong[clean] = 0
-        flips = _whole(len(members) * wrong.sum())
+    order = np.argsort(labels, kind="stable")
+    sizes = np.bincount(labels, minlength=noise.classes)
+    ends = np.cumsum(sizes)
+    for clean in np.flatnonzero(sizes).tolist():
+        members = order[ends[clean] - sizes[clean] : ends[clean]]
+        flips = _whole(len(members) * noise.leave[clean])
         if flips:
             chosen = generator.permutation(members)[:flips]
-            noisy[chosen] = np.repeat(np.arange(classes), _shares(flips, wrong / wrong.sum(), generator))
+            noisy[chosen] = noise.share_out(clean, flips, generator.random(noise.classes))
     return noisy
 
 
@@ -121,23 +114,21 @@ def _whole(expected: float) -> int:
     return round(round(expected, 9))
 
 
-def _shares(total: int, weights: Matrix, generator: np.random.Generator) -> Labels:
-    """Split ``total`` in the proportions of ``weights`` (C,) by largest remainder; equal remainders draw lots."""
-    quotas = np.round(total * weights, 9)
-    counts = np.floor(quotas).astype(np.int64)
-    order = np.lexsort((generator.random(len(weights)), counts - quotas))
-    counts[order[: total - counts.sum()]] += 1
-    return counts
+def _coteaching(labels: Labels, noise: Transitions, seed: int) -> Labels:
+    """One legacy multinomial draw per index, in order: the random stream depends on every single call.
 
-
-def _coteaching(labels: Labels, matrix: Matrix, seed: int) -> Labels:
-    """One legacy multinomial draw per index, in order: the random stream depends on every single call."""
+    A draw goes through its row class by class, and takes no random number where the probability is 0.
+    """
     draw = np.random.RandomState(seed).multinomial
-    rows = list(matrix)
-    return np.fromiter((draw(1, rows[label]).argmax() for label in labels.tolist()), np.int64, len(labels))
+    row = lru_cache(maxsize=max(1, _KEPT // noise.classes))(noise.row)
+    noisy = np.empty_like(labels)
+    for index, label in enumerate(labels.tolist()):
+        classes, probabilities = row(label)
+        noisy[index] = classes[draw(1, probabilities).argmax()]
+    return noisy
 
 
-_SAMPLINGS: dict[str, Callable[[Labels, Matrix, int], Labels]] = {
+_SAMPLINGS: dict[str, Callable[[Labels, Transitions, int], Labels]] = {
     "per-sample": _per_sample,
     "exact": _exact,
     "coteaching": _coteaching,

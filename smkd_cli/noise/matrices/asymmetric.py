@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smkd_cli.errors import UsageError
+from smkd_cli.noise.forms import Dense
 
 # Patrini et al. 2017: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
 _CIFAR10 = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
@@ -33,7 +33,7 @@ def _next_in_superclass() -> dict[int, int]:
     }
 
 
-def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray[np.float64]:
+def transitions(rate: float, classes: int, dataset: str | None) -> Dense:
     """P_ii = 1 - rate and P_i,confused(i) = rate where the class i has a counterpart; other rows stay clean.
 
     Raises:
@@ -53,4 +53,4 @@ def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray
     for clean, noisy in confused.items():
         matrix[clean, clean] = 1 - rate
         matrix[clean, noisy] = rate
-    return matrix
+    return Dense(matrix)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 
 from smkd_cli.errors import UsageError
+from smkd_cli.noise.forms import Single
 
 
-def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray[np.float64]:  # noqa: ARG001
+def transitions(rate: float, classes: int, dataset: str | None) -> Single:  # noqa: ARG001
     """The identity.
 
     Raises:
@@ -16,4 +16,4 @@ def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray
     """
     if rate != 0:
         raise UsageError(f"clean labels have noise rate 0, not {rate:g}: leave the rate out or choose another kind")
-    return np.eye(classes)
+    return Single(np.arange(classes), 0.0)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
+
+from smkd_cli.noise.forms import Single
 
 
-def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray[np.float64]:  # noqa: ARG001
+def transitions(rate: float, classes: int, dataset: str | None) -> Single:  # noqa: ARG001
     """P_ii = 1 - rate, P_i,(i+1) mod C = rate."""
-    identity = np.eye(classes)
-    return (1 - rate) * identity + rate * np.roll(identity, 1, axis=1)
+    return Single((np.arange(classes) + 1) % classes, rate)

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from smkd_cli.noise.forms import Even
 
 
-def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray[np.float64]:  # noqa: ARG001
+def transitions(rate: float, classes: int, dataset: str | None) -> Even:  # noqa: ARG001
     """P_ii = 1 - rate, P_ij = rate / (C - 1): the expected share of wrong labels is the rate."""
-    matrix = np.full((classes, classes), rate / (classes - 1))
-    np.fill_diagonal(matrix, 1 - rate)
-    return matrix
+    return Even(classes, 1 - rate, rate / (classes - 1))

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-from numpy.typing import NDArray
+from smkd_cli.noise.forms import Even
 
 
-def transition_matrix(rate: float, classes: int, dataset: str | None) -> NDArray[np.float64]:  # noqa: ARG001
+def transitions(rate: float, classes: int, dataset: str | None) -> Even:  # noqa: ARG001
     """P_ii = 1 - rate + rate / C, P_ij = rate / C: the expected share of wrong labels is rate (C - 1) / C."""
-    matrix = np.full((classes, classes), rate / classes)
-    np.fill_diagonal(matrix, 1 - rate + rate / classes)
-    return matrix
+    return Even(classes, 1 - rate + rate / classes, rate / classes)
