@@ -52,11 +52,12 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
     spelling = {rule.lower(): rule for rule in rules}
     method = "+".join(spelling[part.lower()] for part in entry.name.split("+"))
     own = {key: (value, (*at, key)) for key, value in entry.options.items()}
-    for point in itertools.product(*entry.sweep.values()):
-        swept = dict(zip(entry.sweep, point, strict=True))
-        label = " ".join([entry.label or method, *(f"{key}={short(value)}" for key, value in swept.items())])
-        paths = {key: (*at, "sweep", key, entry.sweep[key].index(value)) for key, value in swept.items()}
-        yield Row(method, label, rules, own | {key: (value, paths[key]) for key, value in swept.items()})
+    for point in itertools.product(*map(enumerate, entry.sweep.values())):
+        swept = {
+            key: (value, (*at, "sweep", key, place)) for key, (place, value) in zip(entry.sweep, point, strict=True)
+        }
+        label = " ".join([entry.label or method, *(f"{key}={short(value)}" for key, (value, _) in swept.items())])
+        yield Row(method, label, rules, own | swept)
 
 
 def used_rules(entries: Iterable[MethodEntry]) -> set[str]:

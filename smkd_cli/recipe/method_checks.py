@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
 
 from pydantic import ValidationError
 
@@ -10,6 +10,7 @@ from smkd_cli import methods
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.grid import Row, rows, slug
 from smkd_cli.recipe.problems import in_words
+from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
 from smkd_cli.recipe.suggestions import unknown
 
@@ -65,16 +66,21 @@ def _check_options(document: Document, row: Row) -> None:
 
 
 def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:
-    for place, (number, row) in enumerate(table):
+    first_in: dict[str, str] = {}
+    first_of: dict[Hashable, tuple[str, str]] = {}
+    for number, row in table:
         if len(row.label) > LONGEST_LABEL:
             message = f"{row.label!r} is longer than {LONGEST_LABEL} characters; give it a short label"
             document.add_problem(("methods", number), message)
-        for _, other in table[:place]:
-            if slug(other.label) == slug(row.label):
-                message = f"{row.label!r} and {other.label!r} would be one folder; give each a label of its own"
-                document.add_problem(("methods", number), message)
-            elif (set(other.rules) | {"Zero"}, other.values) == (set(row.rules) | {"Zero"}, row.values):
-                document.add_problem(("methods", number), f"is the same method as {other.label!r}")
+        folder = slug(row.label)
+        if folder in first_in:
+            message = f"{row.label!r} and {first_in[folder]!r} would be one folder; give each a label of its own"
+            document.add_problem(("methods", number), message)
+        first_in.setdefault(folder, row.label)
+        method = frozenset({*row.rules, "Zero"}), key_of(row.values)
+        twin, its_folder = first_of.setdefault(method, (row.label, folder))
+        if its_folder != folder:
+            document.add_problem(("methods", number), f"is the same method as {twin!r}")
 
 
 def _check_rules_are_used(

@@ -18,6 +18,7 @@ from pydantic import (
 )
 
 from smkd_cli.recipe.protocol import AsTuple, Augmentation, Compute, Optimizer, Schedule, Section, Validation
+from smkd_cli.recipe.sameness import key_of
 
 LONGEST_LABEL = 80
 # It names a folder, so it must be none of ``.`` and ``..``.
@@ -36,9 +37,11 @@ def _one_line(text: str) -> str:
 
 
 def _distinct(items: tuple[Any, ...]) -> tuple[Any, ...]:
-    for number, item in enumerate(items):
-        if item in items[:number]:
+    seen = set()
+    for item in items:
+        if (key := key_of(item)) in seen:
             raise ValueError(f"{item} appears twice")
+        seen.add(key)
     return items
 
 
