@@ -41,9 +41,10 @@ def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: s
     if dataset.missing():
         dataset.verify()
     folder = runs / grid.name
-    todo = [cell for cell in cells if not _is_finished(RunDirectory(folder / cell.slug), cell)]
-    for cell in cells:
-        if cell not in todo:
+    finished = [_is_finished(RunDirectory(folder / cell.slug), cell) for cell in cells]
+    todo = [cell for cell, done in zip(cells, finished, strict=True) if not done]
+    for cell, done in zip(cells, finished, strict=True):
+        if done:
             console.emit(str(folder / cell.slug))
     if len(todo) < len(cells):
         console.say(f"{len(cells) - len(todo)} of {len(cells)} cells were finished before")

@@ -81,6 +81,18 @@ def test_finished_cells_are_skipped(smkd, recipe):
     assert (CELL / "result.json").stat().st_mtime_ns == before
 
 
+def test_finished_cells_are_told_first_and_only_the_others_are_trained(smkd, recipe):
+    options = ("--set", "epochs=1", "--jobs", 1)
+    first = smkd("train", recipe, "--set", "methods=[LS, MyLC]", *options).out.splitlines()
+    before = [(Path(run) / "result.json").stat().st_mtime_ns for run in first]
+    result = smkd("train", recipe, "--set", "methods=[CE, LS, CP, MyLC]", *options)
+    assert result.code == 0, result.err
+    assert "2 of 4 cells were finished before" in result.err
+    names = [Path(run).name.partition("_")[0] for run in result.out.splitlines()]
+    assert names == ["ls", "mylc", "ce", "cp"]
+    assert [(Path(run) / "result.json").stat().st_mtime_ns for run in first] == before
+
+
 def test_the_recipe_in_a_run_directory_runs_the_cell_again(smkd, recipe, bits, assert_same):
     smkd("train", recipe)
     result = smkd("train", CELL / "recipe.yaml", "--runs", "again")
