@@ -19,19 +19,21 @@ LONE = "checkpoints"
 def build(found: Found) -> Report:
     """All tables that the results belong to; without results, the paper's tables with every cell of ours missing."""
     results = _as_found(found.results)
+    unfinished = notes.Unfinished(found.unfinished)
+    of_report = tuple(notes.of_report(found, unfinished))
     if not results:
         empty = [_empty_table(layout) for layout in layouts() if layout.closed]
-        return Report(tuple(empty), tuple(notes.of_report(found)))
+        return Report(tuple(empty), of_report)
     by_protocol: dict[str, list[Result]] = defaultdict(list)
     for result in results:
         by_protocol[_cell(result).protocol].append(result)
     tables: list[Table] = []
     warnings: list[str] = []
     for group in by_protocol.values():
-        for table, warned in _tables_of_protocol(group, found):
+        for table, warned in _tables_of_protocol(group, unfinished):
             tables.append(table)
             warnings += warned
-    return Report(tuple(_named_apart(tables)), tuple(notes.of_report(found)), tuple(warnings))
+    return Report(tuple(_named_apart(tables)), of_report, tuple(warnings))
 
 
 def _as_found(results: Iterable[Result]) -> list[Result]:
@@ -53,7 +55,7 @@ def _cell(result: Result) -> Cell:
     return result.cell
 
 
-def _tables_of_protocol(group: Sequence[Result], found: Found) -> Iterable[tuple[Table, list[str]]]:
+def _tables_of_protocol(group: Sequence[Result], unfinished: notes.Unfinished) -> Iterable[tuple[Table, list[str]]]:
     placed: set[int] = set()
     for layout in layouts():
         own = [result for result in group if layout.number in _cell(result).tables]
@@ -64,7 +66,7 @@ def _tables_of_protocol(group: Sequence[Result], found: Found) -> Iterable[tuple
             filled = fill(layout, own, others, paper)
             placed |= {id(result) for result in own} & {id(result) for result in filled.used}
             if any(cell.status != "missing" for row in filled.rows for cell in row.cells):
-                yield _table(layout, filled, paper, found), filled.warnings
+                yield _table(layout, filled, paper, unfinished), filled.warnings
     rest: dict[str, list[Result]] = defaultdict(list)
     for result in group:
         if id(result) not in placed:
@@ -72,7 +74,7 @@ def _tables_of_protocol(group: Sequence[Result], found: Found) -> Iterable[tuple
     for recipe, results in rest.items():
         layout = _general_layout(recipe)
         filled = fill(layout, results, [], [])
-        yield _table(layout, filled, [], found), filled.warnings
+        yield _table(layout, filled, [], unfinished), filled.warnings
 
 
 def _general_layout(recipe: str) -> Layout:
@@ -88,7 +90,7 @@ def _general_layout(recipe: str) -> Layout:
     )
 
 
-def _table(layout: Layout, filled: Filled, paper: Sequence[Published], found: Found) -> Table:
+def _table(layout: Layout, filled: Filled, paper: Sequence[Published], unfinished: notes.Unfinished) -> Table:
     first = _cell(filled.used[0])
     return Table(
         name=layout.name,
@@ -98,7 +100,7 @@ def _table(layout: Layout, filled: Filled, paper: Sequence[Published], found: Fo
         corner=layout.corner,
         columns=filled.columns,
         rows=filled.rows,
-        notes=tuple(notes.of_table(layout, filled, comparable_with_paper=bool(paper), found=found)),
+        notes=tuple(notes.of_table(layout, filled, comparable_with_paper=bool(paper), unfinished=unfinished)),
         metric=layout.metric,
         decimals=layout.decimals,
     )

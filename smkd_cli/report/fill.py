@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,7 +11,16 @@ from typing import Any
 
 from smkd_cli.artifacts.results import Cell as RunCell
 from smkd_cli.artifacts.results import Result
-from smkd_cli.report.layout import Coordinates, Layout, Slot, canonical_method, coordinates_of, fits, noise_label
+from smkd_cli.report.layout import (
+    Coordinates,
+    Layout,
+    Places,
+    Slot,
+    canonical_method,
+    coordinates_of,
+    fits,
+    noise_label,
+)
 from smkd_cli.report.published import Published, accuracy_at
 from smkd_cli.report.tables import Cell, Column, Row, summarise, threshold_of_best_two
 
@@ -53,12 +63,10 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
     found = [sample.at for sample in samples if sample.own]
     rows, columns = (axis if isinstance(axis, tuple) else axis.slots(found) for axis in (layout.rows, layout.columns))
     there: dict[tuple[int, int], list[Sample]] = defaultdict(list)
+    down, across = Places(rows), Places(columns)
     for sample in samples:
-        down = [number for number, slot in enumerate(rows) if fits(sample.at, slot.where)]
-        across = [number for number, slot in enumerate(columns) if fits(sample.at, slot.where)]
-        for row in down:
-            for column in across:
-                there[row, column].append(sample)
+        for place in itertools.product(down.of(sample.at), across.of(sample.at)):
+            there[place].append(sample)
     filled = Filled(columns=tuple(Column(slot.label, slot.group) for slot in columns))
     grid = [
         [_cell(row, column, there[i, j], layout=layout, paper=paper, filled=filled) for j, column in enumerate(columns)]

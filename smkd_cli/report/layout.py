@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -145,6 +145,32 @@ def fits(at: Coordinates, where: Coordinates) -> bool:
         if value != wanted and not (isinstance(wanted, tuple) and value in wanted):
             return False
     return True
+
+
+class Places:
+    """Which slots of an axis a result stands in, by :func:`fits`, without a look at each of them."""
+
+    def __init__(self, slots: Sequence[Slot]) -> None:
+        self._slots = slots
+        self._by_value: dict[str, dict[Any, list[int]]] = {}
+        self._others: list[int] = []
+        for number, slot in enumerate(slots):
+            if len(slot.where) != 1:
+                self._others.append(number)
+                continue
+            [(name, wanted)] = slot.where.items()
+            values = {wanted, *wanted} if isinstance(wanted, tuple) else {wanted}
+            for value in values:
+                self._by_value.setdefault(name, {}).setdefault(value, []).append(number)
+
+    def of(self, at: Coordinates) -> list[int]:
+        """The numbers of the slots, rising."""
+        found = [number for number in self._others if fits(at, self._slots[number].where)]
+        for name, by_value in self._by_value.items():
+            # An option may be a list, which is the value of no slot.
+            if name in at and isinstance(at[name], Hashable):
+                found += by_value.get(at[name], ())
+        return sorted(found)
 
 
 def percent(rate: float) -> str:

@@ -23,7 +23,26 @@ def setting(cell: Cell) -> str:
     return f"{cell.dataset}, {networks}, {cell.epochs} epochs{profile}"
 
 
-def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, found: Found) -> Iterable[str]:
+class Unfinished:
+    """The unfinished runs, by the folder that they lie in: the tables of a report ask for theirs one after another."""
+
+    def __init__(self, paths: Sequence[Path]) -> None:
+        self.paths = paths
+        self._in_folder: dict[Path, list[int]] = {}
+        for number, path in enumerate(paths):
+            self._in_folder.setdefault(path.resolve().parent, []).append(number)
+
+    def beside(self, results: Sequence[Result]) -> list[Path]:
+        """Those that lie in one folder with a result, as the runs of its recipe do; in the order of the paths."""
+        if not self.paths:
+            return []
+        folders = {result.place.resolve().parent for result in results}
+        return [
+            self.paths[number] for number in sorted(n for folder in folders for n in self._in_folder.get(folder, ()))
+        ]
+
+
+def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unfinished: Unfinished) -> Iterable[str]:
     """The notes of a table, most needed first."""
     cells = [cell for row in filled.rows for cell in row.cells]
     yield from layout.notes
@@ -41,9 +60,8 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, fou
     missing = sum(cell.status == "missing" for cell in cells)
     if missing:
         yield f"{missing} of {len(cells)} cells are missing."
-    unfinished = _beside(found.unfinished, filled.used)
-    if unfinished:
-        yield f"{_counted(len(unfinished), 'run')} unfinished: {_some(str(path) for path in unfinished)}."
+    if beside := unfinished.beside(filled.used):
+        yield f"{_counted(len(beside), 'run')} unfinished: {_some(str(path) for path in beside)}."
     if filled.failures:
         yield f"{_counted(len(filled.failures), 'run')} failed: {_some(filled.failures)}."
     yield from filled.warnings
@@ -52,9 +70,9 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, fou
     yield f"Sources: {', '.join(named)}."
 
 
-def of_report(found: Found) -> Iterable[str]:
+def of_report(found: Found, unfinished: Unfinished) -> Iterable[str]:
     """What no table says: unfinished runs of recipes without results, and ignored records."""
-    told = set(_beside(found.unfinished, found.results))
+    told = set(unfinished.beside(found.results))
     elsewhere = [path for path in found.unfinished if path not in told]
     if elsewhere:
         yield (
@@ -86,14 +104,6 @@ def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> 
     epochs = next(result.cell.epochs for result in filled.used if result.cell)
     if epochs != layout.epochs:
         yield f"The paper trained for {layout.epochs} epochs, these results for {epochs}: the differences say little."
-
-
-def _beside(unfinished: Sequence[Path], results: Sequence[Result]) -> list[Path]:
-    """The unfinished runs that lie in one folder with a result: those of its recipe."""
-    if not unfinished:
-        return []
-    folders = {result.place.resolve().parent for result in results}
-    return [path for path in unfinished if path.resolve().parent in folders]
 
 
 def _counted(n: int, what: str) -> str:
