@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 import sys
 import tempfile
 import time
 from pathlib import Path
+from typing import Any
 
 from smkd_cli.artifacts.results import write_result
 
@@ -14,13 +16,18 @@ METHODS = ("CE", "LS", "CP", "Boot-soft", "ProSelfLC", "MyLC", "SMKD-S+MyLC", "S
 NOISES = (("symmetric", 0.2), ("symmetric", 0.4), ("pairflip", 0.2), ("pairflip", 0.4), ("clean", 0.0))
 
 
-def make(runs: Path, count: int) -> None:
-    """Run directories of Table II: every method under every noise, with as many seeds as it takes."""
+def make(runs: Path, count: int, *, methods: bool = False, recipes: bool = False, metrics: Path | None = None) -> None:
+    """Run directories of Table II: every method under every noise, with as many seeds as it takes.
+
+    Args:
+        methods: a method of its own for each.
+        recipes: a recipe and a protocol of its own for each, and an unfinished run beside it.
+        metrics: a file that becomes the metrics of each; the runs are then curves of Figure 2.
+    """
     for number in range(count):
         method = METHODS[number % len(METHODS)]
         kind, rate = NOISES[number // len(METHODS) % len(NOISES)]
         seed = number // (len(METHODS) * len(NOISES))
-        score = {"epoch": 100, "a": 60.0, "b": 61.0, "mean": 60.5, "ensemble": 62.0, "by": "last epoch"}
         cell = {
             "recipe": "table2",
             "tables": ["II"],
@@ -33,8 +40,28 @@ def make(runs: Path, count: int) -> None:
             "epochs": 100,
             "noise": {"kind": kind, "rate": rate, "sampling": "per-sample", "seed": seed},
         }
-        record = {"status": "finished", "cell": cell, "scores": {"last": score, "selected": score, "best": score}}
-        write_result(runs / "table2" / f"{number}" / "result.json", record)
+        if methods:
+            cell |= {"recipe": "own", "tables": [], "label": f"method {number}"}
+        if recipes:
+            cell |= {"recipe": f"recipe{number}", "protocol": f"{number:016x}"}
+            unfinished = runs / f"recipe{number}" / "unfinished"
+            unfinished.mkdir(parents=True)
+            for name in ("recipe.yaml", "metrics.csv"):
+                (unfinished / name).touch()
+        if metrics:
+            curve = {"eta": 2, "b2": float(number)}
+            noise = {"kind": "symmetric", "rate": 0.4}
+            cell |= {"tables": ["figure2"], "method": "SMKD-P+MyLC", "options": curve, "noise": noise}
+        directory = runs / cell["recipe"] / f"{number}"
+        write_result(directory / "result.json", finished(cell))
+        if metrics:
+            shutil.copy(metrics, directory / "metrics.csv")
+
+
+def finished(cell: dict[str, Any]) -> dict[str, Any]:
+    """The result of a cell that has finished, with scores out of the air."""
+    score = {"epoch": 100, "a": 60.0, "b": 61.0, "mean": 60.5, "ensemble": 62.0, "by": "last epoch"}
+    return {"status": "finished", "cell": cell, "scores": {"last": score, "selected": score, "best": score}}
 
 
 def main() -> None:
