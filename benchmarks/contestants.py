@@ -142,6 +142,7 @@ class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int, int]]):
 def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     """DataLoader with workers, two backward passes, boolean indexing for the confident, numbers read every step."""
     device = torch.device(setup.device)
+    torch.set_num_threads(setup.threads)
     pair = _pair(recipe, device, torch.contiguous_format)
     optimizers = [_sgd(network) for network in pair]
     dataset = datasets.find(recipe.dataset, None if data is None else Path(data))

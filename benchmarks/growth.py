@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 import report
 from growth_grids import cells, reports
-from measuring import Cost, Growth, machine, python, smkd
+from machine import describe
+from measuring import Cost, Growth, python, smkd
 
 SIZES = (10, 100, 1_000, 10_000)
 READ = "import sys; from smkd_cli.artifacts.manifest import read_manifest; read_manifest(sys.argv[1])"
@@ -139,14 +140,14 @@ def main() -> None:
     if unknown := set(arguments.sections) - SECTIONS.keys():
         parser.error(f"there is no section {', '.join(sorted(unknown))}; there are {', '.join(SECTIONS)}")
     growth = Growth()
-    print("; ".join(f"{key} {value}" for key, value in machine().items()))
+    print("; ".join(f"{key} {value}" for key, value in describe().items()))
     print(f"{'what':58} {'size':>11} {'cost':>11} {'peak':>9} {'growth':>6}")
     for name, section in SECTIONS.items():
         if name in (arguments.sections or SECTIONS):
             with tempfile.TemporaryDirectory() as folder:
                 section(growth, Path(folder))
     if arguments.json:
-        document = {"machine": machine(), "lines": [line.record() for line in growth.lines]}
+        document = {"machine": describe(), "lines": [line.record() for line in growth.lines]}
         arguments.json.write_text(json.dumps(document, indent=1) + "\n", encoding="utf-8")
 
 

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import math
 import os
-import platform
 import subprocess
 import sys
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
-from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 
 # A cost below this (seconds) is the noise of the machine: nothing is said of how it grows.
@@ -109,22 +106,3 @@ def python(*arguments: object) -> Cost:
 def smkd(*arguments: object) -> Cost:
     """Run a command of ours as a process."""
     return python("-m", "smkd_cli", *arguments)
-
-
-def machine() -> dict[str, Any]:
-    """What the numbers were measured on."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
-        name = next(line.split(":", 1)[1].strip() for line in lines if line.startswith("model name"))
-    except (OSError, StopIteration):
-        name = platform.processor() or platform.machine()
-    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    return {
-        "processor": name,
-        "cores": os.cpu_count(),
-        "cores_used": usable,
-        "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "system": platform.system(),
-        "python": platform.python_version(),
-        **{package: version(package) for package in ("numpy", "pandas", "pydantic", "torch")},
-    }

@@ -38,8 +38,8 @@ CASES = {
     "cpu": (*SMALL, "resnet18:cifar100:128", "resnet34:cifar100:128"),
     "cuda": ("resnet34:cifar100:128", "resnet18:cifar100:128", "resnet50:cifar100:128", *SMALL),
 }
-# Each loop's share of a round: a quarter of an epoch would do on a GPU, one step must on a processor.
-TURN_SECONDS = 1.0
+# Each loop's share of a round; of a step that takes longer, one.
+SECONDS = 1.0
 ROUNDS = 7
 
 
@@ -61,7 +61,12 @@ def serve(contestant: Contestant, recipe: Recipe, setup: Setup, data: str | None
 
 
 def compare(
-    contestants: Mapping[str, Contestant], recipe: Recipe, setup: Setup, data: str | None, rounds: int
+    contestants: Mapping[str, Contestant],
+    recipe: Recipe,
+    setup: Setup,
+    data: str | None,
+    rounds: int,
+    seconds: float = SECONDS,
 ) -> dict[str, list[float]]:
     """Seconds per step of each contestant in each round, and its peak memory in GiB as the last number.
 
@@ -83,7 +88,7 @@ def compare(
         links[name].send(request)
         return float(links[name].recv())
 
-    counts = {name: max(1, int(TURN_SECONDS / ask(name, 1))) for name in links}
+    counts = {name: max(1, int(seconds / ask(name, 1))) for name in links}
     results: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, count in counts.items():
@@ -104,15 +109,15 @@ def recipe_of(spec: str, compute: list[str]) -> Recipe:
     return load_recipe("quickstart", overrides)
 
 
-def case(spec: str, device: str, compute: list[str], data: str | None, rounds: int) -> dict[str, Any]:
+def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure one network on one kind of images with one batch size, and print its table."""
-    recipe = recipe_of(spec, compute)
+    recipe = recipe_of(spec, arguments.compute)
     setup = choose_setup(recipe, choose_device(device))
     dataset = datasets.find(recipe.dataset)
     operations = sum(
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
     )
-    results = compare(CONTESTANTS, recipe, setup, data, rounds)
+    results = compare(CONTESTANTS, recipe, setup, arguments.data, arguments.rounds, arguments.seconds)
     print(f"\n{spec}, {setup}")
     print(f"{'':18} {'ms/step':>9} {'images/s':>9} {'/ arithmetic':>13} {'/ common':>9} {'MFU':>6} {'GiB':>6}")
     rows = {}
@@ -146,6 +151,7 @@ def main() -> None:
     parser.add_argument("cases", nargs="*", help="network:dataset:batch (default: a choice for the device)")
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--seconds", type=float, default=SECONDS, help="of each loop in a round")
     parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
     parser.add_argument("--data", default=os.environ.get("SMKD_DATA"), help="folder of the data sets")
     parser.add_argument("--json", type=Path, help="write the figures here")
@@ -154,7 +160,7 @@ def main() -> None:
     report = {"machine": describe(device), "cases": []}
     print(json.dumps(report["machine"]))
     for spec in arguments.cases or CASES[device]:
-        report["cases"].append(case(spec, device, arguments.compute, arguments.data, arguments.rounds))
+        report["cases"].append(case(spec, device, arguments))
         if arguments.json:
             arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -64,6 +64,15 @@ def test_what_does_not_run_is_not_taken(with_compute):
     assert search(CPU, with_compute("threads: auto"), lambda setup: None) == CPU
 
 
+def test_a_disturbed_measurement_dethrones_nobody(with_compute):
+    disturbed = iter([50.0])  # the first measurement of the first choice
+
+    def speed(setup):
+        return next(disturbed, 100.0)
+
+    assert search(CPU, with_compute("threads: auto"), speed) == CPU
+
+
 def test_noise_changes_nothing(with_compute):
     assert search(CPU, with_compute("threads: auto"), machine(side_by_side=1.02, contiguous=1.01)) == CPU
 

@@ -43,8 +43,16 @@ def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
     def consider(setup: Setup) -> bool:
         nonlocal best, best_speed
         rate = speed(setup)
-        if rate is None or (best is not None and rate < best_speed * _factor(best, setup)):
+        if rate is None:
             return False
+        if best is not None:
+            factor = _factor(best, setup)
+            if rate < best_speed * factor:
+                return False
+            # Whatever disturbs a measurement makes it slower: the one to be dethroned is given a second chance.
+            best_speed = max(best_speed, speed(best) or 0.0)
+            if rate < best_speed * factor:
+                return False
         best, best_speed = setup, rate
         return True
 

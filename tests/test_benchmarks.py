@@ -1,0 +1,38 @@
+"""The scripts under benchmarks/ run; what they measure is no matter of tests."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPTS = Path(__file__).parents[1] / "benchmarks"
+
+
+def run(script: str, *arguments: object) -> str:
+    command = [sys.executable, str(SCRIPTS / script), *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+@pytest.mark.slow
+def test_the_step_is_compared_with_its_arithmetic_and_a_common_loop(tmp_path):
+    options = ("--device", "cpu", "--rounds", 1, "--seconds", 0.05, "--json", tmp_path / "step.json")
+    run("step.py", "small_resnet:digits:16", *options)
+    (case,) = json.loads((tmp_path / "step.json").read_text())["cases"]
+    assert set(case["loops"]) == {"ours", "arithmetic", "arithmetic, tuned", "common"}
+    assert case["loops"]["arithmetic"]["time_over_arithmetic"] == 1
+    for loop in case["loops"].values():
+        assert loop["images_per_second"] > 0
+        assert 0 < loop["mfu"] < 1
+        assert loop["peak_memory_gib"] > 0
+
+
+@pytest.mark.slow
+def test_growth_is_measured(tmp_path):
+    assert "epochs" in run("growth.py", "epochs", "--json", tmp_path / "growth.json")
+    assert json.loads((tmp_path / "growth.json").read_text())["lines"]
