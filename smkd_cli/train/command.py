@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import signal
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from smkd_cli import console, datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.errors import TrainingError, UsageError
+from smkd_cli.errors import InterruptedRunError, TrainingError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
 from smkd_cli.train.grid import cells_of, grid_on
 
@@ -67,9 +68,12 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
     from smkd_cli.train.pool import run_cells
     from smkd_cli.train.site import choose_device
 
-    setup = choose_setup(cells[0].recipe, choose_device(device))
-    if jobs == "auto":
-        jobs = str(choose_jobs(cells[0].recipe, setup)) if len(cells) > 1 else "1"
+    try:
+        setup = choose_setup(cells[0].recipe, choose_device(device))
+        if jobs == "auto":
+            jobs = str(choose_jobs(cells[0].recipe, setup)) if len(cells) > 1 else "1"
+    except KeyboardInterrupt:
+        raise InterruptedRunError(signal.SIGINT, "stopped before training began") from None
     failed: list[str] = []
     with watching(cells) as watch:
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -150,6 +154,19 @@ def test_a_process_that_dies_answers_with_none(with_compute):
         process._process.kill()
         assert process.ask("speed", recipe, replace(CPU, threads=1), 0.01) is None
         assert process.ask("peak", replace(CPU, threads=1)) > 0
+
+
+def test_a_signal_while_measuring_ends_the_command(recipe, tmp_path):
+    environment = os.environ | {"SMKD_CACHE": str(tmp_path / "cache")}
+    command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--set", OPEN]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    first = process.stderr.readline()
+    process.send_signal(signal.SIGINT)
+    _, words = process.communicate(timeout=60)
+    assert "measuring once" in first
+    assert process.returncode == 130, words
+    assert "Traceback" not in words
+    assert not (tmp_path / "runs").exists()
 
 
 def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path):
