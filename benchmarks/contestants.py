@@ -57,8 +57,10 @@ def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa
     layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format]
     torch.set_num_threads(setup.threads)
     if setup.device == "cuda":
-        torch.backends.cudnn.benchmark = True
-        torch.backends.cuda.matmul.fp32_precision = torch.backends.cudnn.conv.fp32_precision = "tf32"
+        torch.backends.cudnn.benchmark = not setup.deterministic
+        products = setup.precision != "float32"
+        torch.set_float32_matmul_precision("high" if products else "highest")
+        torch.backends.cudnn.allow_tf32 = products
     pair = _pair(recipe, device, layout)
     optimizers = [_sgd(network, fused=True) for network in pair]
     dataset = datasets.find(recipe.dataset)

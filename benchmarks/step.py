@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import multiprocessing
 import os
 import resource
@@ -121,26 +122,31 @@ def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any
     print(f"\n{spec}, {setup}")
     print(f"{'':18} {'ms/step':>9} {'images/s':>9} {'/ arithmetic':>13} {'/ common':>9} {'MFU':>6} {'GiB':>6}")
     rows = {}
-    for name, (*seconds, memory) in results.items():
+    for name, times in results.items():
+        if not times:
+            print(f"{name:18} does not run here")
+            continue
+        *seconds, memory = times
         ratios = {
             other: statistics.median(s / t for s, t in zip(seconds, results[other][:-1], strict=True))
             for other in ("arithmetic", "common")
+            if results[other]
         }
         speed = recipe.batch_size / statistics.median(seconds)
         mfu = speed * operations / setup.matrix_peak if setup.matrix_peak else None
         rows[name] = {
             "milliseconds_per_step": 1e3 * statistics.median(seconds),
             "images_per_second": speed,
-            "time_over_arithmetic": ratios["arithmetic"],
-            "time_over_common": ratios["common"],
+            **{f"time_over_{other}": ratio for other, ratio in ratios.items()},
             "mfu": mfu,
             "peak_memory_gib": memory,
             "seconds_per_step": seconds,
         }
         share = "" if mfu is None else f"{mfu:.1%}"
+        against = [ratios.get(other, math.nan) for other in ("arithmetic", "common")]
+        milliseconds = 1e3 * statistics.median(seconds)
         print(
-            f"{name:18} {1e3 * statistics.median(seconds):9.2f} {speed:9.0f} {ratios['arithmetic']:13.3f} "
-            f"{ratios['common']:9.3f} {share:>6} {memory:6.2f}",
+            f"{name:18} {milliseconds:9.2f} {speed:9.0f} {against[0]:13.3f} {against[1]:9.3f} {share:>6} {memory:6.2f}",
             flush=True,
         )
     return {"case": spec, "setup": setup.record(), "loops": rows}

@@ -86,10 +86,14 @@ class CapturedStep:
             with graph.recording():
                 self._step(*self._inputs)
             self._graph = graph
+        except torch.OutOfMemoryError:
+            raise
         except RuntimeError as error:
             self.impossible = str(error).partition("\n")[0]
             console.warn(f"the training step cannot be captured and runs eagerly: {self.impossible}")
         finally:
+            if torch.cuda.is_available():
+                torch.cuda.synchronize()  # nothing that failed may still write into what is put back
             for name, value in self._state().items():
                 value.copy_(before[name])
             _restore(generators)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -70,7 +71,11 @@ def train_cell(cell: Cell, place: Place, stop: StopRequest, tell: Tell) -> None:
         if directory.finished():
             tell({"event": "skipped"})
             return
-        Training(cell, place, directory, tell).run(stop)
+        try:
+            Training(cell, place, directory, tell).run(stop)
+        finally:
+            # A pair and its graph refer to each other; the next cell on this device needs their memory.
+            gc.collect()
 
 
 class Training:
@@ -146,6 +151,8 @@ class Training:
                 )
             self._tell_step(len(indices))
             if time.monotonic() - self._last_save > max(_SAVING_PAUSE, self._save_cost / _SAVING_SHARE):
+                pair.site.synchronize()  # the steps that the device is still busy with count
+                watch.look()
                 with watch.paused():
                     self._save()
         pair.site.synchronize()
@@ -157,6 +164,8 @@ class Training:
         self._untold_images += images
         passed = time.monotonic() - self._last_told
         if passed > _TELLING_PAUSE:
+            self.pair.site.synchronize()  # what is counted is done
+            passed = time.monotonic() - self._last_told
             progress = self.session.progress
             done = (progress.epoch - 1) * self.session.steps + progress.step
             speed = self._untold_images / passed

@@ -105,9 +105,10 @@ def prepare(setup: Setup) -> Site:
 
 
 def _prepare_cuda(setup: Setup) -> None:
-    products = "ieee" if setup.precision == "float32" else "tf32"
-    torch.backends.cuda.matmul.fp32_precision = products
-    torch.backends.cudnn.conv.fp32_precision = products  # type: ignore[attr-defined]
+    products = setup.precision != "float32"
+    # The compiler reads these settings by their older names, which the newer ones would make unreadable.
+    torch.set_float32_matmul_precision("high" if products else "highest")
+    torch.backends.cudnn.allow_tf32 = products
     # Trying out algorithms may end with other ones, and so with other bits, from run to run.
     torch.backends.cudnn.benchmark = not setup.deterministic
     torch.backends.cudnn.deterministic = setup.deterministic

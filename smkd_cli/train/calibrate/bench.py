@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import signal
@@ -93,6 +94,7 @@ def _serve(link: Connection, parent: int) -> None:
         key = (recipe.model_dump_json(), setup)
         if key not in trials:
             trials.clear()
+            gc.collect()  # a pair and its graph refer to each other
             trials[key] = trial.prepare_trial(recipe, setup)
         return trial.images_per_second(trials[key], seconds)
 
