@@ -9,7 +9,7 @@ from typing import Any
 
 from smkd_cli import console, datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.errors import InterruptedRunError, TrainingError, UsageError
+from smkd_cli.errors import TrainingError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
 from smkd_cli.train.grid import cells_of, grid_on
 
@@ -67,13 +67,13 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
     from smkd_cli.train.display import watching
     from smkd_cli.train.pool import run_cells
     from smkd_cli.train.site import choose_device
+    from smkd_cli.train.stopping import StopRequest
 
-    try:
-        setup = choose_setup(cells[0].recipe, choose_device(device))
+    stop = StopRequest()
+    with stop.listening(signal.SIGINT, signal.SIGTERM):
+        setup = choose_setup(cells[0].recipe, choose_device(device), stop)
         if jobs == "auto":
-            jobs = str(choose_jobs(cells[0].recipe, setup)) if len(cells) > 1 else "1"
-    except KeyboardInterrupt:
-        raise InterruptedRunError(signal.SIGINT, "stopped before training began") from None
+            jobs = str(choose_jobs(cells[0].recipe, setup, stop)) if len(cells) > 1 else "1"
     failed: list[str] = []
     with watching(cells) as watch:
 

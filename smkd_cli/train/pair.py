@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -80,7 +80,13 @@ class Pair:
             site.precision,
             site.both,
         )
-        self.learn = _fast(self.step, self.networks, recipe.batch_size, site, self.tensors)
+        self._captured: CapturedStep | None = None
+        self.learn = self._fastest(recipe.batch_size)
+
+    @property
+    def falls_back(self) -> str | None:
+        """Why the step is done eagerly although the setup says captured, once that is known."""
+        return self._captured.impossible if self._captured else None
 
     def set_learning_rate(self, rate: float) -> None:
         """For the next step, for both peers."""
@@ -101,6 +107,22 @@ class Pair:
                 if "momentum_buffer" in optimizer.state[parameter]:
                     tensors[f"{peer}.momentum.{name}"] = optimizer.state[parameter]["momentum_buffer"]
         return tensors
+
+    def _fastest(self, batch_size: int) -> Learn:
+        """The step for whole batches as the setup says; an epoch's last batch, if smaller, takes the plain step."""
+        step, setup = self.step, self.site.setup
+        if setup.step == "eager":
+            return step
+        whole: Learn = step
+        if setup.step == "compiled":
+            whole = replace(step, networks=[torch.compile(network, dynamic=False) for network in self.networks])
+        if self.site.device.type == "cuda":
+            whole = self._captured = CapturedStep(whole, self.tensors)
+
+        def learn(indices: Tensor, offsets: Tensor, flips: Tensor) -> None:
+            (whole if len(indices) == batch_size else step)(indices, offsets, flips)
+
+        return learn
 
 
 def _network(name: str, classes: int, channels: int, seed: int, site: Site) -> nn.Module:
@@ -128,25 +150,3 @@ def _optimizer(network: nn.Module, recipe: Recipe) -> torch.optim.Optimizer:
             # count in a fused update, so a buffer has its parameter's layout.
             optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
     return optimizer
-
-
-def _fast(
-    step: PairStep,
-    networks: Sequence[nn.Module],
-    batch_size: int,
-    site: Site,
-    state: Callable[[], dict[str, Tensor]],
-) -> Learn:
-    """The step for whole batches as the setup says; the last batch of an epoch, if smaller, takes the plain step."""
-    if site.setup.step == "eager":
-        return step
-    whole: Learn = step
-    if site.setup.step == "compiled":
-        whole = replace(step, networks=[torch.compile(network, dynamic=False) for network in networks])
-    if site.device.type == "cuda":
-        whole = CapturedStep(whole, state)
-
-    def learn(indices: Tensor, offsets: Tensor, flips: Tensor) -> None:
-        (whole if len(indices) == batch_size else step)(indices, offsets, flips)
-
-    return learn

@@ -86,6 +86,7 @@ def prepare(setup: Setup) -> Site:
     """Set this process up for a cell."""
     side_by_side = setup.peers == "side_by_side"
     cuda = setup.device == "cuda"
+    torch.use_deterministic_algorithms(cuda and setup.deterministic)
     threads = setup.threads // 2 if side_by_side and not cuda else setup.threads
     torch.set_num_threads(threads)
     _keep_freed_memory()
@@ -112,10 +113,8 @@ def _prepare_cuda(setup: Setup) -> None:
     # Trying out algorithms may end with other ones, and so with other bits, from run to run.
     torch.backends.cudnn.benchmark = not setup.deterministic
     torch.backends.cudnn.deterministic = setup.deterministic
-    torch.use_deterministic_algorithms(setup.deterministic)
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
-    if setup.deterministic:
-        os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # read when cuBLAS first starts
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic; read once, when cuBLAS first starts
 
 
 def _keep_freed_memory() -> None:

@@ -7,8 +7,10 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -16,7 +18,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.calibrate import bench, choose, choose_setup, store
+from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
 from smkd_cli.train.calibrate.search import search
 from smkd_cli.train.setup import Setup, cores, first_choice
 
@@ -148,24 +150,36 @@ def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypa
 def test_a_process_that_dies_answers_with_none(with_compute):
     recipe = with_compute("threads: 1")
     with bench.benches(1) as (process,):
-        assert process.ask("speed", recipe, replace(CPU, threads=1, device="nowhere"), 0.01) is None
+        assert process.ask("best", recipe, replace(CPU, threads=1, device="nowhere"), 0.01) is None
         assert "nowhere" in process.failure
-        assert process.ask("speed", recipe, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
         process._process.kill()
-        assert process.ask("speed", recipe, replace(CPU, threads=1), 0.01) is None
+        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) is None
         assert process.ask("peak", replace(CPU, threads=1)) > 0
 
 
-def test_a_signal_while_measuring_ends_the_command(recipe, tmp_path):
+def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compute):
+    setup = replace(CPU, threads=1)
+    made = trial.prepare_trial(with_compute("threads: 1"), setup)
+    assert trial.steady_speed(made, 0.01) > 0
+    made.pair._captured = SimpleNamespace(impossible="operation not permitted")
+    with pytest.raises(RuntimeError, match="operation not permitted"):
+        trial.best_speed(made, 0.01)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("delay", [0.0, 0.3, 1.5])
+def test_a_signal_while_measuring_ends_the_command(recipe, tmp_path, number, delay):
     environment = os.environ | {"SMKD_CACHE": str(tmp_path / "cache")}
-    command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--set", OPEN]
+    command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--device", "cpu", "--set", OPEN]
     process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
     first = process.stderr.readline()
-    process.send_signal(signal.SIGINT)
+    time.sleep(delay)  # while the measuring process starts, or while it measures
+    process.send_signal(number)
     _, words = process.communicate(timeout=60)
     assert "measuring once" in first
-    assert process.returncode == 130, words
-    assert "Traceback" not in words
+    assert process.returncode == 128 + number, words
+    assert words.strip() == "stopped before training began"
     assert not (tmp_path / "runs").exists()
 
 

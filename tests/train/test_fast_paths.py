@@ -192,7 +192,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly(capsys):
 @pytest.mark.parametrize("step", ["eager", "captured"])
 @pytest.mark.parametrize("method", METHODS)
 def test_on_cuda(exact, method, step, peers):
-    setup = replace(SETUP, device="cuda", step=step, peers=peers)
+    setup = replace(SETUP, device="cuda", step=step, peers=peers, deterministic=True)
     assert_close(learned(pair(method, setup)), exact(method), "float32")
     assert_close(learned(pair(method, replace(setup, precision="bfloat16"))), exact(method), "bfloat16")
 
@@ -201,6 +201,6 @@ def test_on_cuda(exact, method, step, peers):
 def test_on_cuda_a_graph_is_really_captured():
     stepped = pair("SMKD-P+MyLC", replace(SETUP, device="cuda", step="captured"))
     learned(stepped, steps=3)
-    whole = stepped.pair.learn.__closure__
-    assert any(isinstance(cell.cell_contents, CapturedStep) and cell.cell_contents.impossible is None for cell in whole)
+    assert stepped.pair.falls_back is None
+    assert stepped.pair._captured._graph is not None
     assert not math.isnan(stepped.pair.statistics.losses.sum().item())

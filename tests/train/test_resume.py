@@ -122,7 +122,7 @@ def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe)
 
 
 def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--runs", str(folder), *more]
+    command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--runs", str(folder), "--device", "cpu", *more]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, **pipes, text=True, start_new_session=new_session)
 

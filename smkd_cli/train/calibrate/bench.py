@@ -6,33 +6,42 @@ import gc
 import multiprocessing
 import os
 import signal
+import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.setup import Setup
+from smkd_cli.train.stopping import StopRequest
 from smkd_cli.train.worker import die_with
 
 # A measurement that takes longer hangs.
 _PATIENCE_SECONDS = 300.0
+# How long waiting for an answer may hide a signal from us.
+_GLANCE_SECONDS = 0.2
 
 
 class Bench:
     """One measuring process at a time; a request that kills it, or that it cannot answer, is answered by None.
 
+    Args:
+        stop: what may end our waiting.
+
     Attributes:
         failure: why the last such request was not answered.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stop: StopRequest) -> None:
         self.failure: str | None = None
+        self._stop = stop
         self._process: Any = None
         self._link: Connection | None = None
 
     def ask(self, kind: str, *details: Any) -> float | None:
-        """Ask for ``speed`` (recipe, setup, seconds) or ``peak`` (setup) and wait for the answer."""
+        """Ask for ``best`` or ``steady`` (recipe, setup, seconds) or ``peak`` (setup) and wait for the answer."""
         self.send(kind, *details)
         return self.receive()
 
@@ -48,11 +57,19 @@ class Bench:
             self._link.send((kind, details))
 
     def receive(self) -> float | None:
-        """The answer to the oldest open request."""
+        """The answer to the oldest open request.
+
+        Raises:
+            InterruptedRunError: a signal came.
+        """
         assert self._link is not None
         try:
-            if not self._link.poll(_PATIENCE_SECONDS):
-                raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
+            give_up = time.monotonic() + _PATIENCE_SECONDS
+            while not self._link.poll(_GLANCE_SECONDS):
+                if self._stop:
+                    raise InterruptedRunError(self._stop.signal_number, "stopped before training began")
+                if time.monotonic() > give_up:
+                    raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
             answer: float | str = self._link.recv()
         except (EOFError, OSError) as error:
             self.close()
@@ -72,9 +89,10 @@ class Bench:
 
 
 @contextmanager
-def benches(count: int) -> Iterator[Sequence[Bench]]:
+def benches(count: int, stop: StopRequest | None = None) -> Iterator[Sequence[Bench]]:
     """So many measuring processes, which end with the block."""
-    made = [Bench() for _ in range(count)]
+    listener = StopRequest() if stop is None else stop
+    made = [Bench(listener) for _ in range(count)]
     try:
         yield made
     finally:
@@ -90,15 +108,19 @@ def _serve(link: Connection, parent: int) -> None:
 
     trials: dict[tuple[str, Setup], trial.Trial] = {}
 
-    def speed(recipe: Recipe, setup: Setup, seconds: float) -> float:
+    def ready(recipe: Recipe, setup: Setup) -> trial.Trial:
         key = (recipe.model_dump_json(), setup)
         if key not in trials:
             trials.clear()
             gc.collect()  # a pair and its graph refer to each other
             trials[key] = trial.prepare_trial(recipe, setup)
-        return trial.images_per_second(trials[key], seconds)
+        return trials[key]
 
-    requests: dict[str, Callable[..., float]] = {"speed": speed, "peak": trial.matrix_peak}
+    requests: dict[str, Callable[..., float]] = {
+        "best": lambda recipe, setup, seconds: trial.best_speed(ready(recipe, setup), seconds),
+        "steady": lambda recipe, setup, seconds: trial.steady_speed(ready(recipe, setup), seconds),
+        "peak": trial.matrix_peak,
+    }
     while True:
         try:
             kind, details = link.recv()

@@ -17,6 +17,7 @@ from smkd_cli.train.calibrate.bench import benches
 from smkd_cli.train.calibrate.search import open_parts, search
 from smkd_cli.train.setup import Setup, cores, first_choice
 from smkd_cli.train.site import device_name
+from smkd_cli.train.stopping import StopRequest
 
 _TRIAL_SECONDS = 0.4
 _JOBS_TRIAL_SECONDS = 2.0
@@ -25,11 +26,14 @@ _GAIN_OF_A_JOB = 1.05
 _MOST_JOBS_ON_A_GPU = 8
 
 
-def choose_setup(recipe: Recipe, device: torch.device) -> Setup:
+def choose_setup(recipe: Recipe, device: torch.device, stop: StopRequest | None = None) -> Setup:
     """How the cells of a recipe use this device, with its matrix-product peak.
 
     It depends on the machine, the networks, the shape of the data and the recipe's ``compute``, not on methods, noise,
     seeds, or what else runs: a cell alone and a cell of a grid get the same.
+
+    Raises:
+        InterruptedRunError: ``stop`` was requested while measuring.
     """
     key = _key(recipe, device)
     known = store.recall(key)
@@ -37,10 +41,10 @@ def choose_setup(recipe: Recipe, device: torch.device) -> Setup:
         return Setup.from_record(known["setup"])
     best = first = first_choice(recipe, device.type)
     tried: list[dict[str, Any]] = []
-    with benches(1) as (bench,):
+    with benches(1, stop) as (bench,):
 
         def speed(setup: Setup) -> float | None:
-            rate = bench.ask("speed", recipe, setup, _TRIAL_SECONDS)
+            rate = bench.ask("best", recipe, setup, _TRIAL_SECONDS)
             outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
             tried.append(setup.record() | outcome)
             return rate
@@ -53,10 +57,13 @@ def choose_setup(recipe: Recipe, device: torch.device) -> Setup:
     return best
 
 
-def choose_jobs(recipe: Recipe, setup: Setup) -> int:
+def choose_jobs(recipe: Recipe, setup: Setup, stop: StopRequest | None = None) -> int:
     """How many cells at a time train fastest together: measured by running the steps of 1, 2, 4 … at once.
 
     On a processor, at most as many as there are cores for.
+
+    Raises:
+        InterruptedRunError: ``stop`` was requested while measuring.
     """
     most = _MOST_JOBS_ON_A_GPU if setup.device == "cuda" else max(1, cores() // setup.threads)
     if most == 1:
@@ -67,7 +74,7 @@ def choose_jobs(recipe: Recipe, setup: Setup) -> int:
         return int(known["jobs"])
     console.say("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
-    with benches(most) as processes:
+    with benches(most, stop) as processes:
         for count in _counts(most):
             speed = _together(processes[:count], recipe, setup)
             if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
@@ -87,7 +94,7 @@ def _together(processes: Any, recipe: Recipe, setup: Setup) -> float | None:
 
     def ask(seconds: float) -> list[float | None]:
         for process in processes:
-            process.send("speed", recipe, setup, seconds)
+            process.send("steady", recipe, setup, seconds)
         return [process.receive() for process in processes]
 
     # Once to get ready, because the one that is ready first would measure itself alone.

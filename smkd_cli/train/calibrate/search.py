@@ -22,7 +22,8 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
         "precision": ("tf32",),
     },
 }
-_PARTS = ("step", "peers", "threads", "memory_format", "precision")
+# Precision comes early: how the rest is best done depends on how long the arithmetic takes.
+_PARTS = ("step", "precision", "peers", "threads", "memory_format")
 _PRECISE = ("bfloat16", "tf32", "float32")
 
 # By what factor another setup must be faster: more than the measurement errs by; a lower precision must be well worth

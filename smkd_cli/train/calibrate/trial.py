@@ -67,14 +67,39 @@ def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -
     return Trial(pair, site, size, step)
 
 
-def images_per_second(trial: Trial, seconds: float) -> float:
-    """The speed of the fastest of several rounds, which take ``seconds`` in all: what disturbs one makes it slower."""
+def best_speed(trial: Trial, seconds: float) -> float:
+    """Images per second in the fastest of several rounds, about ``seconds`` in all: what disturbs one makes it slower.
+
+    Raises:
+        RuntimeError: the step cannot be done as the setup says.
+    """
+    once = _warm(trial)
+    steps = max(1, int(seconds / _ROUNDS / once))
+    return trial.batch_size * steps / min(_timed(trial, steps) for _ in range(_ROUNDS))
+
+
+def steady_speed(trial: Trial, seconds: float) -> float:
+    """Images per second over all of ``seconds``: the share that is left to this process while others run too.
+
+    Raises:
+        RuntimeError: the step cannot be done as the setup says.
+    """
+    steps = max(1, int(seconds / _ROUNDS / _warm(trial)))
+    images, start = 0, time.perf_counter()
+    while (passed := time.perf_counter() - start) < seconds:
+        _timed(trial, steps)
+        images += steps * trial.batch_size
+    return images / passed
+
+
+def _warm(trial: Trial) -> float:
+    """Seconds of a step, after the first ones."""
     for _ in range(_WARM_UP_STEPS):
         trial.step()
     trial.site.synchronize()
-    once = _timed(trial, 1)
-    steps = max(1, int(seconds / _ROUNDS / max(once, 1e-9)))
-    return trial.batch_size * steps / min(_timed(trial, steps) for _ in range(_ROUNDS))
+    if trial.pair.falls_back:
+        raise RuntimeError(trial.pair.falls_back)
+    return max(_timed(trial, 1), 1e-9)
 
 
 def _timed(trial: Trial, steps: int) -> float:
