@@ -30,7 +30,7 @@ from machine import describe
 
 from smkd_cli import datasets, networks
 from smkd_cli.recipe import Recipe, load_recipe
-from smkd_cli.train.calibrate import choose_setup
+from smkd_cli.train.calibrate import benches, choose_setup
 from smkd_cli.train.setup import Setup
 from smkd_cli.train.site import choose_device
 
@@ -113,7 +113,8 @@ def recipe_of(spec: str, compute: list[str]) -> Recipe:
 def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure one network on one kind of images with one batch size, and print its table."""
     recipe = recipe_of(spec, arguments.compute)
-    setup = choose_setup(recipe, choose_device(device))
+    with benches() as processes:
+        setup = choose_setup(recipe, choose_device(device), processes)
     dataset = datasets.find(recipe.dataset)
     operations = sum(
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks

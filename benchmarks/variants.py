@@ -22,7 +22,7 @@ from step import CASES, compare, recipe_of
 
 from smkd_cli.recipe import Recipe
 from smkd_cli.train import site
-from smkd_cli.train.calibrate import choose_setup
+from smkd_cli.train.calibrate import benches, choose_setup
 from smkd_cli.train.setup import Setup
 
 ROUNDS = 7
@@ -70,7 +70,8 @@ def main() -> None:
     report: dict[str, Any] = {"machine": describe(device.type), "cases": []}
     for spec in arguments.cases or CASES[device.type]:
         recipe = recipe_of(spec, [])
-        setup = choose_setup(recipe, device)
+        with benches() as processes:
+            setup = choose_setup(recipe, device, processes)
         print(f"\n{spec}, {setup}")
         results = compare(variants(setup), recipe, setup, None, arguments.rounds)
         chosen, rows = results["as chosen"], {}

@@ -20,8 +20,10 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 recipes_app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes.")
+methods_app = typer.Typer(no_args_is_help=True, help="List and show methods.")
 datasets_app = typer.Typer(no_args_is_help=True, help="List, download and verify data sets.")
 app.add_typer(recipes_app, name="recipes")
+app.add_typer(methods_app, name="methods")
 app.add_typer(datasets_app, name="datasets")
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on stderr but warnings and errors.")]
@@ -213,6 +215,24 @@ def recipes_validate(
     from smkd_cli.recipe.verbs import validate
 
     validate(recipes, overrides or [], profile)
+
+
+@methods_app.command("ls")
+def methods_ls() -> None:
+    """List the methods: what each needs and costs, and who it is from."""
+    from smkd_cli.recipe.method_verbs import ls
+
+    ls()
+
+
+@methods_app.command("show")
+def methods_show(
+    name: Annotated[str, typer.Argument(help="A method, a rule, EXCHANGE+TARGET, or FILE.py:NAME.")],
+) -> None:
+    """Print a method's formula, and its options with their defaults and sources."""
+    from smkd_cli.recipe.method_verbs import show
+
+    show(name)
 
 
 @datasets_app.command("ls")

@@ -68,9 +68,11 @@ def smkd_process(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[st
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """What is measured of the machine stays apart from what the user's commands have measured."""
+    """What is measured of the machine stays apart from what the user's commands have measured, and is measured once."""
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base  # by all workers of this session
     with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("SMKD_CACHE", str(tmp_path_factory.mktemp("cache")))
+        patch.setenv("SMKD_CACHE", str(shared / "cache"))
         yield
 
 

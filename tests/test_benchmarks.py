@@ -21,7 +21,8 @@ def run(script: str, *arguments: object) -> str:
 
 @pytest.mark.slow
 def test_the_step_is_compared_with_its_arithmetic_and_a_common_loop(tmp_path):
-    options = ("--device", "cpu", "--rounds", 1, "--seconds", 0.05, "--json", tmp_path / "step.json")
+    fixed = (f"--compute={part}" for part in ("threads=1", "precision=float32", "memory_format=channels_last"))
+    options = ("--device", "cpu", "--rounds", 1, "--seconds", 0.05, *fixed, "--json", tmp_path / "step.json")
     run("step.py", "small_resnet:digits:16", *options)
     (case,) = json.loads((tmp_path / "step.json").read_text())["cases"]
     assert set(case["loops"]) == {"ours", "arithmetic", "arithmetic, tuned", "common"}
@@ -36,3 +37,14 @@ def test_the_step_is_compared_with_its_arithmetic_and_a_common_loop(tmp_path):
 def test_growth_is_measured(tmp_path):
     assert "epochs" in run("growth.py", "epochs", "--json", tmp_path / "growth.json")
     assert json.loads((tmp_path / "growth.json").read_text())["lines"]
+
+
+@pytest.mark.slow
+def test_methods_are_compared_with_what_they_require(tmp_path):
+    fixed = (f"--compute={part}" for part in ("threads=1", "precision=float32", "memory_format=channels_last"))
+    options = ("--rounds", 1, "--seconds", 0.01, "--device", "cpu", "--case", "small_resnet:digits:16", *fixed)
+    printed = run("methods.py", "CE", "DMI", *options, "--json", tmp_path / "methods.json")
+    rows = json.loads((tmp_path / "methods.json").read_text())["methods"]
+    assert [(row["method"], row["stage"]) for row in rows] == [("CE", "train"), ("DMI", "ce"), ("DMI", "dmi")]
+    assert all(row["time_over_required"] > 0 and row["images_per_second_of_ce"] > 0 for row in rows)
+    assert printed.count("DMI") == 2

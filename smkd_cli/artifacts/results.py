@@ -76,6 +76,7 @@ class Cell(_Record):
     dataset: str
     networks: tuple[str, ...]
     epochs: int
+    own_protocol: dict[str, Any] | None = None
     noise: Noise
     seed: int
 

@@ -115,7 +115,13 @@ class Evaluator:
         learned, _ = hold_out(len(given), cell["validation_fraction"], cell["seed"])
         labels, truth = (torch.from_numpy(array).to(self.device) for array in (given, clean))
         memory = {name: torch.tensor(value, device=self.device) for name, value in facts["memory"].items()}
-        clock = Clock(*(torch.ones((), device=self.device) for _ in range(4)))
+        of = torch.from_numpy(learned).to(self.device)
+        prediction = log_probs.argmax(1)
+        if any(method.memory(len(labels), log_probs.shape[1]).values()):
+            # What it keeps of every sample is not in a network's file.
+            return label_scores(prediction[of], None, labels[of], truth[of])
+        end = torch.ones((), device=self.device)
+        clock = Clock(end, end, end, end, stage=len(method.stages(1)) - 1)
         refined = torch.empty_like(labels)
         for indices in torch.split(torch.arange(len(labels), device=self.device), _CHUNK):
             own = Outputs.of(log_probs[indices], memory)
@@ -123,8 +129,7 @@ class Evaluator:
             method.refine(own, batch, clock)
             assert own.target is not None
             refined[indices] = own.target.argmax(1)
-        of = torch.from_numpy(learned).to(self.device)
-        return label_scores(log_probs.argmax(1)[of], refined[of], labels[of], truth[of])
+        return label_scores(prediction[of], refined[of], labels[of], truth[of])
 
 
 def _precision(facts: dict[str, Any]) -> torch.dtype:

@@ -5,7 +5,28 @@ refines its own labels: ``targets/``), written ``SMKD-P+MyLC``. This room knows 
 commands; it does not even import torch, so that recipes are checked at once.
 """
 
-from smkd_cli.methods.catalogue import build, full_options, names, rules_of
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Rule
+from smkd_cli.methods.catalogue import build, cost, file_of, full_options, names, parts_of, rule, rules_of
+from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, Rule
+from smkd_cli.methods.stages import Companion, Extra, Stage, share
 
-__all__ = ["Batch", "Clock", "Method", "Outputs", "Rule", "build", "full_options", "names", "rules_of"]
+__all__ = [
+    "Batch",
+    "Clock",
+    "Companion",
+    "Extra",
+    "Facts",
+    "Method",
+    "Outputs",
+    "Overview",
+    "Rule",
+    "Stage",
+    "build",
+    "cost",
+    "file_of",
+    "full_options",
+    "names",
+    "parts_of",
+    "rule",
+    "rules_of",
+    "share",
+]

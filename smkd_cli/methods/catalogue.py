@@ -1,7 +1,7 @@
-"""Finds rules and methods by name: the classes of this package, and those that other packages offer.
+"""Finds rules and methods by name: the classes of this package, those that other packages offer, those of a file.
 
-A new rule is one new file. Nothing else names it: this package's modules are scanned, and the entry points of group
-``smkd.methods`` are loaded.
+A new rule is one new file. Nothing else names it: this package's modules are scanned, the entry points of group
+``smkd.methods`` are loaded, and a rule in a file of one's own is named with its path, ``my_rules.py:Mine``.
 """
 
 from __future__ import annotations
@@ -9,9 +9,12 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
+import importlib.util
 import pkgutil
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterable, Mapping
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 from pydantic import create_model
@@ -22,18 +25,45 @@ from smkd_cli.methods.contract import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 
+# Of a step of cross entropy: a backward pass is as much as two forward passes.
+_PASSES = 3
+
 
 @cache
 def _rules() -> dict[str, type[Rule]]:
     modules = [importlib.import_module(m.name) for m in pkgutil.walk_packages(methods.__path__, methods.__name__ + ".")]
     offered: list[object] = [value for module in modules for value in vars(module).values()]
     offered += [point.load() for point in importlib.metadata.entry_points(group="smkd.methods")]
+    return _by_name(offered)
+
+
+def _by_name(offered: Iterable[object]) -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
     for value in offered:
         if not (isinstance(value, type) and issubclass(value, Rule) and vars(value).get("name")):
             continue
         if found.setdefault(value.name.lower(), value) is not value:
             raise TypeError(f"two rules are named {value.name}: {found[value.name.lower()]} and {value}")
+    return found
+
+
+@cache
+def _rules_in(path: str) -> dict[str, type[Rule]]:
+    """The rules that a file defines."""
+    file = Path(path)
+    module_name = f"smkd_rules_in_{file.stem}_{abs(hash(file.resolve()))}"
+    spec = importlib.util.spec_from_file_location(module_name, file)
+    if not file.is_file() or spec is None or spec.loader is None:
+        raise ValueError(f"{path}: no such file of methods")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[module_name] = module  # where pydantic looks for the meaning of the fields' types
+    try:
+        spec.loader.exec_module(module)
+    except Exception as error:  # whatever is wrong with it is its author's affair
+        raise ValueError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
+    found = _by_name(value for value in vars(module).values() if getattr(value, "__module__", None) == module_name)
+    if not found:
+        raise ValueError(f"{path}: defines no method: no subclass of TargetRule, ExchangeRule or Method has a name")
     return found
 
 
@@ -44,25 +74,53 @@ def names() -> list[str]:
 
 
 def _find(name: str) -> type[Rule]:
-    rule = _rules().get(name.lower())
+    path = file_of(name)
+    rules = _rules() if path is None else _rules_in(path)
+    wanted = name if path is None else name[len(path) + 1 :]
+    rule = rules.get(wanted.lower())
     if rule is None:
-        close = difflib.get_close_matches(name.lower(), list(_rules()), n=1)
-        hint = f"did you mean {_rules()[close[0]].name}?" if close else f"known are {', '.join(names())}"
+        close = difflib.get_close_matches(wanted.lower(), list(rules), n=1)
+        known = names() if path is None else [rule.name for rule in rules.values()]
+        hint = f"did you mean {rules[close[0]].name}?" if close else f"known are {', '.join(known)}"
         raise ValueError(f"unknown method {name!r}: {hint}")
     return rule
+
+
+def rule(name: str) -> type[Rule]:
+    """One rule or method by its own name.
+
+    Raises:
+        ValueError: there is no such one; the message says what to write instead.
+    """
+    return _find(name)
+
+
+def parts_of(name: str) -> tuple[str, ...]:
+    """A method's name taken apart: ``SMKD-P+MyLC`` into two, ``Co-teaching+`` not at all."""
+    if name.lower() in _rules():
+        return (name,)
+    first, plus, second = name.partition("+")
+    return (first, second) if plus else (first,)
+
+
+def file_of(name: str) -> str | None:
+    """The path in the name of a rule of a file, ``my_rules.py`` of ``my_rules.py:Mine``; None of other names."""
+    path, colon, _ = name.rpartition(":")
+    return path if colon and path.endswith(".py") else None
 
 
 def rules_of(name: str) -> tuple[type[Rule], ...]:
     """The rules that a method's name stands for.
 
-    ``SMKD-P+MyLC`` is (Progressive, MyLC), ``LS`` is (Zero, LS), ``MKD`` is (MKD, CE); case does not matter.
+    ``SMKD-P+MyLC`` is (Progressive, MyLC), ``LS`` is (Zero, LS), ``MKD`` is (MKD, CE); case does not matter. A part
+    may be a rule of a file, ``SMKD-P+my_rules.py:Mine``.
 
     Raises:
         ValueError: no such name, or a part is missing or in the wrong place; the message says what to write instead.
     """
-    first, plus, second = name.partition("+")
+    first, *others = parts_of(name)
     rule = _find(first)
-    if not plus:
+    if not others:
         if issubclass(rule, TargetRule):
             return _find("Zero"), rule
         if issubclass(rule, ExchangeRule):
@@ -70,7 +128,7 @@ def rules_of(name: str) -> tuple[type[Rule], ...]:
                 raise ValueError(f"{rule.name} needs a target rule: write, for example, {rule.name}+ProSelfLC")
             return rule, _find(rule.alone)
         return (rule,)
-    target = _find(second)
+    target = _find(others[0])
     if not issubclass(rule, ExchangeRule) or not issubclass(target, TargetRule):
         raise ValueError(f"{name!r} is not EXCHANGE+TARGET, for example SMKD-P+MyLC")
     return rule, target
@@ -104,3 +162,15 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     assert isinstance(first, ExchangeRule)
     assert isinstance(rest[0], TargetRule)
     return Composed(exchange=first, target_rule=rest[0])
+
+
+def cost(method: Method, epochs: int = 100) -> float:
+    """What training costs, in passes of images through networks, relative to cross entropy over the recipe's epochs.
+
+    A forward and a backward pass are 3 passes; a companion is one, and so is what is said of images before mixing.
+    """
+    passes = 0
+    for number, stage in enumerate(method.stages(epochs)):
+        beside = sum(companion.first_stage <= number for companion in method.companions())
+        passes += stage.epochs * (_PASSES + beside + (method.mixup() is not None))
+    return passes / (_PASSES * epochs)

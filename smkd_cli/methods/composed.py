@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Overview
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 
@@ -25,8 +25,8 @@ class Composed(Method):
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
         self.target_rule.observe(own, batch, clock)
 
-    def end_epoch(self, memory: dict[str, Tensor]) -> None:
-        self.target_rule.end_epoch(memory)
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+        self.target_rule.after_epoch(memory, clock, overview)
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
         own.trust = self.target_rule.trust(own, batch, clock)

@@ -86,7 +86,8 @@ def build(name: str, classes: int, channels: int = _CHANNELS) -> nn.Module:
     """A freshly initialised network, drawn from torch's global generator.
 
     Returns:
-        A module that maps float images (N, channels, H, W) to logits (N, classes).
+        A module that maps float images (N, channels, H, W) to logits (N, classes), by its ``maps`` (the last feature
+        maps, (N, D, h, w)) and its ``classify`` (logits of these).
 
     Raises:
         UsageError: there is no such network.

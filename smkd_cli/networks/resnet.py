@@ -100,10 +100,18 @@ class ResNet(nn.Module):
             self.stages.append(stage)
         self.classifier = nn.Linear(inputs, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        features = self.stages(self.stem(x)).mean(dim=(2, 3))
-        logits: Tensor = self.classifier(features)
+    def maps(self, x: Tensor) -> Tensor:
+        """The last feature maps, (N, D, h, w)."""
+        features: Tensor = self.stages(self.stem(x))
+        return features
+
+    def classify(self, maps: Tensor) -> Tensor:
+        """Logits (N, classes) of feature maps."""
+        logits: Tensor = self.classifier(maps.mean(dim=(2, 3)))
         return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.maps(x))
 
 
 def _four_stages(

@@ -63,10 +63,18 @@ class ShuffleNetV2(nn.Module):
         self.last = nn.Sequential(*_pointwise(width, 1024))
         self.classifier = nn.Linear(1024, classes)
 
-    def forward(self, x: Tensor) -> Tensor:
-        features = self.last(self.stages(self.stem(x))).mean(dim=(2, 3))
-        logits: Tensor = self.classifier(features)
+    def maps(self, x: Tensor) -> Tensor:
+        """The last feature maps, (N, D, h, w)."""
+        features: Tensor = self.last(self.stages(self.stem(x)))
+        return features
+
+    def classify(self, maps: Tensor) -> Tensor:
+        """Logits (N, classes) of feature maps."""
+        logits: Tensor = self.classifier(maps.mean(dim=(2, 3)))
         return logits
+
+    def forward(self, x: Tensor) -> Tensor:
+        return self.classify(self.maps(x))
 
 
 def shufflenet_v2(classes: int, channels: int) -> ShuffleNetV2:

@@ -6,6 +6,7 @@
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.load import load_recipe, shipped_recipes
+from smkd_cli.recipe.protocol import Optimizer as OptimizerOptions
 from smkd_cli.recipe.schema import Recipe
 
-__all__ = ["Cell", "Recipe", "expand", "load_recipe", "shipped_recipes"]
+__all__ = ["Cell", "OptimizerOptions", "Recipe", "expand", "load_recipe", "shipped_recipes"]

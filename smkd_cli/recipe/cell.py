@@ -13,7 +13,7 @@ from smkd_cli.recipe.grid import short, slug
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
 from smkd_cli.recipe.yaml_writer import dump
 
-_NOT_PROTOCOL = ("name", "title", "tables", "methods", "options", "noise", "seeds", "compute")
+_NOT_PROTOCOL = ("name", "title", "tables", "variant", "methods", "options", "noise", "seeds", "compute")
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,12 @@ class Cell:
         """Every option of the method."""
         return self.recipe.methods[0].options
 
+    @cached_property
+    def training(self) -> Recipe:
+        """The recipe as this cell is trained: with the method's own protocol, where it has one."""
+        protocol = self.recipe.methods[0].protocol
+        return self.recipe if protocol is None else self.recipe.model_copy(update=protocol.given)
+
     @property
     def noise(self) -> NoiseEntry:
         return self.recipe.noise[0]
@@ -52,7 +58,8 @@ class Cell:
     def slug(self) -> str:
         """Name of the cell's folder, ``<label>_<noise>_seed<seed>``; unique in its grid.
 
-        The noise is ``<kind>-<rate>``, followed by sampling and seed where they are not the usual ones.
+        Before the seed stands the variant, if the recipe has variants. The noise is ``<kind>-<rate>``, followed by
+        sampling and seed where they are not the usual ones.
         """
         noise = self.noise
         if noise.kind is None:
@@ -65,13 +72,15 @@ class Cell:
             words.append(f"noise{noise.seed}")
         if noise.sha256 is not None:
             words.append(noise.sha256[:8])
-        return slug(f"{self.label}_{'-'.join(words)}_seed{self.seed}")
+        variant = [] if self.recipe.variant is None else [self.recipe.variant]
+        return slug("_".join([self.label, "-".join(words), *variant, f"seed{self.seed}"]))
 
     @cached_property
     def protocol(self) -> str:
         """16 hexadecimal digits, equal for results that may stand in one table.
 
-        A hash of everything but the name, title, tables, methods, options, noise, seeds and compute of the recipe.
+        A hash of everything but the name, title, tables, variant, methods, options, noise, seeds and compute of the
+        recipe; a method's own protocol stands in its row and does not count.
         """
         data = self.recipe.model_dump(mode="json", by_alias=True)
         kept = {key: value for key, value in data.items() if key not in _NOT_PROTOCOL}
@@ -79,7 +88,7 @@ class Cell:
 
     def describe(self) -> dict[str, Any]:
         """The ``cell`` of ``result.json``, without its noise, which only those know who have the labels."""
-        recipe = self.recipe
+        recipe, own = self.recipe, self.recipe.methods[0].protocol
         return {
             "recipe": recipe.name,
             "tables": list(recipe.tables),
@@ -92,6 +101,7 @@ class Cell:
             "classes": datasets.find(recipe.dataset).classes,
             "networks": list(recipe.networks),
             "epochs": recipe.epochs,
+            "own_protocol": None if own is None else own.model_dump(mode="json"),
             "seed": self.seed,
             "validation_fraction": recipe.validation.fraction,
         }

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from smkd_cli import datasets, networks, noise
 from smkd_cli.errors import UsageError
-from smkd_cli.recipe.document import Document
-from smkd_cli.recipe.method_checks import check_methods
-from smkd_cli.recipe.schema import NoiseEntry
+from smkd_cli.recipe.document import Document, KeyPath
+from smkd_cli.recipe.method_checks import Around, check_methods
+from smkd_cli.recipe.protocol import TRAINING, Training
+from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
 from smkd_cli.recipe.suggestions import unknown
+
+# The keys of a training with their values and where these stand.
+Fields = dict[str, tuple[Any, KeyPath]]
 
 
 def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
@@ -29,38 +33,71 @@ def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
             dataset = datasets.find(valid["dataset"])
         else:
             document.add_problem(("dataset",), unknown("data set", valid["dataset"], datasets.names()))
-    pair = valid.get("networks", ())
-    for peer, name in enumerate(pair):
-        if name not in networks.names() and name not in pair[:peer]:
-            document.add_problem(("networks", peer), unknown("network", name, networks.names()))
-    _check_protocol(document, valid, dataset)
+    if dataset is not None and "validation" in valid:
+        _check_validation(document, valid["validation"].fraction, dataset)
+    for fields in _trainings(valid):
+        _check_training(document, fields, dataset)
     settings: Mapping[int, NoiseEntry] = valid.get("noise", {})
     warnings = _check_noise(document, settings, dataset)
     _check_noise_is_distinct(document, settings, valid.get("seeds", ()))
-    check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}))
+    around = None
+    if dataset is not None and {"batch_size", "validation"} <= valid.keys():
+        around = Around(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0)
+    check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), around)
     return warnings
 
 
-def _check_protocol(document: Document, valid: Mapping[str, Any], dataset: datasets.DataSet | None) -> None:
-    def limit(path: tuple[str, ...], highest: int, reason: str) -> None:
-        value: Any = valid.get(path[0])
-        for attribute in path[1:]:
-            value = getattr(value, attribute, None)
-        if value is not None and value > highest:
-            document.add_problem(path, f"should be at most {highest}, {reason}, not {value}")
+def _trainings(valid: Mapping[str, Any]) -> Iterator[Fields]:
+    """Every way in which cells of the grid are trained: as the recipe says, in each variant, and for each method."""
+    base: Fields = {key: (valid[key], (key,)) for key in TRAINING if key in valid}
+    variants = [
+        _merged(base, variant, ("variants", number)) for number, variant in enumerate(valid.get("variants", ()))
+    ]
+    yield base
+    yield from variants
+    entries: Mapping[int, MethodEntry] = valid.get("methods", {})
+    for number, entry in entries.items():
+        if entry.protocol is not None:
+            for fields in variants or [base]:
+                yield _merged(fields, entry.protocol, ("methods", number, "protocol"))
 
-    if "epochs" in valid:
-        limit(("schedule", "warmup_epochs"), valid["epochs"] - 1, f"below the {valid['epochs']} epochs")
+
+def _merged(fields: Fields, own: Training, at: KeyPath) -> Fields:
+    return {**fields, **{key: (value, (*at, key)) for key, value in own.given.items()}}
+
+
+def _check_training(document: Document, fields: Fields, dataset: datasets.DataSet | None) -> None:
+    def limit(key: str, attribute: str | None, highest: int, reason: str) -> None:
+        section, path = fields.get(key, (None, ()))
+        value = getattr(section, attribute, None) if attribute else section
+        if value is not None and value > highest:
+            below = (*path, attribute) if attribute else path
+            document.add_problem(below, f"should be at most {highest}, {reason}, not {value}")
+
+    pair, at = fields.get("networks", ((), ()))
+    for peer, name in enumerate(pair):
+        if name not in networks.names() and name not in pair[:peer]:
+            document.add_problem((*at, peer), unknown("network", name, networks.names()))
+    if "epochs" in fields and "schedule" in fields:
+        (epochs, of_epochs), (schedule, of_schedule) = fields["epochs"], fields["schedule"]
+        if len(of_epochs) > len(of_schedule):  # a schedule that others share is not to blame
+            if epochs <= schedule.warmup_epochs:
+                least = schedule.warmup_epochs + 1
+                message = f"should be at least {least}, above the epochs of warm-up, not {epochs}"
+                document.add_problem(of_epochs, message)
+        else:
+            limit("schedule", "warmup_epochs", epochs - 1, f"below the {epochs} epochs")
     if dataset is not None:
-        fraction = valid["validation"].fraction if "validation" in valid else 0
-        held_out = round(dataset.train_size * fraction)
-        if fraction and not 0 < held_out < dataset.train_size - 1:
-            problem = f"holds out {held_out} of the {dataset.train_size} training images of {dataset.name}"
-            document.add_problem(("validation", "fraction"), problem)
-        limit(("batch_size",), dataset.train_size, f"the number of training images of {dataset.name}")
-        limit(
-            ("augmentation", "crop_padding"), min(dataset.image_shape[:2]), f"the side of the images of {dataset.name}"
-        )
+        limit("batch_size", None, dataset.train_size, f"the number of training images of {dataset.name}")
+        side = min(dataset.image_shape[:2])
+        limit("augmentation", "crop_padding", side, f"the side of the images of {dataset.name}")
+
+
+def _check_validation(document: Document, fraction: float, dataset: datasets.DataSet) -> None:
+    held_out = round(dataset.train_size * fraction)
+    if fraction and not 0 < held_out < dataset.train_size - 1:
+        problem = f"holds out {held_out} of the {dataset.train_size} training images of {dataset.name}"
+        document.add_problem(("validation", "fraction"), problem)
 
 
 def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset: datasets.DataSet | None) -> list[str]:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Mapping
+from typing import Any
 
 from smkd_cli import methods
 from smkd_cli.errors import RecipeError
@@ -16,7 +18,7 @@ Header = tuple[str, float | None, str]
 def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> list[Cell]:
     """The cells of a checked recipe: the whole grid with the first seed, then with the next.
 
-    For each seed, noise by noise, all methods: so the columns of a table fill one by one.
+    For each seed, variant by variant and noise by noise, all methods: so the columns of a table fill one by one.
 
     Args:
         manifests: kind and rate of noise and the SHA-256 by the path of a manifest; they go into the cell's name.
@@ -26,13 +28,15 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
     """
     table = [row for number, entry in enumerate(recipe.methods) for row in rows(entry, ("methods", number))]
     grid = [(noise, [_resolved_method(row, noise, recipe) for row in table]) for noise in recipe.noise]
+    variants: list[dict[str, Any]] = [
+        {**variant.given, "variant": variant.name, "variants": ()} for variant in recipe.variants
+    ]
     cells = []
-    for seed in recipe.seeds:
-        for noise, entries in grid:
-            settings = (_resolved_noise(noise, seed, manifests or {}),)
-            for entry in entries:
-                only = {"methods": (entry,), "options": {}, "noise": settings, "seeds": (seed,)}
-                cells.append(Cell(recipe.model_copy(update=only)))
+    for seed, variant, (noise, entries) in itertools.product(recipe.seeds, variants or [{}], grid):
+        settings = (_resolved_noise(noise, seed, manifests or {}),)
+        for entry in entries:
+            only = {"methods": (entry,), "options": {}, "noise": settings, "seeds": (seed,)}
+            cells.append(Cell(recipe.model_copy(update={**variant, **only})))
     seen: set[str] = set()
     for cell in cells:
         if cell.slug in seen:
@@ -46,7 +50,9 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
 def _resolved_method(row: Row, noise: NoiseEntry, recipe: Recipe) -> MethodEntry:
     given = row.with_options_of(noise.options, ("noise",)).with_options_of(recipe.options, ("options",)).values
     label = {} if row.label == row.method else {"label": row.label}
-    return MethodEntry.model_validate({"name": row.method, **label, **methods.full_options(row.method, given)})
+    protocol = {} if row.protocol is None else {"protocol": row.protocol}
+    options = methods.full_options(row.method, given)
+    return MethodEntry.model_validate({"name": row.method, **label, **options, **protocol})
 
 
 def _resolved_noise(noise: NoiseEntry, seed: int, manifests: Mapping[str, Header]) -> NoiseEntry:

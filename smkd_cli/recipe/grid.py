@@ -9,8 +9,10 @@ from typing import Any
 
 from smkd_cli import methods
 from smkd_cli.recipe.document import KeyPath
+from smkd_cli.recipe.protocol import Training
 from smkd_cli.recipe.schema import MethodEntry, RuleOptions
 
+OWN_RECIPE = "(own recipe)"
 _SLUG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.+_-")
 
 
@@ -22,12 +24,14 @@ class Row:
         method: its name, as the rules spell themselves.
         rules: names of its rules.
         options: its own options with the path of each, relative to the recipe's root.
+        protocol: how it is trained, where it has its own recipe.
     """
 
     method: str
     label: str
     rules: tuple[str, ...]
     options: Mapping[str, tuple[Any, KeyPath]]
+    protocol: Training | None = None
 
     def with_options_of(self, rule_options: RuleOptions, at: KeyPath) -> Row:
         """The row with further options of its rules, given at that path, where it has none of its own."""
@@ -50,14 +54,17 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
     """
     rules = tuple(rule.name for rule in methods.rules_of(entry.name))
     spelling = {rule.lower(): rule for rule in rules}
-    method = "+".join(spelling[part.lower()] for part in entry.name.split("+"))
+    parts = methods.parts_of(entry.name)
+    method = "+".join(part if methods.file_of(part) else spelling[part.lower()] for part in parts)
+    called = "+".join(spelling[part.rpartition(":")[2].lower()] for part in parts)
     own = {key: (value, (*at, key)) for key, value in entry.options.items()}
+    name = entry.label or (called if entry.protocol is None else f"{called} {OWN_RECIPE}")
     for point in itertools.product(*map(enumerate, entry.sweep.values())):
         swept = {
             key: (value, (*at, "sweep", key, place)) for key, (place, value) in zip(entry.sweep, point, strict=True)
         }
-        label = " ".join([entry.label or method, *(f"{key}={short(value)}" for key, (value, _) in swept.items())])
-        yield Row(method, label, rules, own | swept)
+        label = " ".join([name, *(f"{key}={short(value)}" for key, (value, _) in swept.items())])
+        yield Row(method, label, rules, own | swept, entry.protocol)
 
 
 def used_rules(entries: Iterable[MethodEntry]) -> set[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass
 
 from pydantic import ValidationError
 
@@ -15,16 +16,27 @@ from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleO
 from smkd_cli.recipe.suggestions import unknown
 
 
+@dataclass(frozen=True)
+class Around:
+    """What of a recipe a method may not go with: batch size, classes, whether there is a noisy validation split."""
+
+    batch_size: int
+    classes: int
+    held_out: bool
+
+
 def check_methods(
     document: Document,
     entries: Mapping[int, MethodEntry],
     settings: Mapping[int, NoiseEntry],
     rule_options: RuleOptions,
+    around: Around | None,
 ) -> None:
     """Note in the document everything that is wrong with the methods and options of a grid.
 
     Args:
         entries, settings: the sound ones, by their places in the recipe's lists.
+        around: None if it is not known, because it is wrong itself.
     """
     table: list[tuple[int, Row]] = []
     for number, entry in entries.items():
@@ -40,29 +52,42 @@ def check_methods(
         ("noise", number, "options"): setting.options for number, setting in settings.items()
     }
     no_noise: dict[KeyPath, RuleOptions] = {(): {}}
-    for _, row in table:
+    for number, row in table:
         for at, under_noise in (options or no_noise).items():
-            _check_options(document, row.with_options_of(under_noise, at).with_options_of(rule_options, ("options",)))
+            whole = row.with_options_of(under_noise, at).with_options_of(rule_options, ("options",))
+            _check_options(document, whole, number, around)
     given = document.data.get("methods")
     if isinstance(given, list) and given and {number for number, _ in table} == set(range(len(given))):
         _check_rules_are_used(document, table, {("options",): rule_options, **options})
 
 
-def _check_options(document: Document, row: Row) -> None:
+def _check_options(document: Document, row: Row, number: int, around: Around | None) -> None:
     try:
-        methods.full_options(row.method, row.values)
+        made = methods.build(row.method, row.values)
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             key = str(detail["loc"][0])
+            if detail["type"] == "missing":
+                known_fields = {k: v for rule in methods.rules_of(row.method) for k, v in rule.model_fields.items()}
+                document.add_problem(("methods", number), f"{row.method} needs {key}: {known_fields[key].description}")
+                continue
             _, path = row.options[key]
             if detail["type"] == "extra_forbidden":
                 own = path[0] == "methods"
                 rules = [rule for rule in methods.rules_of(row.method) if own or rule.name == path[-2]]
-                known = [*(name for rule in rules for name in rule.model_fields), *(("label", "sweep") if own else ())]
+                known = [
+                    *(name for rule in rules for name in rule.model_fields),
+                    *(("label", "sweep", "protocol") if own else ()),
+                ]
                 message = unknown(f"option of {row.method if own else path[-2]}", key, known)
                 document.add_problem(path, message, key=True)
             else:
                 document.add_problem(path, in_words(detail))
+        return
+    if around is not None:
+        size = around.batch_size if row.protocol is None else row.protocol.given.get("batch_size", around.batch_size)
+        if problem := made.problem(size, around.classes, around.held_out):
+            document.add_problem(("methods", number), problem)
 
 
 def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:
@@ -77,7 +102,8 @@ def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:
             message = f"{row.label!r} and {first_in[folder]!r} would be one folder; give each a label of its own"
             document.add_problem(("methods", number), message)
         first_in.setdefault(folder, row.label)
-        method = frozenset({*row.rules, "Zero"}), key_of(row.values)
+        training = None if row.protocol is None else row.protocol.model_dump(mode="json")
+        method = frozenset({*row.rules, "Zero"}), key_of(row.values), key_of(training)
         twin, its_folder = first_of.setdefault(method, (row.label, folder))
         if its_folder != folder:
             document.add_problem(("methods", number), f"is the same method as {twin!r}")

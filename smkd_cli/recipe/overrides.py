@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +12,9 @@ from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
 from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_reader import parse, read_file
+
+# Keys with plain values that a method or a variant may have in its own way.
+_SPREAD = ("epochs", "batch_size")
 
 
 def apply_profile(document: Document, profile: str) -> None:
@@ -35,6 +40,7 @@ def apply_profile(document: Document, profile: str) -> None:
     if document.data.get("profile") != name and isinstance(document.data.get("name"), str):
         document.data["name"] += f"-{name}"
     document.merge(layer)
+    _spread(document, layer, layer.data)
     document.data["profile"] = name
 
 
@@ -73,6 +79,38 @@ def _set(document: Document, steps: list[str], layer: Document) -> None:
         else:
             raise RecipeError(f"{_name(path)} is a single value and has no key {step}")
     document.put(path, layer.data, layer)
+    if len(path) == 1:
+        _spread(document, layer, {path[0]: layer.data}, ())
+
+
+def _spread(document: Document, layer: Document, given: Mapping[str | int, Any], at: KeyPath | None = None) -> None:
+    """What comes from outside as a plain value holds for the whole grid, also where a part of it has its own value.
+
+    Whole sections stay with who has them: a method in its authors' recipe keeps its optimiser when it is made small.
+
+    Args:
+        at: where the one value stands in the layer; under its own key by default.
+    """
+    for place, part in _parts(document.data):
+        for key in _SPREAD:
+            if key in given and key in part:
+                document.put((*place, key), given[key], layer, (key,) if at is None else at)
+        mine, theirs = part.get("networks"), given.get("networks")
+        if mine is not None and theirs is not None:
+            # Of one network: a part with two different ones keeps its second, and so stays one.
+            different = isinstance(mine, list) and len(mine) == 2 and mine[0] != mine[1]
+            value = [theirs, mine[1]] if different and isinstance(theirs, str) else deepcopy(theirs)
+            document.put((*place, "networks"), value, layer, ("networks",) if at is None else at)
+
+
+def _parts(recipe: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
+    """The places in a recipe where a part of its grid may have keys of its own."""
+    for name, inner in (("methods", ("protocol",)), ("variants", ())):
+        entries = recipe.get(name)
+        for number, entry in enumerate(entries if isinstance(entries, list) else ()):
+            part = entry.get("protocol") if inner and isinstance(entry, dict) else entry
+            if isinstance(part, dict):
+                yield (name, number, *inner), part
 
 
 def _name(path: KeyPath) -> str:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
 from smkd_cli.recipe import suggestions
 from smkd_cli.recipe.document import Document, KeyPath
-from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
+from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe, Variant
 
 _WORDS = {
     "bool_type": "should be true or false",
@@ -55,11 +55,15 @@ def in_words(detail: Any) -> str:
     return f"{words}, not {shown or repr(given)}"
 
 
+_OF_LISTS: dict[Any, type[BaseModel]] = {"methods": MethodEntry, "noise": NoiseEntry, "variants": Variant}
+
+
 def _keys_beside(path: KeyPath) -> list[str]:
-    if len(path) == 1:
-        model: type[BaseModel] = Recipe
-    elif path[0] == "noise":
-        model = NoiseEntry
-    else:
-        model = Recipe.model_fields[str(path[0])].annotation  # type: ignore[assignment]  # the sections are models
+    model: type[BaseModel] = Recipe
+    for step in path[:-1]:
+        if step in _OF_LISTS:
+            model = _OF_LISTS[step]
+        elif isinstance(step, str):
+            annotation: Any = model.model_fields[step].annotation  # a section is a model, or a model or None
+            model = next(kind for kind in (*get_args(annotation), annotation) if isinstance(kind, type))
     return [field.alias or name for name, field in model.model_fields.items()]

@@ -43,46 +43,74 @@ def _threads(value: Any) -> int | str:
 
 
 class Optimizer(Section):
-    """Stochastic gradient descent; momentum and weight decay are the paper's, lr its cited ProSelfLC's."""
+    """Stochastic gradient descent; momentum and weight decay are the paper's, lr its cited ProSelfLC's.
 
-    name: Literal["sgd"] = "sgd"
+    Or Adam, with its usual moments and a rate that must be given: that of SGD would be far too high.
+
+    Attributes:
+        weight_decay: added to the gradient, times the weight.
+        gradient_clip: the norm that all gradients of a network together are scaled down to, where it is larger.
+    """
+
+    name: Literal["sgd", "adam"] = "sgd"
     lr: Annotated[float, Field(gt=0)] = 0.1
     momentum: Annotated[float, Field(ge=0, lt=1)] = 0.9
     weight_decay: Annotated[float, Field(ge=0)] = 5e-4
     nesterov: bool = False
+    gradient_clip: Annotated[float, Field(gt=0)] | None = None
 
     @model_validator(mode="after")
-    def _nesterov_has_momentum(self) -> Self:
-        if self.nesterov and self.momentum == 0:
+    def _keys_of_the_name(self) -> Self:
+        if self.name == "adam":
+            if useless := sorted({"momentum", "nesterov"} & self.model_fields_set):
+                raise ValueError(f"adam has no {' and no '.join(useless)}")
+            if "lr" not in self.model_fields_set:
+                raise ValueError("adam needs an lr, for example 0.001")
+        elif self.nesterov and self.momentum == 0:
             raise ValueError("nesterov needs a momentum above 0")
         return self
+
+    @model_serializer(mode="wrap")
+    def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        useless = {"momentum", "nesterov"} if self.name == "adam" else set()
+        if self.gradient_clip is None:
+            useless.add("gradient_clip")
+        return {key: value for key, value in serialise(self).items() if key not in useless}
+
+
+# The keys of each schedule beside those that all have.
+_KEYS_OF_SCHEDULE = {"multistep": {"milestones", "gamma"}, "linear": {"start"}}
 
 
 class Schedule(Section):
     """Learning rate over time, after ``warmup_epochs`` of linear growth.
 
     ``multistep`` multiplies it by ``gamma`` at each of the ``milestones`` (fractions of the epochs), ``cosine`` falls
-    to 0, ``constant`` stays.
+    to 0, ``linear`` stays until ``start`` (a fraction of the epochs) and then falls in a straight line to 0,
+    ``constant`` stays.
     """
 
-    name: Literal["multistep", "cosine", "constant"] = "multistep"
+    name: Literal["multistep", "cosine", "linear", "constant"] = "multistep"
     milestones: Annotated[
         tuple[Annotated[float, Field(gt=0, lt=1)], ...], AsTuple, Field(min_length=1), AfterValidator(_increasing)
     ] = (0.5, 0.75)
     gamma: Annotated[float, Field(gt=0, le=1)] = 0.1
+    start: Annotated[float, Field(ge=0, lt=1)] = 0.0
     warmup_epochs: Annotated[int, Field(ge=0)] = 0
 
+    @property
+    def _useless(self) -> set[str]:
+        return {key for name, keys in _KEYS_OF_SCHEDULE.items() if name != self.name for key in keys}
+
     @model_validator(mode="after")
-    def _steps_only_if_multistep(self) -> Self:
-        useless = sorted({"milestones", "gamma"} & self.model_fields_set)
-        if self.name != "multistep" and useless:
+    def _keys_of_the_name(self) -> Self:
+        if useless := sorted(self._useless & self.model_fields_set):
             raise ValueError(f"a {self.name} schedule has no {' and no '.join(useless)}")
         return self
 
     @model_serializer(mode="wrap")
     def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        useless = () if self.name == "multistep" else ("milestones", "gamma")
-        return {key: value for key, value in serialise(self).items() if key not in useless}
+        return {key: value for key, value in serialise(self).items() if key not in self._useless}
 
 
 class Augmentation(Section):
@@ -90,6 +118,31 @@ class Augmentation(Section):
 
     crop_padding: Annotated[int, Field(ge=0)] = 4
     flip: bool = True
+
+
+class Training(Section):
+    """Keys of a recipe that a part of its grid has in its own way; a key that is not given is the recipe's.
+
+    A section that is given replaces the recipe's as a whole.
+    """
+
+    epochs: Annotated[int, Field(ge=1)] | None = None
+    batch_size: Annotated[int, Field(ge=2)] | None = None
+    optimizer: Optimizer | None = None
+    schedule: Schedule | None = None
+    augmentation: Augmentation | None = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The keys that are given, with their values."""
+        return {key: value for key in TRAINING if (value := getattr(self, key, None)) is not None}
+
+    @model_serializer(mode="wrap")
+    def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialise(self).items() if value is not None}
+
+
+TRAINING = (*Training.model_fields, "networks")
 
 
 class Validation(Section):

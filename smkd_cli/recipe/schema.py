@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from smkd_cli.recipe.protocol import AsTuple, Augmentation, Compute, Optimizer, Schedule, Section, Validation
+from smkd_cli.recipe.protocol import AsTuple, Augmentation, Compute, Optimizer, Schedule, Section, Training, Validation
 from smkd_cli.recipe.sameness import key_of
 
 LONGEST_LABEL = 80
@@ -60,14 +60,16 @@ class MethodEntry(Section):
     """A row of the grid: a method, and options of its rules as further keys.
 
     Attributes:
-        label: what tables call it; the method's name by default.
+        label: what tables call it; the method's name by default, with "(own recipe)" where it has a protocol.
         sweep: values of options to run one by one (all combinations, if of several options).
+        protocol: how this method is trained where it is not as the recipe says, such as in its authors' recipe.
     """
 
     model_config = ConfigDict(extra="allow")
     name: str
     label: Label | None = None
     sweep: dict[str, Annotated[tuple[Any, ...], AsTuple, Field(min_length=1), AfterValidator(_distinct)]] = Field({})
+    protocol: Training | None = None
 
     @property
     def options(self) -> MethodOptions:
@@ -83,7 +85,8 @@ class MethodEntry(Section):
     def _compact(self) -> dict[str, Any]:
         label = {} if self.label is None else {"label": self.label}
         sweep = {"sweep": {key: list(values) for key, values in self.sweep.items()}} if self.sweep else {}
-        return {"name": self.name, **label, **self.options, **sweep}
+        protocol = {} if self.protocol is None else {"protocol": self.protocol.model_dump(mode="json")}
+        return {"name": self.name, **label, **self.options, **sweep, **protocol}
 
 
 class NoiseEntry(Section):
@@ -123,8 +126,20 @@ class NoiseEntry(Section):
         return {key: value for key, value in serialise(self).items() if value is not None and value != {}}
 
 
+class Variant(Training):
+    """The whole grid once more, with some keys of the recipe in another way, such as other networks."""
+
+    name: Name
+    networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)] | None = None
+
+
+def _distinct_names(items: tuple[Variant, ...]) -> tuple[Variant, ...]:
+    _distinct(tuple(item.name for item in items))
+    return items
+
+
 class Recipe(Section):
-    """A grid, methods x noise x seeds, under one protocol; ``docs/formats.md`` describes every key.
+    """A grid, methods x noise x seeds (x variants), under one protocol; ``docs/formats.md`` describes every key.
 
     ``schema``, ``dataset``, ``networks``, ``methods``, ``noise`` and ``epochs`` must be given; the name is the file's
     by default.
@@ -139,6 +154,7 @@ class Recipe(Section):
         AfterValidator(_distinct),
     ] = ()
     profile: str | None = None
+    variant: Name | None = None
     dataset: str
     networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)]
     methods: Annotated[tuple[MethodEntry, ...], AsTuple, Field(min_length=1)]
@@ -152,6 +168,20 @@ class Recipe(Section):
     augmentation: Augmentation = Augmentation()
     validation: Validation = Validation()
     compute: Compute = Compute()
+    variants: Annotated[tuple[Variant, ...], AsTuple, AfterValidator(_distinct_names)] = ()
+
+    @model_validator(mode="after")
+    def _variants_are_not_taken_apart_yet(self) -> Self:
+        if self.variants and self.variant is not None:
+            raise ValueError("has variants: leave out variant, which names the one that a cell is of")
+        return self
+
+    @model_serializer(mode="wrap")
+    def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        unused = {"variant"} if self.variant is None else set()
+        if not self.variants:
+            unused.add("variants")
+        return {key: value for key, value in serialise(self).items() if key not in unused}
 
     @field_validator("*", mode="after")
     @classmethod

@@ -29,10 +29,15 @@ def build(found: Found) -> Report:
         by_protocol[_cell(result).protocol].append(result)
     tables: list[Table] = []
     warnings: list[str] = []
+    across = list(_tables_across_protocols(results, unfinished))
+    placed = {id(result) for _, filled in across for result in filled.used}
     for group in by_protocol.values():
-        for table, warned in _tables_of_protocol(group, unfinished):
+        for table, warned in _tables_of_protocol(group, placed, unfinished):
             tables.append(table)
             warnings += warned
+    for table, filled in across:
+        tables.append(table)
+        warnings += filled.warnings
     return Report(tuple(_named_apart(tables)), of_report, tuple(warnings))
 
 
@@ -55,26 +60,53 @@ def _cell(result: Result) -> Cell:
     return result.cell
 
 
-def _tables_of_protocol(group: Sequence[Result], unfinished: notes.Unfinished) -> Iterable[tuple[Table, list[str]]]:
+def _tables_across_protocols(results: Sequence[Result], unfinished: notes.Unfinished) -> Iterable[tuple[Table, Filled]]:
+    """Tables whose columns are of different protocols, a table for each recipe that fills one."""
+    for layout in layouts():
+        own = [result for result in results if layout.across_protocols and layout.number in _cell(result).tables]
+        for recipe in dict.fromkeys(_cell(result).recipe for result in own):
+            mine = [result for result in own if _cell(result).recipe == recipe]
+            protocols = {_cell(result).protocol for result in mine}
+            others = [
+                result
+                for result in results
+                if _cell(result).protocol in protocols and layout.number not in _cell(result).tables
+            ]
+            settings = dict.fromkeys((_cell(result).dataset, _cell(result).networks) for result in mine)
+            paper = [number for at in settings for number in comparable(layout.number, *at)]
+            filled = fill(layout, mine, others, paper)
+            if filled.used:
+                yield _table(layout, filled, paper, unfinished), filled
+
+
+def _tables_of_protocol(
+    group: Sequence[Result], elsewhere: set[int], unfinished: notes.Unfinished
+) -> Iterable[tuple[Table, list[str]]]:
     placed: set[int] = set()
     for layout in layouts():
+        if layout.across_protocols:
+            continue
         own = [result for result in group if layout.number in _cell(result).tables]
         if own:
             others = [result for result in group if layout.number not in _cell(result).tables]
             first = _cell(own[0])
             paper = comparable(layout.number, first.dataset, first.networks)
-            filled = fill(layout, own, others, paper)
+            filled = fill(layout, own, others, [*paper, *_of_other_data(layout)])
             placed |= {id(result) for result in own} & {id(result) for result in filled.used}
             if any(cell.status != "missing" for row in filled.rows for cell in row.cells):
                 yield _table(layout, filled, paper, unfinished), filled.warnings
     rest: dict[str, list[Result]] = defaultdict(list)
     for result in group:
-        if id(result) not in placed:
+        if id(result) not in placed and not (id(result) in elsewhere and _across(result)):
             rest[_cell(result).recipe].append(result)
     for recipe, results in rest.items():
         layout = _general_layout(recipe)
         filled = fill(layout, results, [], [])
         yield _table(layout, filled, [], unfinished), filled.warnings
+
+
+def _across(result: Result) -> bool:
+    return any(layout.across_protocols and layout.number in _cell(result).tables for layout in layouts())
 
 
 def _general_layout(recipe: str) -> Layout:
@@ -90,13 +122,20 @@ def _general_layout(recipe: str) -> Layout:
     )
 
 
+def _of_other_data(layout: Layout) -> list[Published]:
+    """The numbers of columns where no result can stand: there is nothing that they could be wrongly compared with."""
+    columns = layout.columns if isinstance(layout.columns, tuple) else ()
+    named = {slot.where.get("dataset") for slot in columns if slot.elsewhere}
+    return [number for number in published() if number.table == layout.number and number.dataset in named]
+
+
 def _table(layout: Layout, filled: Filled, paper: Sequence[Published], unfinished: notes.Unfinished) -> Table:
-    first = _cell(filled.used[0])
+    cells = [_cell(result) for result in filled.used]
     return Table(
         name=layout.name,
         title=layout.title,
-        protocol=first.protocol,
-        setting=notes.setting(first),
+        protocol="+".join(dict.fromkeys(cell.protocol for cell in cells)),
+        setting=notes.setting(cells),
         corner=layout.corner,
         columns=filled.columns,
         rows=filled.rows,
@@ -117,7 +156,7 @@ def _empty_table(layout: Layout) -> Table:
         corner=layout.corner,
         columns=filled.columns,
         rows=filled.rows,
-        notes=("There are no results yet: the values are the paper's.", *layout.notes),
+        notes=("There are no results yet: the values are the paper's.", *notes.of_layout(layout)),
     )
 
 

@@ -20,6 +20,7 @@ from smkd_cli.report.layout import (
     coordinates_of,
     fits,
     noise_label,
+    uses_oracle,
 )
 from smkd_cli.report.published import Published, accuracy_at
 from smkd_cli.report.tables import Cell, Column, Row, summarise, threshold_of_best_two
@@ -38,8 +39,14 @@ class Sample:
 
 @dataclass
 class Filled:
-    """A layout with results in it; ``used`` are those that stand in a cell or lost their place to a twin."""
+    """A layout with results in it.
 
+    Attributes:
+        slots: of the columns.
+        used: the results that stand in a cell or lost their place to a twin.
+    """
+
+    slots: tuple[Slot, ...] = ()
     columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
     used: list[Result] = field(default_factory=list)
@@ -67,7 +74,7 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
     for sample in samples:
         for place in itertools.product(down.of(sample.at), across.of(sample.at)):
             there[place].append(sample)
-    filled = Filled(columns=tuple(Column(slot.label, slot.group) for slot in columns))
+    filled = Filled(slots=columns, columns=tuple(Column(slot.label, slot.group) for slot in columns))
     grid = [
         [_cell(row, column, there[i, j], layout=layout, paper=paper, filled=filled) for j, column in enumerate(columns)]
         for i, row in enumerate(rows)
@@ -83,7 +90,7 @@ def _samples(layout: Layout, results: Iterable[Result], own: bool) -> Iterable[S
     for result in results:
         if result.cell is not None:
             at = coordinates_of(result.cell)
-            if fits(at, layout.where):
+            if fits(at, layout.where) and (layout.own_recipes or not layout.closed or not at["own_recipe"]):
                 for more, numbers in layout.measure(result):
                     yield Sample(result, result.cell, own, {**at, **more}, numbers)
 
@@ -93,7 +100,7 @@ def _cell(
 ) -> Cell:
     where = {**layout.where, **row.where, **column.where}
     value = accuracy_at(paper, where)
-    place = f"{row.label} / {f'{column.group} {column.label}'.strip()}"
+    place = f"{row.label} / {column.heading}"
     chosen = _one_configuration(layout, samples, place, filled)
     if not chosen:
         kind, rate = where.get("kind", ""), where.get("rate")
@@ -122,6 +129,7 @@ def _cell(
         first.cell.noise.rate,
         summaries,
         value,
+        oracle=uses_oracle(first.cell),
     )
 
 
@@ -150,13 +158,22 @@ def _one_configuration(layout: Layout, samples: Sequence[Sample], place: str, fi
 
 def _configuration(sample: Sample) -> str:
     options = {name: float(value) if type(value) is int else value for name, value in sample.cell.options.items()}
-    at = sample.at
-    return json.dumps([at["exchange"], at["target"], options, at["noise"], sample.cell.noise.sampling], sort_keys=True)
+    at, cell = sample.at, sample.cell
+    trained = [cell.protocol, cell.own_protocol]
+    return json.dumps(
+        [at["exchange"], at["target"], options, at["noise"], cell.noise.sampling, trained], sort_keys=True
+    )
 
 
 def _difference_in_options(groups: Sequence[Sequence[Sample]]) -> list[str]:
     cells: list[dict[str, Any]] = [
-        {"method": run.method, "sampling": run.noise.sampling, **run.options}
+        {
+            "method": run.method,
+            "sampling": run.noise.sampling,
+            "protocol": run.protocol,
+            "own_protocol": run.own_protocol,
+            **run.options,
+        }
         for run in (group[0].cell for group in groups)
     ]
     names = dict.fromkeys(name for cell in cells for name in cell)

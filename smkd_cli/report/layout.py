@@ -24,12 +24,22 @@ EXCHANGES = ("Zero", "All", "SMKD-S", "SMKD-P")
 
 @dataclass(frozen=True)
 class Slot:
-    """A row or a column: its label, what it asks for, and for a column the heading it shares with its neighbours."""
+    """A row or a column: its label, what it asks for, and for a column the heading it shares with its neighbours.
+
+    Attributes:
+        elsewhere: why no result can stand in a column yet, which then shows the paper's numbers alone.
+    """
 
     label: str
     where: Coordinates
     group: str = ""
     detail: bool = False
+    elsewhere: str = ""
+
+    @property
+    def heading(self) -> str:
+        """Group and label of a column."""
+        return f"{self.group} {self.label}".strip()
 
 
 @dataclass(frozen=True)
@@ -61,17 +71,26 @@ class AsFound:
 
 def accuracy(result: Result) -> Measured:
     """The accuracies (percent) of a result, at its own coordinates; none of them if it failed."""
+    return [({}, _accuracies(result, "mean"))]
+
+
+def accuracy_of_peers(result: Result) -> Measured:
+    """As :func:`accuracy`, of each peer (``a``, ``b``) where their networks differ, else the mean of ``both``."""
+    networks = result.cell.networks if result.cell else ()
+    if len(set(networks)) < 2:
+        return [({"peer": "both"}, _accuracies(result, "mean"))]
+    return [({"peer": peer}, _accuracies(result, peer)) for peer in ("a", "b")]
+
+
+def _accuracies(result: Result, whose: str) -> dict[str, float]:
     if result.scores is None:
-        return [({}, {})]
+        return {}
     scores = result.scores
-    known = {"last": scores.last.mean}
-    if scores.selected:
-        known["selected"] = scores.selected.mean
-    if scores.best:
-        known["best"] = scores.best.mean
-    if scores.last.ensemble is not None:
+    epochs = {"last": scores.last, "selected": scores.selected, "best": scores.best}
+    known = {name: getattr(score, whose) for name, score in epochs.items() if score}
+    if whose == "mean":
         known["ensemble"] = scores.last.ensemble
-    return [({}, known)]
+    return {name: value for name, value in known.items() if value is not None}
 
 
 @dataclass(frozen=True)
@@ -85,8 +104,11 @@ class Layout:
         where: what every cell asks for.
         measure: the numbers of a result, by metric, and the coordinates that they add.
         metric: the headline.
+        of: whose accuracy the headline is.
         best_two: whether the best two of a column stand out.
-        epochs: how long the paper trained; ``None`` if that is no matter.
+        epochs: how long the paper trained, also as a function of a result's cell; ``None`` if that is no matter.
+        own_recipes: whether methods in their own recipes have rows; without, results of theirs stand apart.
+        across_protocols: whether the columns are of different protocols: a table is then of one recipe.
         notes: what a reader has to know of the paper's table.
     """
 
@@ -100,8 +122,11 @@ class Layout:
     measure: Callable[[Result], Measured] = accuracy
     metric: str = "last"
     decimals: int = 2
+    of: str = "the mean of the two peers"
     best_two: bool = True
-    epochs: int | None = None
+    epochs: int | Callable[[Cell], int] | None = None
+    own_recipes: bool = False
+    across_protocols: bool = False
     notes: tuple[str, ...] = ()
 
     @property
@@ -130,11 +155,23 @@ def coordinates_of(cell: Cell) -> dict[str, Any]:
         **cell.options,
         "exchange": exchange,
         "target": target,
+        "own_recipe": cell.own_protocol is not None,
         "label": cell.label,
         "kind": cell.noise.kind,
         "rate": cell.noise.rate,
         "noise": (cell.noise.name, cell.noise.rate),
     }
+
+
+def uses_oracle(cell: Cell) -> bool:
+    """Whether the method was told of the noise what only clean labels tell."""
+    return "oracle" in [value for value in cell.options.values() if isinstance(value, str)]
+
+
+def method_row(name: str, **more: Any) -> Slot:
+    """A row for a method, by its name."""
+    exchange, target = split_method(name)
+    return Slot(name, {"exchange": exchange, "target": target, **more})
 
 
 def fits(at: Coordinates, where: Coordinates) -> bool:

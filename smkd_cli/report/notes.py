@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from smkd_cli.artifacts.results import Cell, Found, Result
 from smkd_cli.report.fill import Filled
@@ -13,10 +14,12 @@ from smkd_cli.report.layout import Layout
 _NAMED = 3
 
 
-def setting(cell: Cell) -> str:
-    """What the results of a table share, in words; empty for lone checkpoints."""
-    if not cell.networks:
-        return ""
+def setting(cells: Iterable[Cell]) -> str:
+    """What the results of a table (or of parts of it) share, in words; empty for lone checkpoints."""
+    return "; ".join(dict.fromkeys(_setting(cell) for cell in cells if cell.networks))
+
+
+def _setting(cell: Cell) -> str:
     peers = dict.fromkeys(cell.networks)
     networks = f"two {cell.networks[0]}" if len(peers) == 1 else " and ".join(peers)
     profile = f", profile {cell.profile}" if cell.profile else ""
@@ -44,19 +47,18 @@ class Unfinished:
 
 def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unfinished: Unfinished) -> Iterable[str]:
     """The notes of a table, most needed first."""
-    cells = [cell for row in filled.rows for cell in row.cells]
-    yield from layout.notes
+    here = [number for number, slot in enumerate(filled.slots) if not slot.elsewhere]
+    cells = [row.cells[number] for row in filled.rows for number in here]
+    yield from of_layout(layout)
     if layout.metric == "last":
-        yield (
-            "Test accuracy (%) at the last epoch, the mean of the two peers; "
-            "mean ± sample standard deviation over n seeds."
-        )
+        yield f"Test accuracy (%) at the last epoch, {layout.of}; mean ± sample standard deviation over n seeds."
         yield _selection(filled.used)
         yield "The best epoch is chosen on the test set: an upper bound, no result."
     else:
         yield "Mean ± sample standard deviation over n seeds."
     if layout.number and layout.epochs:
         yield from _comparison(layout, filled, comparable_with_paper)
+    yield from _own_recipes(filled.used)
     missing = sum(cell.status == "missing" for cell in cells)
     if missing:
         yield f"{missing} of {len(cells)} cells are missing."
@@ -68,6 +70,15 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unf
     sources = Counter(result.source for result in filled.used)
     named = [f"{source} ({_counted(n, 'result')})" for source, n in sources.items()]
     yield f"Sources: {', '.join(named)}."
+
+
+def of_layout(layout: Layout) -> Iterable[str]:
+    """What is to be said of a table whatever stands in it."""
+    yield from layout.notes
+    columns = layout.columns if isinstance(layout.columns, tuple) else ()
+    for why in dict.fromkeys(slot.elsewhere for slot in columns if slot.elsewhere):
+        headings = [slot.heading for slot in columns if slot.elsewhere == why]
+        yield f"No results yet in {' and '.join(headings)}: {why}. The values there are the paper's."
 
 
 def of_report(found: Found, unfinished: Unfinished) -> Iterable[str]:
@@ -101,9 +112,29 @@ def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> 
         yield "The paper's values are left out: they are of another data set or other networks."
         return
     yield "Beside ours: the paper's value and, in brackets, ours minus the paper's."
-    epochs = next(result.cell.epochs for result in filled.used if result.cell)
-    if epochs != layout.epochs:
-        yield f"The paper trained for {layout.epochs} epochs, these results for {epochs}: the differences say little."
+    cells = [result.cell for result in filled.used if result.cell]
+    trained = {(layout.epochs(cell) if callable(layout.epochs) else layout.epochs, cell.epochs) for cell in cells}
+    for theirs, ours in sorted((theirs, ours) for theirs, ours in trained if theirs is not None and theirs != ours):
+        yield f"The paper trained for {theirs} epochs, these results for {ours}: the differences say little."
+
+
+def _own_recipes(used: Sequence[Result]) -> Iterable[str]:
+    facts = {result.cell.label: _in_words(own) for result in used if result.cell and (own := result.cell.own_protocol)}
+    if facts:
+        told = "; ".join(f"{label}: {words}" for label, words in facts.items())
+        yield f"Not trained as the title says but as the authors of the method do: {told}."
+
+
+def _in_words(own: dict[str, Any]) -> str:
+    optimizer, schedule = own.get("optimizer", {}), own.get("schedule", {})
+    words = [
+        _counted(own["epochs"], "epoch") if "epochs" in own else "",
+        f"batches of {own['batch_size']}" if "batch_size" in own else "",
+        f"{optimizer['name']}, lr {optimizer['lr']:g}" if optimizer else "",
+        f"{schedule['name']} schedule" if schedule else "",
+        "augmentation of its own" if "augmentation" in own else "",
+    ]
+    return ", ".join(word for word in words if word)
 
 
 def _counted(n: int, what: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -18,7 +19,7 @@ class Published:
 
     table: str
     dataset: str
-    network: str
+    networks: tuple[str, str]
     at: Coordinates
     accuracy: float
 
@@ -27,16 +28,7 @@ class Published:
 def published() -> tuple[Published, ...]:
     """All numbers of ``data/published.csv``."""
     with published_numbers().open(encoding="utf-8", newline="") as stream:
-        return tuple(
-            Published(
-                row["table"],
-                row["dataset"],
-                row["network"],
-                {**_method(row["method"]), "kind": row["noise"], "rate": float(row["rate"])},
-                float(row["accuracy"]),
-            )
-            for row in csv.DictReader(stream)
-        )
+        return tuple(_read(row) for row in csv.DictReader(stream))
 
 
 def comparable(table: str, dataset: str, networks: Sequence[str]) -> list[Published]:
@@ -44,7 +36,7 @@ def comparable(table: str, dataset: str, networks: Sequence[str]) -> list[Publis
     return [
         number
         for number in published()
-        if number.table == table and number.dataset == dataset and all(name == number.network for name in networks)
+        if number.table == table and number.dataset == dataset and number.networks == tuple(networks)
     ]
 
 
@@ -54,6 +46,25 @@ def accuracy_at(numbers: Sequence[Published], where: Coordinates) -> float | Non
         if all(number.at.get(name, wanted) == wanted for name, wanted in where.items()):
             return number.accuracy
     return None
+
+
+def _read(row: dict[str, str]) -> Published:
+    networks, peer = _networks(row["network"])
+    noise = {"kind": row["noise"], "rate": float(row["rate"])}
+    at = {"dataset": row["dataset"], **noise, **peer, **_method(row["method"])}
+    return Published(row["table"], row["dataset"], networks, at, float(row["accuracy"]))
+
+
+# Peer A of the pairs of different networks in the paper.
+_FIRST = frozenset({"resnet18"})
+
+
+def _networks(text: str) -> tuple[tuple[str, str], dict[str, str]]:
+    """Both networks, and which of them a number is of, where the paper's table tells them apart."""
+    name, beside, both = re.fullmatch(r"(\w+)(?: \((?:peer of (\w+)|(both) peers)\))?", text).groups()  # type: ignore[union-attr]
+    if beside is None:
+        return (name, name), {"peer": "both"} if both else {}
+    return ((name, beside), {"peer": "a"}) if name in _FIRST else ((beside, name), {"peer": "b"})
 
 
 def _method(name: str) -> dict[str, Any]:

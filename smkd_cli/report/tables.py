@@ -30,6 +30,7 @@ class Cell:
         summaries: by metric: ``last``, ``selected``, ``best``, ``ensemble`` (accuracy in percent), or ``sent``.
         paper: the published accuracy; ``None`` where there is none to compare with.
         top: whether it is one of the best two of its column.
+        oracle: whether the method was told the true noise rate or transition matrix.
     """
 
     status: Literal["filled", "failed", "missing"]
@@ -40,6 +41,7 @@ class Cell:
     summaries: Mapping[str, Summary] = field(default_factory=dict)
     paper: float | None = None
     top: bool = False
+    oracle: bool = False
 
 
 @dataclass(frozen=True, slots=True)

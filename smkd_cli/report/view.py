@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from smkd_cli.report.layout import noise_label
 from smkd_cli.report.tables import Cell, Column, Summary, Table, difference
 
+ORACLE = "†"
+
 _EPOCHS = {
     "last": "Last",
     "selected": "Selected",
@@ -48,6 +50,8 @@ def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
     )
     epochs = _epochs(table) if table.metric == "last" else None
     notes = table.notes
+    if any(cell.oracle for row in table.rows for cell in row.cells):
+        notes = (f"{ORACLE} uses the true noise rate or transition matrix.", *notes)
     if any(cell.top for row in table.rows for cell in row.cells):
         notes = (f"The best two of each column are {top}.", *notes)
     yield Grid(title, (table.corner,), table.columns, rows, notes)
@@ -59,7 +63,7 @@ def _headline(cell: Cell, table: Table) -> Text:
     ours = cell.summaries.get(table.metric)
     ahead = difference(cell, table.metric)
     return Text(
-        (cell.status,) if ours is None else (spread(ours, table.decimals), f"n={ours.n}"),
+        (cell.status,) if ours is None else (spread(ours, table.decimals) + ORACLE * cell.oracle, f"n={ours.n}"),
         (
             *(() if cell.paper is None else (f"paper {number(cell.paper, table.decimals)}",)),
             *(() if ahead is None else (f"({signed(ahead, table.decimals)})",)),
@@ -69,24 +73,40 @@ def _headline(cell: Cell, table: Table) -> Text:
 
 
 def _epochs(table: Table) -> Grid | None:
-    cells = [cell for row in table.rows for cell in row.cells if table.metric in cell.summaries]
-    if not cells:
+    found = [
+        (cell, column)
+        for row in table.rows
+        for cell, column in zip(row.cells, table.columns, strict=True)
+        if table.metric in cell.summaries
+    ]
+    if not found:
         return None
-    noises = dict.fromkeys((cell.noise, cell.rate) for cell in cells)
+    noises = dict.fromkeys((cell.noise, cell.rate) for cell, _ in found)
     one_noise = noise_label(next(iter(noises))) if len(noises) == 1 else ""
+    # Columns that differ in more than the noise tell cells of one method apart.
+    several = len({(cell.label, cell.noise, cell.rate) for cell, _ in found}) < len(found)
+
+    def labels(cell: Cell, column: Column) -> tuple[str, ...]:
+        noise = () if one_noise else (noise_label((cell.noise, cell.rate)),)
+        return (
+            cell.label + ORACLE * cell.oracle,
+            *noise,
+            *((f"{column.group} {column.label}".strip(),) if several else ()),
+        )
+
     return Grid(
         f"{table.title}: last, selected and best epoch{f', {one_noise}' if one_noise else ''}",
-        ("Method",) if one_noise else ("Method", "Noise"),
+        ("Method", *(() if one_noise else ("Noise",)), *(("Column",) if several else ())),
         tuple(Column(label) for label in (*_EPOCHS.values(), "n")),
         tuple(
             (
-                (cell.label,) if one_noise else (cell.label, noise_label((cell.noise, cell.rate))),
+                labels(cell, column),
                 (
                     *(_of_epoch(cell, metric, table.decimals) for metric in _EPOCHS),
                     Text((str(cell.summaries["last"].n),)),
                 ),
             )
-            for cell in cells
+            for cell, column in found
         ),
     )
 

@@ -7,12 +7,12 @@ from typing import Any
 from torch import Tensor
 
 
-def label_scores(prediction: Tensor, refined: Tensor, given: Tensor, clean: Tensor) -> dict[str, Any]:
+def label_scores(prediction: Tensor, refined: Tensor | None, given: Tensor, clean: Tensor) -> dict[str, Any]:
     """Memorisation and correction of wrong training labels.
 
     Args:
         prediction: (n,) predicted classes.
-        refined: (n,) classes of the largest entry of the refined labels q̃.
+        refined: (n,) classes of the largest entry of the refined labels q̃; None where they are not known.
         given: (n,) the labels that were trained on.
         clean: (n,) the clean labels.
 
@@ -31,5 +31,5 @@ def label_scores(prediction: Tensor, refined: Tensor, given: Tensor, clean: Tens
         "wrong": count,
         "memorised": share(prediction == given),
         "corrected": share(prediction == clean),
-        "refined_corrected": share(refined == clean),
+        "refined_corrected": None if refined is None else share(refined == clean),
     }

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from smkd_cli import console
 
-Step = Callable[[Tensor, Tensor, Tensor], None]
+Step = Callable[..., None]
 
 # Libraries choose algorithms and take their workspaces in the first steps, which must not happen while capturing.
 _WARM_UP_STEPS = 3
@@ -64,9 +64,8 @@ class CapturedStep:
         self._graph: Graph | None = None
         self.impossible: str | None = None
 
-    def __call__(self, indices: Tensor, offsets: Tensor, flips: Tensor) -> None:
+    def __call__(self, *batch: Tensor) -> None:
         """Do the step on this batch."""
-        batch = (indices, offsets, flips)
         if self.impossible is None and self._graph is None:
             self._inputs = tuple(part.clone() for part in batch)
             self._record()
@@ -89,13 +88,15 @@ class CapturedStep:
         except torch.OutOfMemoryError:
             raise
         except RuntimeError as error:
-            self.impossible = str(error).partition("\n")[0]
+            cause = error.__context__ or error  # what broke the recording, rather than what ending it said
+            self.impossible = str(cause).partition("\n")[0]
             console.warn(f"the training step cannot be captured and runs eagerly: {self.impossible}")
         finally:
             if torch.cuda.is_available():
                 torch.cuda.synchronize()  # nothing that failed may still write into what is put back
-            for name, value in self._state().items():
-                value.copy_(before[name])
+            with torch.no_grad():
+                for name, value in self._state().items():
+                    value.copy_(before[name])
             _restore(generators)
 
 

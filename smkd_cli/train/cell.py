@@ -13,23 +13,27 @@ from typing import Any
 
 import torch
 
-from smkd_cli import datasets, networks
+from smkd_cli import datasets, methods, networks
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell, Recipe
-from smkd_cli.train.epoch_plan import plan_epoch
+from smkd_cli.train.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.knowledge import facts_for, load_teachers
 from smkd_cli.train.labels import labels_for
+from smkd_cli.train.learner import Plan
 from smkd_cli.train.measure import Measure, summary
 from smkd_cli.train.metrics_file import MetricsFile
+from smkd_cli.train.overview import PairOverview
 from smkd_cli.train.pair import PEERS, Pair
 from smkd_cli.train.schedule import learning_rate, steps_per_epoch
 from smkd_cli.train.session import Progress, Session
 from smkd_cli.train.setup import Setup, cores, first_choice
 from smkd_cli.train.site import prepare
 from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.timeline import Timeline
 
 Tell = Callable[[dict[str, Any]], None]
 
@@ -83,7 +87,7 @@ class Training:
 
     def __init__(self, cell: Cell, place: Place, directory: RunDirectory, tell: Tell) -> None:
         self.cell, self.directory, self.tell = cell, directory, tell
-        recipe = cell.recipe
+        self.recipe = recipe = cell.training
         saved = self._saved()
         site = prepare(_setup(recipe, place, saved))
         dataset = datasets.find(recipe.dataset, place.data)
@@ -93,10 +97,17 @@ class Training:
         steps = steps_per_epoch(len(self.labels.learned), recipe.batch_size)
         given = torch.from_numpy(self.labels.given).to(site.device)
         clean = None if self.labels.clean is None else torch.from_numpy(self.labels.clean).to(site.device)
-        images = self.measure.train_images
-        size = (dataset.classes, dataset.image_shape[2], steps)
-        self.pair = Pair(recipe, (cell.method, cell.options), cell.seed, images, given, clean, *size, site)
-        self.session = Session(self.pair, steps)
+        method = methods.build(cell.method, cell.options)
+        teachers = load_teachers(method, dataset, site)
+        plan = Plan(recipe, method, cell.seed, len(given), dataset.classes, dataset.image_shape[2], teachers)
+        self.pair = Pair(plan, self.measure.train_images, given, clean, site)
+        learned = torch.from_numpy(self.labels.learned).to(site.device)
+        self.overviews = [PairOverview(self.pair, peer, self.measure, given, learned) for peer in range(2)]
+        self.session = Session(self.pair, steps, Timeline(method, recipe.epochs))
+        try:
+            self.pair.prepare(facts_for(method, self.labels, dataset.classes, given))
+        except ValueError as error:
+            raise DataError(f"{cell.slug}: {error}") from error
         self.operations = sum(
             networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
         )
@@ -113,7 +124,7 @@ class Training:
 
     def run(self, stop: StopRequest) -> None:
         """Train to the end, publish, and remove the checkpoint."""
-        progress, epochs = self.session.progress, self.cell.recipe.epochs
+        progress, epochs = self.session.progress, self.session.timeline.epochs
         steps = epochs * self.session.steps
         self.tell({"event": "started", "epoch": progress.epoch, "steps": steps, "resumed": progress.resumed})
         try:
@@ -125,23 +136,22 @@ class Training:
         self._publish("finished", None)
 
     def _epoch(self, stop: StopRequest) -> None:
-        pair, progress, recipe = self.pair, self.session.progress, self.cell.recipe
-        augmentation = recipe.augmentation
-        plan = plan_epoch(
-            self.labels.learned,
-            self.cell.seed,
-            progress.epoch,
-            recipe.batch_size,
-            augmentation.crop_padding,
-            augmentation.flip,
-            pair.site.device,
+        pair, progress, recipe = self.pair, self.session.progress, self.recipe
+        stage = self.session.begin_epoch().stage
+        draws = Draws(
+            recipe.augmentation.crop_padding,
+            recipe.augmentation.flip,
+            2 if pair.method.own_views else 1,
+            pair.method.mixup(),
+            self.labels.given if stage.balanced else None,
         )
-        pair.clock.epoch.fill_(progress.epoch)
+        samples, size = self.labels.learned, recipe.batch_size
+        plan = plan_epoch(samples, self.cell.seed, progress.epoch, size, draws, pair.site.device)
         watch = _Watch(progress)
-        for indices, offsets, flips in plan.batches(recipe.batch_size, progress.step):
+        for batch in plan.batches(size, progress.step):
             pair.set_learning_rate(self._rate(progress.step))
             pair.clock.iteration.add_(1)
-            pair.learn(indices, offsets, flips)
+            pair.learn(*batch)
             progress.step += 1
             watch.look()
             if stop:
@@ -149,7 +159,7 @@ class Training:
                 raise InterruptedRunError(
                     stop.signal_number, f"stopped in epoch {progress.epoch}; the same command goes on"
                 )
-            self._tell_step(len(indices))
+            self._tell_step(len(batch[0]))
             if time.monotonic() - self._last_save > max(_SAVING_PAUSE, self._save_cost / _SAVING_SHARE):
                 pair.site.synchronize()  # the steps that the device is still busy with count
                 watch.look()
@@ -181,15 +191,16 @@ class Training:
             self._last_told, self._untold_images = time.monotonic(), 0
 
     def _rate(self, step: int) -> float:
-        """The learning rate of a step (from 0) of the current epoch."""
-        recipe, schedule = self.cell.recipe, self.cell.recipe.schedule
+        """The learning rate of a step (from 0) of the current epoch; each stage runs through its own schedule."""
+        now, schedule = self.session.now, self.recipe.schedule
         return learning_rate(
-            schedule.name,
-            recipe.optimizer.lr,
-            (self.session.progress.epoch - 1 + step / self.session.steps) / recipe.epochs,
+            schedule.name if now.stage.schedule == "recipe" else "constant",
+            self.recipe.optimizer.lr * now.stage.rate,
+            (now.epoch - 1 + step / self.session.steps) / now.stage.epochs,
             milestones=schedule.milestones,
             gamma=schedule.gamma,
-            warmup=schedule.warmup_epochs / recipe.epochs,
+            start=schedule.start,
+            warmup=schedule.warmup_epochs / now.stage.epochs,
         )
 
     def _end_epoch(self) -> None:
@@ -200,12 +211,16 @@ class Training:
                 f"{self.cell.slug}: a loss is not finite in epoch {progress.epoch} at learning rate {rate:g}; "
                 "lower optimizer.lr or add schedule.warmup_epochs"
             )
-        for memory in pair.memories:
-            pair.method.end_epoch(memory)
+        try:
+            for memory, overview in zip(pair.memories, self.overviews, strict=True):
+                pair.method.after_epoch(memory, pair.clock, overview)
+        except ValueError as error:
+            raise TrainingError(f"{self.cell.slug}: {error}") from error
         threshold = pair.method.threshold(pair.classes, pair.clock)
         speed = len(self.labels.learned) / max(progress.epoch_seconds, 1e-9)
         row = {
             "epoch": progress.epoch,
+            "stage": self.session.now.stage.name,
             "lr": rate,
             **pair.statistics.row(),
             **self.measure.epoch(pair.networks),
@@ -227,6 +242,7 @@ class Training:
             "progress": asdict(self.session.progress),
             "recipe_sha256": sha256_of(self.directory.recipe),
             "setup": self.pair.site.setup.record(),
+            **_method_files(self.cell),
         }
         save_tensors(self.directory.checkpoint, self.session.state(), CHECKPOINT_SCHEMA, facts)
         self._last_save = time.monotonic()
@@ -238,6 +254,8 @@ class Training:
         tensors, facts = load_tensors(self.directory.checkpoint, CHECKPOINT_SCHEMA)
         if facts["recipe_sha256"] != sha256_of(self.directory.recipe):
             raise DataError(f"{self.directory.checkpoint}: is the checkpoint of another cell; remove it to start again")
+        if facts.get("method_files") != _method_files(self.cell).get("method_files"):
+            raise DataError(f"{self.directory.checkpoint}: the method's file has changed; remove it to start again")
         return tensors, facts
 
     def _publish(self, status: str, error: str | None) -> None:
@@ -246,6 +264,7 @@ class Training:
             **pair.site.describe(),
             "recipe_sha256": sha256_of(directory.recipe),
             "manifest_sha256": sha256_of(directory.manifest),
+            **_method_files(cell),
             "seconds": session.progress.seconds,
             "resumed": session.progress.resumed,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -254,7 +273,7 @@ class Training:
         if status == "finished":
             memories = session.small_memories()
             for peer, name, network, memory in zip(PEERS, cell.recipe.networks, pair.networks, memories, strict=True):
-                facts = {"network": name, "peer": peer, "epoch": cell.recipe.epochs, "cell": description}
+                facts = {"network": name, "peer": peer, "epoch": session.timeline.epochs, "cell": description}
                 facts |= {"memory": memory, "written_by": pair.site.describe()}
                 save_tensors(directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts)
         scores = summary(session.progress.rows, bool(len(self.labels.held_out))) if status == "finished" else None
@@ -270,6 +289,12 @@ class Training:
         )
         directory.remove_checkpoint()
         self.tell({"event": status, "scores": scores, "error": error})
+
+
+def _method_files(cell: Cell) -> dict[str, Any]:
+    """The checksums of the files that a method comes from, by path, if it is none of the package's."""
+    paths = [path for part in methods.parts_of(cell.method) if (path := methods.file_of(part))]
+    return {"method_files": {path: sha256_of(Path(path)) for path in paths}} if paths else {}
 
 
 def _setup(recipe: Recipe, place: Place, saved: tuple[dict[str, torch.Tensor], dict[str, Any]] | None) -> Setup:

@@ -62,7 +62,7 @@ def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
 
 def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, data: Path | None) -> None:
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
-    from smkd_cli.train.calibrate import choose_jobs, choose_setup
+    from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
     from smkd_cli.train.cell import Place
     from smkd_cli.train.display import watching
     from smkd_cli.train.pool import run_cells
@@ -70,10 +70,19 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
     from smkd_cli.train.stopping import StopRequest
 
     stop = StopRequest()
-    with stop.listening(signal.SIGINT, signal.SIGTERM):
-        setup = choose_setup(cells[0].recipe, choose_device(device), stop)
+    with stop.listening(signal.SIGINT, signal.SIGTERM), benches(stop) as processes:
+        where, setups = choose_device(device), {}
+        for cell in cells:
+            if _kind(cell) not in setups:
+                setups[_kind(cell)] = choose_setup(cell.training, where, processes)
         if jobs == "auto":
-            jobs = str(choose_jobs(cells[0].recipe, setup, stop)) if len(cells) > 1 else "1"
+            kinds = {_kind(cell): cell.training for cell in cells}
+            most = (
+                min(choose_jobs(kinds[kind], setup, processes) for kind, setup in setups.items())
+                if len(cells) > 1
+                else 1
+            )
+            jobs = str(most)
     failed: list[str] = []
     with watching(cells) as watch:
 
@@ -84,9 +93,14 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
             elif event["event"] == "failed":
                 failed.append(event["error"])
 
-        tasks = [(cell, Place(folder / cell.slug, data, setup)) for cell in cells]
+        tasks = [(cell, Place(folder / cell.slug, data, setups[_kind(cell)])) for cell in cells]
         run_cells(tasks, min(int(jobs), len(tasks)), tell)
     if failed:
         raise TrainingError(
             "\n".join([f"{len(failed)} of {len(cells)} cells failed, the others are finished:", *failed])
         )
+
+
+def _kind(cell: Cell) -> tuple[tuple[str, str], int]:
+    """What the best use of the machine depends on, within a grid."""
+    return cell.training.networks, cell.training.batch_size

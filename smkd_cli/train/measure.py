@@ -30,7 +30,7 @@ class Measure:
         test = dataset.split("test")
         self._test = bank(test.images), torch.from_numpy(test.labels).to(site.device)
         self._site = site
-        self._validation = None
+        self._validation: tuple[ImageBank, Tensor] | None = None
         if len(labels.held_out):
             held_out = torch.from_numpy(labels.given[labels.held_out]).to(site.device)
             self._validation = bank(train.images[labels.held_out]), held_out
@@ -47,6 +47,17 @@ class Measure:
                 row[f"validation_accuracy_{peer}"] = accuracy(logits, labels)
         return row
 
+    def training_logits(self, network: nn.Module) -> Tensor:
+        """(n, C) of all training images, without augmentation."""
+        return predict(network, self.train_images, self._site.precision)
+
+    def held_out_logits(self, networks: Sequence[nn.Module]) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Two networks' (h, C) on the noisy validation split, and its given labels (h,); None without a split."""
+        if self._validation is None:
+            return None
+        images, labels = self._validation
+        return *self._predictions(networks, images), labels
+
     def _predictions(self, networks: Sequence[nn.Module], images: ImageBank) -> tuple[Tensor, Tensor]:
         return self._site.both(lambda peer: predict(networks[peer], images, self._site.precision))
 
@@ -55,8 +66,10 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool) -> dict[str, d
     """The scores of ``result.json``: at the last epoch, at the selected one, and at the best one.
 
     The selected epoch has the best mean accuracy on the noisy validation split (the earliest of equals), or is the last
-    one where there is no split. The best epoch is chosen on the test set: an upper bound, no result.
+    one where there is no split. The best epoch is chosen on the test set: an upper bound, no result. Only epochs of the
+    last stage count.
     """
+    rows = [row for row in rows if row["stage"] == rows[-1]["stage"]]
 
     def scores(row: dict[str, Any]) -> dict[str, Any]:
         a, b = row["test_accuracy_a"], row["test_accuracy_b"]

@@ -13,6 +13,7 @@ from smkd_cli.errors import DataError
 
 COLUMNS = (
     "epoch",
+    "stage",
     "lr",
     *(
         f"{name}_{peer}"

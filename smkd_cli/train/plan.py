@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smkd_cli import console, datasets, networks
+from smkd_cli import console, datasets, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import cells_of, grid_on
 from smkd_cli.train.schedule import steps_per_epoch
+from smkd_cli.train.timeline import Timeline
 
 
 @dataclass(frozen=True)
@@ -33,15 +34,16 @@ class Cost:
 
 def cost_of(cell: Cell) -> Cost:
     """What one cell costs."""
-    recipe = cell.recipe
+    recipe = cell.training
     dataset = datasets.find(recipe.dataset)
     images = dataset.train_size - round(dataset.train_size * recipe.validation.fraction)
     per_image = sum(
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
     )
     steps = steps_per_epoch(images, recipe.batch_size)
-    seen = min(images, steps * recipe.batch_size) * recipe.epochs
-    return Cost(steps * recipe.epochs, seen, per_image * seen)
+    epochs = Timeline(methods.build(cell.method, cell.options), recipe.epochs).epochs
+    seen = min(images, steps * recipe.batch_size) * epochs
+    return Cost(steps * epochs, seen, per_image * seen)
 
 
 def run(*, recipe: str, overrides: Sequence[str], profile: str | None, manifest: str | None, runs: Path) -> None:
@@ -56,12 +58,14 @@ def run(*, recipe: str, overrides: Sequence[str], profile: str | None, manifest:
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
     with grid_on(manifest, load_recipe(recipe, overrides, profile)) as grid:
         folder = runs / grid.name
-        for cell in cells_of(grid):
+        cells = cells_of(grid)
+        for cell in cells:
             cost = cost_of(cell)
             state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"
             totals[state].append(cost)
             console.emit(f"{cell.slug}\t{cost.steps}\t{cost.images}\t{state}")
-        _show(f"{grid.name}: {grid.dataset}, {' and '.join(dict.fromkeys(grid.networks))}, in {folder}", totals)
+        used = dict.fromkeys(name for cell in cells for name in cell.recipe.networks)
+        _show(f"{grid.name}: {grid.dataset}, {' and '.join(used)}, in {folder}", totals)
 
 
 def _show(title: str, totals: dict[str, list[Cost]]) -> None:

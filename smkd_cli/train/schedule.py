@@ -7,14 +7,22 @@ from collections.abc import Sequence
 
 
 def learning_rate(
-    name: str, base: float, done: float, *, milestones: Sequence[float] = (), gamma: float = 0.1, warmup: float = 0.0
+    name: str,
+    base: float,
+    done: float,
+    *,
+    milestones: Sequence[float] = (),
+    gamma: float = 0.1,
+    start: float = 0.0,
+    warmup: float = 0.0,
 ) -> float:
     """The learning rate when a fraction ``done`` in [0, 1) of the training is over.
 
     Args:
-        name: ``constant``, ``multistep`` (times ``gamma`` at each milestone) or ``cosine`` (to zero at the end).
+        name: ``constant``, ``multistep`` (times ``gamma`` at each milestone), ``cosine`` (to zero at the end), or
+            ``linear`` (constant until ``start``, then in a straight line to zero at the end).
         base: the rate before any of it.
-        milestones: fractions of the training.
+        milestones, start: fractions of the training.
         warmup: fraction of the training over which the rate rises linearly from 0; the schedule itself is not moved.
     """
     rate = base
@@ -23,6 +31,8 @@ def learning_rate(
         rate *= gamma ** sum(done >= milestone - 1e-9 for milestone in milestones)
     elif name == "cosine":
         rate *= 0.5 * (1 + math.cos(math.pi * done))
+    elif name == "linear":
+        rate *= min(1.0, (1 - done) / (1 - start))
     return rate * min(1.0, done / warmup) if warmup else rate
 
 

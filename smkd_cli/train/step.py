@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+from torch.nn.utils import clip_grad_norm_
 
 from smkd_cli.methods import Batch, Clock, Method, Outputs
 from smkd_cli.scoring import ImageBank, mixed_precision
+from smkd_cli.train.learner import Learner
 from smkd_cli.train.peers import Both, in_turn
 from smkd_cli.train.statistics import Statistics
 
@@ -19,55 +21,124 @@ class PairStep:
     """Both forwards, both losses, both backwards, both updates.
 
     Attributes:
-        networks: peers A and B, on one device and in training mode: images (N, C', H, W) to logits (N, C).
-        optimizers: one for each.
+        learners: peers A and B, on one device, their networks in training mode.
         method: what they learn from.
-        memories: the method's buffers for each.
         images: the training images.
         labels: (n,) int64, the given labels of all training images.
         classes: C.
         clock: the loop updates it before each call.
         statistics: takes what was said in the epoch.
+        shared: optimisers of what both peers share.
         precision: of the forwards; losses are float32 whatever it is.
         both: runs a piece of work for each peer.
+        gradient_clip: largest norm of a network's gradient; None for no limit.
     """
 
-    networks: Sequence[Callable[[Tensor], Tensor]]
-    optimizers: Sequence[torch.optim.Optimizer]
+    learners: Sequence[Learner]
     method: Method
-    memories: Sequence[dict[str, Tensor]]
     images: ImageBank
     labels: Tensor
     classes: int
     clock: Clock
     statistics: Statistics
+    shared: Sequence[torch.optim.Optimizer] = ()
     precision: torch.dtype = torch.float32
     both: Both = in_turn
+    gradient_clip: float | None = None
 
-    def __call__(self, indices: Tensor, offsets: Tensor, flips: Tensor) -> None:
-        """Learn from one batch: sample indices (N,), crop offsets (N, 2) and flips (N,), as an epoch plan has them."""
-        images = self.images.augmented(indices, offsets, flips)
+    def __call__(self, indices: Tensor, offsets: Tensor, flips: Tensor, mix: Tensor | None = None) -> None:
+        """Learn from one batch, as an epoch plan has it.
+
+        Args:
+            indices: (N,) int64, of the samples.
+            offsets: (N, V, 2) int64, of the crops of each view; one view serves both peers, of two each has its own.
+            flips: (N, V) bool.
+            mix: (N,), each image's share in its mixture with the next one; None to mix nothing.
+        """
+        views = [self.images.augmented(indices, offsets[:, v], flips[:, v]) for v in range(offsets.shape[1])]
         labels = self.labels[indices]
-        onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(images.dtype)
-        batch = Batch(labels, onehot, indices)
-        said = self.both(lambda peer: self._say(peer, images, batch))
-        self.both(lambda peer: self._learn(peer, said, batch))
+        onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(views[0].dtype)
+        batch = Batch(labels, onehot, indices, None if mix is None else mix.to(views[0].dtype))
+        said = self.both(lambda peer: self._say(peer, views[peer % len(views)], batch))
+        if type(self.method).together is Method.together:
+            self.both(lambda peer: self._learn(peer, said, batch))
+        else:
+            self._learn_together(said, batch)
 
     def _say(self, peer: int, images: Tensor, batch: Batch) -> Outputs:
         """What a peer says of the batch and, where it is confident, teaches."""
+        learner, features = self.learners[peer], None
+        seen = images if batch.mix is None else _mixed(images, batch.mix)
         with mixed_precision(images.device, self.precision):
-            logits = self.networks[peer](images)
-        own = Outputs.of(logits, self.memories[peer])
+            if self.method.wants_features:
+                features = learner.network.maps(seen)  # type: ignore[operator]
+                logits = learner.network.classify(features)  # type: ignore[operator]
+            else:
+                logits = learner.say(seen)
+        own = Outputs.of(logits, learner.memory)
+        own.modules = learner.modules
+        own.features = None if features is None else features.to(own.logits.dtype)
         with torch.no_grad():
+            own.companions = self._companions(learner, images)
+            if batch.mix is not None:
+                own.plain = self._frozen(learner.network, images)
             self.method.observe(own, batch, self.clock)
         self.method.refine(own, batch, self.clock)
         return own
 
+    def _companions(self, learner: Learner, images: Tensor) -> dict[str, Tensor]:
+        return {
+            made.name: self._frozen(learner.companions[made.name], images)
+            for made in self.method.companions()
+            if self.clock.stage >= made.first_stage
+        }
+
+    def _frozen(self, network: torch.nn.Module, images: Tensor) -> Tensor:
+        """Logits in evaluation mode: what is only looked at must not change the statistics of normalisation."""
+        was_training = network.training
+        network.eval()
+        with mixed_precision(images.device, self.precision):
+            logits: Tensor = network(images)
+        network.train(was_training)
+        return logits.to(images.dtype)
+
     def _learn(self, peer: int, said: tuple[Outputs, Outputs], batch: Batch) -> None:
         """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
+        learner = self.learners[peer]
         loss = self.method.loss(said[peer], said[1 - peer], batch, self.clock)
-        self.optimizers[peer].zero_grad(set_to_none=True)
+        for optimizer in learner.optimizers:
+            optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self.optimizers[peer].step()
+        self._update(peer)
         with torch.no_grad():
             self.statistics.add(peer, said[peer], loss, batch)
+
+    def _learn_together(self, said: tuple[Outputs, Outputs], batch: Batch) -> None:
+        """Update both peers, and what they share, by one backward pass through the sum of all losses."""
+        losses = [self.method.loss(said[peer], said[1 - peer], batch, self.clock) for peer in range(2)]
+        common = self.method.together(*said, batch, self.clock)
+        for optimizer in (*self.shared, *(made for learner in self.learners for made in learner.optimizers)):
+            optimizer.zero_grad(set_to_none=True)
+        total = losses[0] + losses[1]
+        (total if common is None else total + common).backward()  # type: ignore[no-untyped-call]
+        for peer, loss in enumerate(losses):
+            self._update(peer)
+            with torch.no_grad():
+                self.statistics.add(peer, said[peer], loss, batch)
+        for optimizer in self.shared:
+            optimizer.step()
+
+    def _update(self, peer: int) -> None:
+        learner = self.learners[peer]
+        with torch.no_grad():
+            self.method.after_backward(learner.parameters, learner.memory, self.clock)
+        if self.gradient_clip is not None:
+            clip_grad_norm_(learner.parameters, self.gradient_clip)
+        for optimizer in learner.optimizers:
+            optimizer.step()
+        learner.update_averages()
+
+
+def _mixed(images: Tensor, mix: Tensor) -> Tensor:
+    """Each image mixed with the next one of the batch, (N, C', H, W)."""
+    return images.roll(-1, 0).lerp(images, mix.view(-1, 1, 1, 1))

@@ -38,7 +38,9 @@ def test_the_split_of_digits_is_fixed_and_balanced() -> None:
     assert train.image_ids[:3].tolist() == ["5f1a6dfbb06dec8f", "b1b0acd399c7f258", "c8277108f3d23e94"]
 
 
-@pytest.mark.parametrize("content", [None, b"not gzip", gzip.compress(b"1,2\n3,4\n"), gzip.compress(b"no,number\n")])
+@pytest.mark.parametrize(
+    "content", [None, b"not gzip", gzip.compress(b"1,2\n3,4\n", mtime=0), gzip.compress(b"no,number\n", mtime=0)]
+)
 def test_digits_that_are_absent_or_others_are_refused(
     content: bytes | None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,18 +1,22 @@
-"""A pair small enough to step in a moment, in any precision and on any device."""
+"""A pair small enough to step in a moment, in any stage of any method, in any precision and on any device."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
 
-from smkd_cli import methods
+from smkd_cli import methods, networks
+from smkd_cli.methods import Facts
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
 from smkd_cli.scoring import ImageBank
+from smkd_cli.train.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.learner import Plan
 from smkd_cli.train.pair import Pair
 from smkd_cli.train.setup import Setup
 from smkd_cli.train.site import prepare
@@ -22,22 +26,30 @@ IMAGES, BATCH, CLASSES = 48, 16, 10
 
 
 def all_methods() -> Iterator[str]:
-    """Every method that can be named: a new rule is here without this list being edited."""
-    kinds = {name: methods.rules_of(name if name not in _needs_target() else f"{name}+CE") for name in methods.names()}
-    exchanges = [name for name, rules in kinds.items() if issubclass(rules[0], ExchangeRule) and name == rules[0].name]
-    targets = [name for name, rules in kinds.items() if issubclass(rules[-1], TargetRule) and name == rules[-1].name]
-    yield from (f"{exchange}+{target}" for exchange in exchanges for target in targets)
-    yield from (name for name in kinds if name not in exchanges and name not in targets)
+    """Every rule in some method: a new one is here without this list being edited.
+
+    Every target rule alone, every exchange rule over two target rules that use all of what it calls, and what stands
+    alone. Any exchange rule goes with any target rule; ``tests/methods/test_rules.py`` has them all.
+    """
+    rules = {name: methods.rule(name) for name in methods.names()}
+    yield from (f"Zero+{name}" for name, rule in rules.items() if issubclass(rule, TargetRule))
+    exchanges = [name for name, rule in rules.items() if issubclass(rule, ExchangeRule) and name != "Zero"]
+    yield from (f"{exchange}+{target}" for exchange in exchanges for target in ("MyLC", "CP"))
+    yield from (name for name, rule in rules.items() if issubclass(rule, methods.Method))
 
 
-def _needs_target() -> set[str]:
-    found = set()
-    for name in methods.names():
-        try:
-            methods.rules_of(name)
-        except ValueError:
-            found.add(name)
-    return found
+def all_stages() -> Iterator[str]:
+    """Every method in each of its stages, as ``DMI@0`` and, in its last one, ``DMI``."""
+    for name in all_methods():
+        earlier = len(methods.build(name, options_of(name)).stages(40)) - 1
+        yield from (f"{name}@{stage}" for stage in range(earlier))
+        yield name
+
+
+def options_of(name: str) -> dict[str, Any]:
+    """What a method needs to be told: a teacher."""
+    needs_teacher = any("teacher" in rule.model_fields for rule in methods.rules_of(name))
+    return {"teacher": "teacher"} if needs_teacher else {}
 
 
 @dataclass
@@ -45,7 +57,7 @@ class Stepped:
     """A pair and the batches it may learn from."""
 
     pair: Pair
-    batches: list[tuple[torch.Tensor, torch.Tensor, torch.Tensor]]
+    batches: list[tuple[torch.Tensor, ...]]
 
     def gradients(self) -> dict[str, torch.Tensor]:
         """Of all weights, of both peers, after the last step."""
@@ -56,35 +68,75 @@ class Stepped:
         }
 
 
+@dataclass
+class Predicted:
+    """An overview of made-up predictions, which agree with the labels more often than not."""
+
+    labels: torch.Tensor
+    learned: torch.Tensor
+    logits: torch.Tensor
+
+    def training(self) -> torch.Tensor:
+        return self.logits
+
+    def held_out(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+        return self.logits, self.logits.roll(1, 0), self.labels
+
+
 def pair(
     method: str, setup: Setup = SETUP, dtype: torch.dtype = torch.float32, network: str = "small_resnet"
 ) -> Stepped:
-    """A pair in the middle of its training, so that thresholds and trusts have a say."""
+    """A pair in the middle of a stage, so that thresholds and trusts have a say: ``DMI@0``, or the last of ``DMI``."""
+    name, _, stage = method.partition("@")
     recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"])
     site = prepare(setup)
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
     images = ImageBank(pixels, (0.5,), (0.3,), site.device, 1, site.memory_format)
-    labels = torch.from_numpy(random.integers(0, CLASSES, IMAGES)).to(site.device)
-    made = Pair(recipe, (method, {}), 1, images, labels, labels, CLASSES, 1, 3, site)
+    labels = torch.from_numpy(np.arange(IMAGES) % CLASSES).to(site.device)
+    made_of = methods.build(name, options_of(name))
+    torch.manual_seed(7)
+    teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(site.device)}
+    made = Pair(Plan(recipe, made_of, 1, IMAGES, CLASSES, 1, teachers), images, labels, labels, site)
     if dtype != torch.float32:
         _widen(made, images, dtype)
+    matrix = torch.eye(CLASSES, dtype=torch.float64, device=site.device) * 0.5 + 0.5 / CLASSES
+    made.prepare(Facts(labels, CLASSES, 0.4, matrix))
+    stages = made_of.stages(40)
+    last = int(stage) if stage else len(stages) - 1
+    said = torch.from_numpy(random.normal(size=(IMAGES, CLASSES))).to(site.device, dtype)
+    said[range(IMAGES), labels] += 2
+    overview = Predicted(labels, torch.arange(IMAGES, device=site.device), said)
+    for number in range(last + 1):
+        made.begin(stages[number], number)
+        epochs = stages[number].epochs
+        _set_clock(made, epochs, epochs)
+        for memory in made.memories if number < last else ():
+            made_of.after_epoch(memory, made.clock, overview)
+    _set_clock(made, max(1, stages[last].epochs // 2), stages[last].epochs)
     made.set_learning_rate(0.05)
-    made.clock.epoch.fill_(20)
-    made.clock.iteration.fill_(60)
-    order = torch.from_numpy(random.permutation(IMAGES)).to(site.device)
-    offsets = torch.from_numpy(random.integers(0, 3, (IMAGES, 2))).to(site.device)
-    flips = torch.from_numpy(random.random(IMAGES) < 0.5).to(site.device)
-    parts = [slice(start, start + BATCH) for start in range(0, IMAGES, BATCH)]
-    return Stepped(made, [(order[part], offsets[part], flips[part]) for part in parts])
+    balanced = labels.cpu().numpy() if stages[last].balanced else None
+    draws = Draws(1, True, 2 if made_of.own_views else 1, made_of.mixup(), balanced)
+    plan = plan_epoch(np.arange(IMAGES), 0, 1, BATCH, draws, site.device)
+    return Stepped(made, list(plan.batches(BATCH)))
+
+
+def _set_clock(made: Pair, epoch: int, epochs: int) -> None:
+    for time, now in (("epoch", epoch), ("epochs", epochs), ("iteration", 3 * epoch), ("iterations", 3 * epochs)):
+        getattr(made.clock, time).fill_(now)
 
 
 def _widen(made: Pair, images: ImageBank, dtype: torch.dtype) -> None:
-    """Networks, images and so losses in this type."""
-    for network in made.networks:
-        network.to(dtype)
+    """Networks, what stands beside them, images and so losses in this type."""
     normalised = images._normalised
     images._normalised = lambda pixels: normalised(pixels).to(dtype)  # type: ignore[method-assign]
-    for optimizer, network in zip(made.optimizers, made.networks, strict=True):
-        for parameter in network.parameters():
-            optimizer.state[parameter]["momentum_buffer"] = torch.zeros_like(parameter, requires_grad=False)
+    optimizers = [optimizer for learner in made.learners for optimizer in learner.optimizers]
+    for learner in made.learners:
+        for module in (learner.network, *learner.modules.values(), *learner.companions.values()):
+            module.to(dtype)
+        learner.memory = {name: value.to(dtype) for name, value in learner.memory.items()}
+    for optimizer in (*optimizers, *(optimizer for _, optimizer in made.shared.values())):
+        for state in optimizer.state.values():
+            for key, value in state.items():
+                if isinstance(value, torch.Tensor) and value.ndim:
+                    state[key] = value.to(dtype)

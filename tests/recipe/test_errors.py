@@ -99,7 +99,7 @@ def test_a_wrong_line(
         ("optimizer: {lr: 0}", "9:17", "greater than 0"),
         ("optimizer: {momentum: 0, nesterov: true}", "9:12", "nesterov needs a momentum"),
         ("optimizer: {learning_rate: 1}", "9:13", "unknown key 'learning_rate'"),
-        ("optimizer: {name: adam}", "9:19", "should be 'sgd'"),
+        ("optimizer: {name: adagrad}", "9:19", "should be 'sgd' or 'adam'"),
         ("optimizer: 3", "9:12", "should be a mapping"),
         ("schedule: {milestones: [0.75, 0.5]}", "9:24", "should increase"),
         ("schedule: {milestones: [0.5, 1]}", "9:30", "less than 1"),

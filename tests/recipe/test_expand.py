@@ -166,6 +166,7 @@ def test_what_a_result_says_of_its_cell(recipe_file: Callable[..., Path]) -> Non
         "classes": 10,
         "networks": ["small_resnet", "small_resnet"],
         "epochs": 2,
+        "own_protocol": None,
         "seed": 1,
         "validation_fraction": 0.1,
     }

@@ -108,10 +108,15 @@ def test_what_a_recipe_fixes_is_never_changed(fixed, seed):
     assert best.threads >= 2 or best.peers == "in_turn"
 
 
+def measured(recipe):
+    with bench.benches() as processes:
+        return choose_setup(recipe, torch.device("cpu"), processes)
+
+
 def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "cache"))
     (cell,) = expand(load_recipe(str(recipe), [OPEN]))
-    setup = choose_setup(cell.recipe, torch.device("cpu"))
+    setup = measured(cell.recipe)
     assert setup.device == "cpu"
     assert 1 <= setup.threads <= cores()
     assert setup.matrix_peak > 1e8
@@ -123,10 +128,10 @@ def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
         raise AssertionError("measured again")
 
     monkeypatch.setattr(bench.Bench, "ask", never)
-    assert choose_setup(cell.recipe, torch.device("cpu")) == setup
+    assert measured(cell.recipe) == setup
     other = cell.recipe.model_copy(update={"batch_size": 32})
     with pytest.raises(AssertionError, match="measured again"):
-        choose_setup(other, torch.device("cpu"))
+        measured(other)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}'])
@@ -149,7 +154,8 @@ def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypa
 
 def test_a_process_that_dies_answers_with_none(with_compute):
     recipe = with_compute("threads: 1")
-    with bench.benches(1) as (process,):
+    with bench.benches() as made:
+        (process,) = made.take(1)
         assert process.ask("best", recipe, replace(CPU, threads=1, device="nowhere"), 0.01) is None
         assert "nowhere" in process.failure
         assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
@@ -189,15 +195,16 @@ def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path
     together = {1: 100.0, 2: 190.0, 4: 300.0, 8: 310.0, 16: 400.0}
     monkeypatch.setattr(choose, "_together", lambda processes, recipe, setup: together[len(processes)])
     recipe, setup = with_compute("threads: 1"), replace(CPU, threads=1)
-    assert choose.choose_jobs(recipe, setup) == 4
-    together.clear()  # remembered
-    assert choose.choose_jobs(recipe, setup) == 4
-    assert choose.choose_jobs(recipe, replace(CPU, threads=16)) == 1
+    with bench.benches() as made:
+        assert choose.choose_jobs(recipe, setup, made) == 4
+        together.clear()  # remembered
+        assert choose.choose_jobs(recipe, setup, made) == 4
+        assert choose.choose_jobs(recipe, replace(CPU, threads=16), made) == 1
 
 
 def test_steps_are_timed_together(with_compute):
-    with bench.benches(2) as processes:
-        assert choose._together(processes, with_compute("threads: 1"), replace(CPU, threads=1)) > 0
+    with bench.benches() as made:
+        assert choose._together(made.take(2), with_compute("threads: 1"), replace(CPU, threads=1)) > 0
 
 
 def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smkd, recipe):

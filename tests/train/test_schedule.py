@@ -29,3 +29,11 @@ def test_warm_up_rises_linearly_and_ends():
     assert learning_rate("constant", 0.1, 0.05, warmup=0.1) == pytest.approx(0.05)
     assert learning_rate("constant", 0.1, 0.0, warmup=0.1) == 0
     assert learning_rate("constant", 0.1, 0.2, warmup=0.1) == pytest.approx(0.1)
+
+
+def test_linear_stays_and_then_falls_in_a_straight_line_to_zero():
+    def at(done):
+        return learning_rate("linear", 0.2, done, start=0.6)
+
+    assert [at(d) for d in (0, 0.3, 0.6, 0.7, 0.8, 1.0)] == pytest.approx([0.2, 0.2, 0.2, 0.15, 0.1, 0.0])
+    assert learning_rate("linear", 0.2, 0.25) == pytest.approx(0.15)

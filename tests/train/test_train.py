@@ -40,7 +40,7 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
     assert record["scores"]["best"]["mean"] >= last["mean"]
     header, *rows = (CELL / "metrics.csv").read_text().splitlines()
     assert len(rows) == 3
-    assert header.startswith("epoch,lr,loss_a,loss_b,train_accuracy_a")
+    assert header.startswith("epoch,stage,lr,loss_a,loss_b,train_accuracy_a")
 
 
 def test_weights_load_into_the_plain_network_by_name(smkd, recipe):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Rule, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Overview, Rule, cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -20,7 +20,7 @@ class TargetRule(Rule):
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
         """Update ``own.memory`` from a training batch."""
 
-    def end_epoch(self, memory: dict[str, Tensor]) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
         """Update one network's memory when an epoch ends."""
 
     def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor | None:

@@ -45,4 +45,5 @@ def _cell(cell: Cell, column: Column, metric: str) -> dict[str, Any]:
         "paper": cell.paper,
         "difference": difference(cell, metric),
         "best_two": cell.top,
+        "oracle": cell.oracle,
     }

@@ -21,6 +21,7 @@ _ESCAPES = {
     "−": "$-$",
     "η": r"$\eta$",
     "₂": "$_2$",
+    "†": r"$\dagger$",
     "—": "---",
 }
 _ESCAPED = str.maketrans(_ESCAPES)

@@ -5,6 +5,7 @@ anything that a step leaves behind (generators, threads, memory) reaches the tra
 of the user's cache: the same command on the same machine takes the same setup, and so gives the same bits.
 """
 
+from smkd_cli.train.calibrate.bench import benches
 from smkd_cli.train.calibrate.choose import choose_jobs, choose_setup
 
-__all__ = ["choose_jobs", "choose_setup"]
+__all__ = ["benches", "choose_jobs", "choose_setup"]

@@ -88,16 +88,32 @@ class Bench:
             self._link = None
 
 
+class Benches:
+    """Measuring processes; each is started when it is first asked something, and stays."""
+
+    def __init__(self, stop: StopRequest) -> None:
+        self._stop = stop
+        self._made: list[Bench] = []
+
+    def take(self, count: int) -> Sequence[Bench]:
+        """The first so many."""
+        self._made += [Bench(self._stop) for _ in range(count - len(self._made))]
+        return self._made[:count]
+
+    def close(self) -> None:
+        """End them all."""
+        for bench in self._made:
+            bench.close()
+
+
 @contextmanager
-def benches(count: int, stop: StopRequest | None = None) -> Iterator[Sequence[Bench]]:
-    """So many measuring processes, which end with the block."""
-    listener = StopRequest() if stop is None else stop
-    made = [Bench(listener) for _ in range(count)]
+def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
+    """Measuring processes, which end with the block; ``stop`` may end it."""
+    made = Benches(StopRequest() if stop is None else stop)
     try:
         yield made
     finally:
-        for bench in made:
-            bench.close()
+        made.close()
 
 
 def _serve(link: Connection, parent: int) -> None:

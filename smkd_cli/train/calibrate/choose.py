@@ -13,27 +13,26 @@ import torch
 from smkd_cli import __version__, console, datasets
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
-from smkd_cli.train.calibrate.bench import benches
+from smkd_cli.train.calibrate.bench import Benches
 from smkd_cli.train.calibrate.search import open_parts, search
 from smkd_cli.train.setup import Setup, cores, first_choice
 from smkd_cli.train.site import device_name
-from smkd_cli.train.stopping import StopRequest
 
 _TRIAL_SECONDS = 0.4
-_JOBS_TRIAL_SECONDS = 2.0
+_JOBS_TRIAL_SECONDS = 1.0
 # Another cell at a time must raise the speed of all together by more than the measurement errs by.
 _GAIN_OF_A_JOB = 1.05
 _MOST_JOBS_ON_A_GPU = 8
 
 
-def choose_setup(recipe: Recipe, device: torch.device, stop: StopRequest | None = None) -> Setup:
+def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Setup:
     """How the cells of a recipe use this device, with its matrix-product peak.
 
     It depends on the machine, the networks, the shape of the data and the recipe's ``compute``, not on methods, noise,
     seeds, or what else runs: a cell alone and a cell of a grid get the same.
 
     Raises:
-        InterruptedRunError: ``stop`` was requested while measuring.
+        InterruptedRunError: a signal came while measuring.
     """
     key = _key(recipe, device)
     known = store.recall(key)
@@ -41,29 +40,29 @@ def choose_setup(recipe: Recipe, device: torch.device, stop: StopRequest | None 
         return Setup.from_record(known["setup"])
     best = first = first_choice(recipe, device.type)
     tried: list[dict[str, Any]] = []
-    with benches(1, stop) as (bench,):
+    (bench,) = processes.take(1)
 
-        def speed(setup: Setup) -> float | None:
-            rate = bench.ask("best", recipe, setup, _TRIAL_SECONDS)
-            outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
-            tried.append(setup.record() | outcome)
-            return rate
+    def speed(setup: Setup) -> float | None:
+        rate = bench.ask("best", recipe, setup, _TRIAL_SECONDS)
+        outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
+        tried.append(setup.record() | outcome)
+        return rate
 
-        if open_parts(first, recipe):
-            console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
-            best = search(first, recipe, speed)
-        best = replace(best, matrix_peak=bench.ask("peak", best))
+    if open_parts(first, recipe):
+        console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
+        best = search(first, recipe, speed)
+    best = replace(best, matrix_peak=bench.ask("peak", best))
     store.remember(key, {**_about(recipe, device), "setup": best.record(), "tried": tried})
     return best
 
 
-def choose_jobs(recipe: Recipe, setup: Setup, stop: StopRequest | None = None) -> int:
+def choose_jobs(recipe: Recipe, setup: Setup, processes: Benches) -> int:
     """How many cells at a time train fastest together: measured by running the steps of 1, 2, 4 … at once.
 
     On a processor, at most as many as there are cores for.
 
     Raises:
-        InterruptedRunError: ``stop`` was requested while measuring.
+        InterruptedRunError: a signal came while measuring.
     """
     most = _MOST_JOBS_ON_A_GPU if setup.device == "cuda" else max(1, cores() // setup.threads)
     if most == 1:
@@ -74,12 +73,11 @@ def choose_jobs(recipe: Recipe, setup: Setup, stop: StopRequest | None = None) -
         return int(known["jobs"])
     console.say("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
-    with benches(most, stop) as processes:
-        for count in _counts(most):
-            speed = _together(processes[:count], recipe, setup)
-            if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
-                break
-            best, best_speed = count, speed
+    for count in _counts(most):
+        speed = _together(processes.take(count), recipe, setup)
+        if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
+            break
+        best, best_speed = count, speed
     store.remember(key, {"jobs": best, "jobs_for": setup.record()})
     return best
 

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 
 import numpy as np
 import torch
-from torch import Tensor
 
-from smkd_cli import datasets, networks
+from smkd_cli import datasets, methods, networks
 from smkd_cli.recipe import Recipe
 from smkd_cli.scoring import ImageBank
-from smkd_cli.train.epoch_plan import plan_epoch
+from smkd_cli.train.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.learner import Plan
 from smkd_cli.train.pair import Pair
 from smkd_cli.train.setup import Setup
 from smkd_cli.train.site import Site, prepare
@@ -37,10 +37,13 @@ class Trial:
     step: Callable[[], None]
 
 
-def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -> Trial:
+def prepare_trial(
+    recipe: Recipe, setup: Setup, batch_size: int | None = None, method: tuple[str, dict[str, object]] | None = None
+) -> Trial:
     """A pair on the data set's kind of images.
 
     Args:
+        method: name and options; by default the one that stands for all.
         batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
     """
     site = prepare(setup)
@@ -53,14 +56,18 @@ def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -
     padding = recipe.augmentation.crop_padding
     images = ImageBank(pixels, dataset.mean, dataset.std, site.device, padding, site.memory_format)
     labels = torch.from_numpy(random.integers(0, dataset.classes, len(pixels))).to(site.device)
-    pair = Pair(recipe, _METHOD, 0, images, labels, labels, dataset.classes, channels, 2, site)
+    made_of = Plan(recipe, methods.build(*(method or _METHOD)), 0, len(pixels), dataset.classes, channels)
+    pair = Pair(made_of, images, labels, labels, site)
+    for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
+        count.fill_(1)
     pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow
-    plan = plan_epoch(np.arange(len(pixels)), 0, 1, size, padding, recipe.augmentation.flip, site.device)
+    draws = Draws(padding, recipe.augmentation.flip, 2 if pair.method.own_views else 1, pair.method.mixup())
+    plan = plan_epoch(np.arange(len(pixels)), 0, 1, size, draws, site.device)
     batches = list(plan.batches(size))
     turn = iter(range(2**62))
 
     def step() -> None:
-        batch: tuple[Tensor, Tensor, Tensor] = batches[next(turn) % len(batches)]
+        batch = batches[next(turn) % len(batches)]
         pair.clock.iteration.add_(1)
         pair.learn(*batch)
 

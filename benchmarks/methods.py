@@ -1,0 +1,224 @@
+"""What a step of every method costs, against what its definition requires, and against cross entropy.
+
+    python benchmarks/methods.py                                     small_resnet on digits
+    python benchmarks/methods.py --case resnet18:cifar100:128 --images 640 --without-required --rounds 5 --seconds 0
+
+Required are the forward and backward passes and updates of both networks, and the forward passes of what stands beside
+them (teachers, averages, unmixed images), in plain PyTorch over a fixed batch. Each method is measured in each of its
+stages, in turns with its requirement and with cross entropy; a ratio is the median over the rounds.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import math
+import os
+import statistics
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from contestants import _pair, _sgd
+from machine import describe
+from step import recipe_of
+from torch import Tensor
+from torch.nn import functional
+
+from smkd_cli import datasets, methods, networks, noise
+from smkd_cli.methods import Facts
+from smkd_cli.methods.targets.contract import TargetRule
+from smkd_cli.recipe import Recipe
+from smkd_cli.scoring import ImageBank
+from smkd_cli.train.calibrate import benches, choose_setup
+from smkd_cli.train.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.learner import Plan
+from smkd_cli.train.pair import Pair
+from smkd_cli.train.setup import Setup
+from smkd_cli.train.site import choose_device, prepare
+
+Steps = Callable[[int], None]
+
+
+@dataclass
+class MadeUp:
+    """Predictions that a method may look at between epochs, right more often than not."""
+
+    labels: Tensor
+    learned: Tensor
+    logits: Tensor
+
+    def training(self) -> Tensor:
+        return self.logits
+
+    def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
+        return self.logits, self.logits.roll(1, 0), self.labels
+
+
+def measured() -> Iterator[tuple[str, int]]:
+    """Every method and stage: target rules alone, exchange rules over MyLC, the others as they are."""
+    for name in methods.names():
+        rule = methods.rule(name)
+        alone = issubclass(rule, methods.Method | TargetRule)
+        method = name if alone else f"{name}+MyLC"
+        for stage in range(len(methods.build(method, options_of(method)).stages(100))):
+            yield method, stage
+
+
+def options_of(method: str) -> dict[str, Any]:
+    """A teacher's path where one is needed; the benchmark makes the teacher up."""
+    rules = methods.rules_of(method)
+    return {"teacher": "teacher"} if any("teacher" in rule.model_fields for rule in rules) else {}
+
+
+def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: str | None) -> Steps:
+    """Our step of a method in a stage, on the first training images with 40 % of the labels wrong."""
+    site = prepare(setup)
+    dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
+    split = dataset.split("train")
+    padding, count = recipe.augmentation.crop_padding, min(images, len(split.labels))
+    bank = ImageBank(split.images[:count], dataset.mean, dataset.std, site.device, padding, site.memory_format)
+    noisy = noise.corrupt_labels(split.labels, kind="symmetric", rate=0.4, classes=dataset.classes, seed=1)[:count]
+    noisy[: dataset.classes] = np.arange(dataset.classes)  # so that a part of the data set has every class
+    given = torch.from_numpy(noisy).to(site.device)
+    made = methods.build(method, options_of(method))
+    channels = dataset.image_shape[2]
+    teachers = {"teacher": networks.build(recipe.networks[0], dataset.classes, channels).to(site.device)}
+    pair = Pair(Plan(recipe, made, 1, count, dataset.classes, channels, teachers), bank, given, None, site)
+    matrix = torch.eye(dataset.classes, dtype=torch.float64, device=site.device) * 0.6 + 0.4 / dataset.classes
+    pair.prepare(Facts(given, dataset.classes, 0.4, matrix))
+    _enter(pair, made, stage, given, dataset.classes)
+    pair.set_learning_rate(1e-4)
+    balanced = noisy if made.stages(100)[stage].balanced else None
+    draws = Draws(padding, recipe.augmentation.flip, 2 if made.own_views else 1, made.mixup(), balanced)
+    size = recipe.batch_size
+    plan = plan_epoch(np.arange(count), 0, 1, size, draws, site.device)
+    batches = [batch for batch in plan.batches(size) if len(batch[0]) == size]
+    turn = iter(range(2**62))
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            pair.clock.iteration.add_(1)
+            pair.learn(*batches[next(turn) % len(batches)])
+        site.synchronize()
+
+    return steps
+
+
+def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classes: int) -> None:
+    said = torch.randn(len(given), classes, device=given.device)
+    said[torch.arange(len(given)), given] += 2
+    overview = MadeUp(given, torch.arange(len(given), device=given.device), said)
+    stages = method.stages(100)
+    for number in range(stage + 1):
+        pair.begin(stages[number], number)
+        epochs = stages[number].epochs
+        now = epochs if number < stage else max(1, epochs // 2)
+        for name, value in (("epoch", now), ("epochs", epochs), ("iteration", now), ("iterations", epochs)):
+            getattr(pair.clock, name).fill_(value)
+        for memory in pair.memories if number < stage else ():
+            method.after_epoch(memory, pair.clock, overview)
+
+
+def required(recipe: Recipe, setup: Setup, method: str, stage: int) -> Steps:
+    """The passes of a method's definition, in plain PyTorch."""
+    site = prepare(setup)
+    made = methods.build(method, options_of(method))
+    beside = sum(companion.first_stage <= stage for companion in made.companions()) + (made.mixup() is not None)
+    pair = _pair(recipe, site.device, site.memory_format)
+    frozen = [[network.eval() for network in _pair(recipe, site.device, site.memory_format)] for _ in range(beside)]
+    optimizers = [_sgd(network, fused=True) for network in pair]
+    dataset = datasets.find(recipe.dataset)
+    height, width, channels = dataset.image_shape
+    images = torch.randn(recipe.batch_size, channels, height, width, device=site.device)
+    images = images.to(memory_format=site.memory_format)
+    labels = torch.randint(dataset.classes, (recipe.batch_size,), device=site.device)
+    mixed = setup.precision == "bfloat16"
+
+    def one(peer: int) -> None:
+        with torch.autocast(setup.device, torch.bfloat16, enabled=mixed):
+            with torch.no_grad():
+                for networks_beside in frozen:
+                    networks_beside[peer](images)
+            loss = functional.cross_entropy(pair[peer](images), labels)
+        optimizers[peer].zero_grad()
+        loss.backward()  # type: ignore[no-untyped-call]
+        optimizers[peer].step()
+
+    def steps(count: int) -> None:
+        for _ in range(count):
+            site.both(one)
+        site.synchronize()
+
+    return steps
+
+
+def timed(steps: Steps, count: int) -> float:
+    """Seconds per step."""
+    start = time.perf_counter()
+    steps(count)
+    return (time.perf_counter() - start) / count
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("methods", nargs="*", help="which (default: all)")
+    parser.add_argument("--case", default="small_resnet:digits:128", help="network:dataset:batch")
+    parser.add_argument("--images", type=int, default=1280, help="training images that the steps run through")
+    parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3, help="of each loop in a round; of a longer step, one")
+    parser.add_argument("--without-required", action="store_true", help="compare with cross entropy only")
+    parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
+    parser.add_argument("--data", default=os.environ.get("SMKD_DATA"), help="folder of the data sets")
+    parser.add_argument("--json", type=Path, help="write the figures here")
+    arguments = parser.parse_args()
+    device = choose_device(arguments.device)
+    recipe = recipe_of(arguments.case, arguments.compute)
+    with benches() as processes:
+        setup = choose_setup(recipe, device, processes)
+    report = {"machine": describe(device.type), "case": arguments.case, "setup": setup.record(), "methods": []}
+    print(json.dumps(report["machine"]), setup, sep="\n")
+    print(f"{'method':24} {'stage':14} {'ms/step':>8} {'/ required':>10} {'images/s':>9} {'of CE':>6}")
+    cross_entropy = ours(recipe, setup, "CE", 0, arguments.images, arguments.data)
+    once = max(1, int(arguments.seconds / max(timed(cross_entropy, 2), 1e-9)))
+    for method, stage in measured():
+        if arguments.methods and method not in arguments.methods:
+            continue
+        loops = {"ours": ours(recipe, setup, method, stage, arguments.images, arguments.data), "ce": cross_entropy}
+        if not arguments.without_required:
+            loops["required"] = required(recipe, setup, method, stage)
+        times: dict[str, list[float]] = {name: [] for name in loops}
+        for steps in loops.values():
+            steps(1)
+        for _ in range(arguments.rounds):
+            for name, steps in loops.items():
+                times[name].append(timed(steps, once))
+        over = {
+            name: statistics.median(a / b for a, b in zip(times["ours"], times[name], strict=True)) for name in loops
+        }
+        row = {
+            "method": method,
+            "stage": methods.build(method, options_of(method)).stages(100)[stage].name,
+            "milliseconds_per_step": 1e3 * statistics.median(times["ours"]),
+            "time_over_required": over.get("required"),
+            "images_per_second": recipe.batch_size / statistics.median(times["ours"]),
+            "images_per_second_of_ce": 1 / over["ce"],
+        }
+        report["methods"].append(row)
+        print(
+            f"{method:24} {row['stage']:14} {row['milliseconds_per_step']:8.2f} {over.get('required', math.nan):10.3f} "
+            f"{row['images_per_second']:9.0f} {row['images_per_second_of_ce']:6.2f}",
+            flush=True,
+        )
+        if arguments.json:
+            arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""Methods that correct the labels themselves as training goes on. One file per method."""

@@ -1,0 +1,61 @@
+"""M-DYR: mixup and hard bootstrapping, guided by a mixture model of the losses (Arazo et al., ICML 2019)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import Field
+
+from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Overview, cross_entropy, mix
+from smkd_cli.methods.labels.bmm import noisy_probability
+from smkd_cli.methods.labels.prior import prior_divergence
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class MDYR(Method):
+    """L = mean of λ H(t_a, p) + (1 − λ) H(t_b, p) + ρ Σ_c (1/C) ln((1/C)/p̄_c) with t = (1 − B) q + B ẑ, the hard form.
+
+    p (N, C) are predictions of images mixed from a and b with λ ~ Beta(32, 32), p̄ (C,) their mean over the batch; q is
+    the given label and ẑ the one-hot arg max of what the network says of the unmixed image, in evaluation mode; t is
+    detached. B (n,) is the probability that a label is wrong, by a mixture of two Beta distributions of all
+    training samples' losses (see ``bmm``), refitted when an epoch ends, by each network for itself. The authors take
+    each batch's losses anew; here B is that of the epoch's end. Until the end of ``warmup_share`` of the epochs it is
+    plain mixup: B = 0 and no ρ. Not built: the soft form with its falling temperature and guided mixing.
+    """
+
+    name = "M-DYR"
+
+    reg: Annotated[float, Field(ge=0, description="ρ, weight of the uniform class prior (authors)")] = 1.0
+    mixup_alpha: Annotated[float, Field(gt=0, description="both parameters of λ's Beta distribution (authors)")] = 32.0
+    warmup_share: Annotated[
+        float, Field(gt=0, le=1, description="part of the epochs with plain mixup (authors: 105 of 300)")
+    ] = 0.35
+
+    def mixup(self) -> float:
+        return self.mixup_alpha
+
+    def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
+        return {"noisy": (samples,)}
+
+    def _warmup(self, clock: Clock) -> Tensor:
+        return (clock.epochs * self.warmup_share).round().clamp_min(1)
+
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+        if bool(clock.epoch >= self._warmup(clock)):
+            given = overview.labels[overview.learned].unsqueeze(1)
+            losses = -overview.training().double().log_softmax(1).gather(1, given).squeeze(1)
+            memory["noisy"][overview.learned] = noisy_probability(losses).to(memory["noisy"].dtype)
+
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
+        assert own.plain is not None
+        assert batch.mix is not None
+        hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, own.plain.argmax(1, keepdim=True), 1)
+        corrected = mix(batch.onehot, hard, own.memory["noisy"][batch.indices])
+        own.target = mix(corrected.roll(-1, 0), corrected, batch.mix).to(batch.onehot.dtype)
+
+    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+        assert own.target is not None
+        guided = (clock.epoch > self._warmup(clock)).to(own.log_probs.dtype)
+        return cross_entropy(own.target, own).mean() + self.reg * guided * prior_divergence(own.log_probs)

@@ -1,0 +1,95 @@
+"""``smkd methods``: which methods there are, and what each is."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from typing import Any, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+from pydantic_core import PydanticUndefined
+
+from smkd_cli import console, methods
+from smkd_cli.errors import UsageError
+from smkd_cli.methods import Method, Rule
+from smkd_cli.methods.exchange.contract import ExchangeRule
+from smkd_cli.methods.targets.contract import TargetRule
+
+_WORDS = {"noise_rate": "the noise rate", "transition_matrix": "the transition matrix"}
+
+
+def ls() -> None:
+    """Print a line per rule and method: name, kind, what it needs, stages, cost relative to CE, and citation."""
+    console.say("name\tkind\tneeds\tstages\tcost\twhat it is")
+    for name in methods.names():
+        rule = methods.rule(name)
+        made = _example(name)
+        facts = (
+            ("", "", "") if made is None else (_needs(made), str(len(made.stages(100))), f"{methods.cost(made):.2f}")
+        )
+        console.emit("\t".join((name, _kind(rule), *facts, _title(rule))))
+
+
+def show(name: str) -> None:
+    """Print what a method is: citation, formula, what it needs, and every option with its default and source.
+
+    Raises:
+        UsageError: there is no such method.
+    """
+    try:
+        rules = [methods.rule(part) for part in methods.parts_of(name)]
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+    with console.data_out() as stream:
+        stream.write("\n".join("\n".join(_page(rule)) for rule in rules))
+
+
+def _page(rule: type[Rule]) -> list[str]:
+    lines = [f"{rule.name}: {_kind(rule)}", _title(rule), "", inspect.getdoc(rule) or "", ""]
+    made = _example(rule.name) if rule.name in methods.names() else None
+    if made is not None:
+        lines += [f"Needs: {_needs(made) or 'nothing but the labels'}."]
+        lines += [f"Stages of 100 epochs: {', '.join(f'{stage.name} ({stage.epochs})' for stage in made.stages(100))}."]
+        lines += [f"Cost: {methods.cost(made):.2f} times cross entropy.", ""]
+    if rule.model_fields:
+        lines += ["Options:"]
+        for key, field in rule.model_fields.items():
+            lines += [f"  {key} ({_type_of(field.annotation)}, {_default_of(field)}): {field.description}"]
+        lines += [""]
+    return lines
+
+
+def _kind(rule: type[Rule]) -> str:
+    if issubclass(rule, ExchangeRule):
+        return "exchange rule"
+    return "target rule" if issubclass(rule, TargetRule) else "method"
+
+
+def _title(rule: type[Rule]) -> str:
+    """The first line of the file that defines it."""
+    return (sys.modules[rule.__module__].__doc__ or "").strip().partition("\n")[0]
+
+
+def _example(name: str) -> Method | None:
+    """The method with its defaults; None of a rule that is no method alone."""
+    try:
+        required = {key: key for key, field in methods.rule(name).model_fields.items() if field.is_required()}
+        return methods.build(name, required)
+    except ValueError:
+        return None
+
+
+def _needs(made: Method) -> str:
+    words = [_WORDS[need] for need in sorted(made.needs())]
+    words += [f"a trained {companion.name}" for companion in made.companions() if companion.is_file]
+    return " and ".join(words)
+
+
+def _default_of(field: FieldInfo) -> str:
+    return "must be given" if field.default is PydanticUndefined else f"default {field.default}"
+
+
+def _type_of(annotation: Any) -> str:
+    if get_origin(annotation) is not None:
+        return " or ".join(_type_of(part) for part in get_args(annotation))
+    return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -1,0 +1,61 @@
+"""What a method is told before training: facts of the noise, and trained teachers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from smkd_cli import networks
+from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
+from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.datasets import DataSet
+from smkd_cli.errors import DataError
+from smkd_cli.methods import Facts, Method
+from smkd_cli.train.labels import TrainingLabels
+from smkd_cli.train.site import Site
+
+
+def facts_for(method: Method, labels: TrainingLabels, classes: int, given: Tensor) -> Facts:
+    """The given labels (n,), and what the method needs of the noise, as far as the clean labels are known."""
+    needs = method.needs()
+    if labels.clean is None or not needs:
+        return Facts(given, classes)
+    counts = torch.zeros(classes, classes, dtype=torch.float64, device=given.device)
+    clean = torch.from_numpy(labels.clean).to(given.device)
+    counts.index_put_((clean, given), torch.ones((), dtype=torch.float64, device=given.device), accumulate=True)
+    rate = 1 - (counts.trace() / counts.sum()).item()
+    present = counts.sum(1, keepdim=True)
+    # A class without samples gets the identity's row: nothing of it can be wrong.
+    matrix = torch.where(present > 0, counts / present.clamp_min(1), torch.eye(classes).to(counts))
+    return Facts(
+        given,
+        classes,
+        rate if "noise_rate" in needs else None,
+        matrix if "transition_matrix" in needs else None,
+    )
+
+
+def load_teachers(method: Method, dataset: DataSet, site: Site) -> dict[str, nn.Module]:
+    """The trained networks that a method names by their paths: of a ``.safetensors`` file, or of a run directory (A).
+
+    Raises:
+        DataError: one is missing, damaged, or was trained on other classes or images.
+    """
+    paths = [made.source for made in method.companions() if made.is_file]
+    return {path: _load(path, dataset, site) for path in paths}
+
+
+def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
+    path = Path(name)
+    weights, about = load_tensors(RunDirectory(path).peer("a") if path.is_dir() else path, PEER_SCHEMA)
+    network = networks.build(about["network"], classes=dataset.classes, channels=dataset.image_shape[2])
+    try:
+        network.load_state_dict(weights, strict=True)
+    except RuntimeError as error:
+        trained_on = about["cell"]["dataset"]
+        raise DataError(
+            f"{name}: is no teacher for {dataset.name} ({dataset.classes} classes): it was trained on {trained_on}"
+        ) from error
+    return network.to(site.device, memory_format=site.memory_format)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,258 @@
+"""FFL, PCL and AFD: what is trained beside both networks, and which gradient reaches what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import pytest
+import torch
+from pydantic import ValidationError
+from torch.nn.functional import cross_entropy, kl_div, log_softmax, softmax
+
+from smkd_cli import methods
+from smkd_cli.methods import Batch, Clock, Method, Outputs
+from smkd_cli.methods.distillation.feature_maps import of_one_size
+
+NAMES = ["FFL", "PCL", "AFD"]
+ALIKE, UNLIKE = ((6, 6), (4, 4)), ((6, 4), (4, 2))
+
+
+@dataclass
+class Scene:
+    """Two networks' outputs; logits and feature maps are leaves, so that it shows what a gradient comes through."""
+
+    method: Method
+    a: Outputs
+    b: Outputs
+    batch: Batch
+    clock: Clock
+    module: torch.nn.Module
+
+    def together(self):
+        return self.method.together(self.a, self.b, self.batch, self.clock)
+
+    def losses(self):
+        method, batch, clock = self.method, self.batch, self.clock
+        return method.loss(self.a, self.b, batch, clock), method.loss(self.b, self.a, batch, clock)
+
+    def gradients(self, loss):
+        """Of logits, maps, and parameters of the module by name; zero where the loss does not reach."""
+        leaves = {"za": self.a.logits, "zb": self.b.logits, "fa": self.a.features, "fb": self.b.features}
+        leaves |= dict(self.module.named_parameters())
+        found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, retain_graph=True)
+        return {
+            name: torch.zeros_like(leaf) if gradient is None else gradient
+            for (name, leaf), gradient in zip(leaves.items(), found, strict=True)
+        }
+
+
+def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **options):
+    method = methods.build(name, options)
+    widths, sizes = shapes
+    torch.manual_seed(0)
+    labels = torch.randint(5, (8,))
+    batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).to(dtype), torch.arange(8))
+    said = []
+    for width, size in zip(widths, sizes, strict=True):
+        own = Outputs.of((2 * torch.randn(8, 5, dtype=dtype)).to(device).requires_grad_())
+        own.features = torch.randn(8, width, size, size, dtype=dtype).to(device).requires_grad_()
+        own.companions["average"] = torch.randn(8, 5, dtype=dtype).to(device).requires_grad_()
+        said.append(own)
+    (extra,) = method.extras()
+    assert extra.shared
+    module = extra.build(5, widths).to(device, dtype)
+    for own in said:
+        own.modules[extra.name] = module
+        method.refine(own, batch, None)
+    clock = Clock(*(torch.tensor(time, dtype=torch.float64, device=device) for time in (epoch, 20.0, 1.0, 1.0)))
+    batch = Batch(*(part.to(device) for part in (batch.labels, batch.onehot, batch.indices)))
+    return Scene(method, *said, batch, clock, module)
+
+
+def taught(student, teacher, tau=3.0):
+    return tau**2 * kl_div(log_softmax(student / tau, 1), softmax(teacher.detach() / tau, 1), reduction="batchmean")
+
+
+def weight(at):
+    """w of the third of twenty epochs, where the ramp takes 80 of 300."""
+    return torch.exp(torch.tensor(-5 * (1 - (at - 1) / (20 * 80 / 300)) ** 2, dtype=torch.float64))
+
+
+def pooled(both):
+    return torch.cat([both.a.features.mean((2, 3)), both.b.features.mean((2, 3))], 1)
+
+
+@pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
+def test_ffl(close, shapes):
+    both = scene("FFL", shapes)
+    fused = both.module(torch.cat(of_one_size(both.a.features, both.b.features), 1))
+    labels, mean = both.batch.labels, (both.a.logits + both.b.logits) / 2
+    teaching = taught(both.a.logits, fused) + taught(both.b.logits, fused) + taught(fused, mean)
+    written = cross_entropy(fused, labels) + weight(3) * teaching
+    close(both.together(), written)
+    for own, loss in zip((both.a, both.b), both.losses(), strict=True):
+        close(loss, cross_entropy(own.logits, labels))
+    assert_same(both.gradients(both.together()), both.gradients(written))
+
+
+@pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
+def test_pcl(close, shapes):
+    both = scene("PCL", shapes)
+    said, labels = both.module(pooled(both)), both.batch.labels
+    written = cross_entropy(said, labels) + weight(3) * (taught(both.a.logits, said) + taught(both.b.logits, said))
+    close(both.together(), written)
+    assert_same(both.gradients(both.together()), both.gradients(written))
+    for own, other, loss in zip((both.a, both.b), (both.b, both.a), both.losses(), strict=True):
+        close(loss, cross_entropy(own.logits, labels) + weight(3) * taught(own.logits, other.companions["average"]))
+
+
+def test_pcl_averages_the_weights_and_sees_images_in_two_ways():
+    method = methods.build("PCL", {"average_momentum": 0.99})
+    assert [(c.name, c.source, c.momentum) for c in method.companions()] == [("average", "average", 0.99)]
+    assert method.own_views
+
+
+def assert_same(got, want):
+    assert got.keys() == want.keys()
+    for name, gradient in got.items():
+        torch.testing.assert_close(gradient, want[name], rtol=0, atol=1e-9, msg=name)
+
+
+@pytest.mark.parametrize("name", ["FFL", "PCL"])
+def test_what_both_share_learns_and_both_networks_learn_from_it(name):
+    both = scene(name)
+    for key, gradient in both.gradients(both.together()).items():
+        assert gradient.abs().sum() > 0, key
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_loss_of_one_network_reaches_it_alone(name):
+    both = scene(name)
+    for own, loss in zip(("za", "zb"), both.losses(), strict=True):
+        gradients = both.gradients(loss)
+        assert gradients.pop(own).abs().sum() > 0
+        assert not any(gradient.any() for gradient in gradients.values())
+        averages = [both.a.companions["average"], both.b.companions["average"]]
+        assert torch.autograd.grad(loss, averages, allow_unused=True, retain_graph=True) == (None, None)
+
+
+@pytest.mark.parametrize("name", ["FFL", "PCL"])
+def test_the_ramp_ends_at_one(close, name):
+    early, late = (scene(name, epoch=epoch) for epoch in (1.0, 20.0))
+    at_once = scene(name, epoch=1.0, ramp=0.0)
+    close(late.together(), at_once.together())
+    assert early.together() < late.together()
+
+
+def discriminators(both):
+    """(D_A, its fake maps, its real ones) and the same of B."""
+    of_a, of_b = of_one_size(both.a.features, both.b.features)
+    part = both.module.get_submodule
+    yield "a", part("discriminator_a"), part("transfer_a")(of_a), of_b
+    yield "b", part("discriminator_b"), part("transfer_b")(of_b), of_a
+
+
+@pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
+def test_afd(close, shapes):
+    both = scene("AFD", shapes, adversarial_weight=0.5)
+    parts = list(discriminators(both))
+    written = sum(
+        0.5 * ((1 - judge(fake)) ** 2).mean() + ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean()
+        for _, judge, fake, real in parts
+    )
+    close(both.together(), written)
+    for own, other, loss in zip((both.a, both.b), (both.b, both.a), both.losses(), strict=True):
+        close(loss, cross_entropy(own.logits, both.batch.labels) + taught(own.logits, other.logits))
+
+
+@pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
+def test_the_networks_and_the_discriminators_of_afd_are_opponents(close, shapes):
+    both = scene("AFD", shapes, adversarial_weight=0.5)
+    got = both.gradients(both.together())
+    for name, judge, fake, real in discriminators(both):
+        fooled, judged = (
+            0.5 * ((1 - judge(fake)) ** 2).mean(),
+            ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean(),
+        )
+        to_network, to_judge = both.gradients(fooled), both.gradients(judged)
+        close(got[f"f{name}"], to_network[f"f{name}"])
+        assert got[f"f{name}"].abs().sum() > 0
+        for key in [key for key in got if key.startswith(f"discriminator_{name}")]:
+            close(got[key], to_judge[key])
+        for key in [key for key in got if key.startswith(f"transfer_{name}")]:
+            close(got[key], to_network[key])
+            assert got[key].abs().sum() > 0
+    assert not got["za"].any()
+    assert not got["zb"].any()
+
+
+def test_without_its_weight_the_networks_of_afd_do_not_see_the_contest():
+    got, with_weight = (
+        both.gradients(both.together()) for both in (scene("AFD", adversarial_weight=w) for w in (0.0, 2.0))
+    )
+    for key, gradient in got.items():
+        if key.startswith("discriminator"):
+            torch.testing.assert_close(gradient, with_weight[key])
+        else:
+            assert not gradient.any()
+
+
+def test_looking_at_maps_changes_no_discriminator():
+    both = scene("AFD")
+    before = {key: value.clone() for key, value in both.module.state_dict().items()}
+    both.together()
+    after = both.module.state_dict()
+    assert before.keys() == after.keys() == dict(both.module.named_parameters()).keys()
+    assert all(torch.equal(value, after[key]) for key, value in before.items())
+
+
+def test_the_discriminators_have_a_rate_of_their_own_and_the_others_the_recipes():
+    assert methods.build("AFD", {"discriminator_lr": 0.01}).extras()[0].lr == 0.01
+    assert [methods.build(name, {}).extras()[0].lr for name in ("FFL", "PCL")] == [None, None]
+
+
+@pytest.mark.parametrize(("size", "other"), [(4, 4), (4, 2), (7, 4), (1, 8)])
+def test_maps_of_one_size(size, other):
+    a, b = torch.rand(2, 3, size, size, dtype=torch.float64), torch.rand(2, 5, other, other, dtype=torch.float64)
+    small = min(size, other)
+    for maps, same in zip((a, b), of_one_size(a, b), strict=True):
+        assert same.shape == (*maps.shape[:2], small, small)
+        if maps.shape[2] % small == 0:
+            torch.testing.assert_close(same.mean((2, 3)), maps.mean((2, 3)))
+            torch.testing.assert_close(same, torch.nn.functional.adaptive_avg_pool2d(maps, small))
+        assert (same >= maps.amin((2, 3), keepdim=True)).all()
+        assert (same <= maps.amax((2, 3), keepdim=True)).all()
+
+
+@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("shapes", [ALIKE, UNLIKE, ((6, 4), (7, 4))])
+def test_nothing_asks_the_device_for_a_number(name, shapes):
+    both = scene(name, shapes, device="meta", dtype=torch.float32)
+    total = sum(both.losses()) + both.together()
+    total.backward()
+    assert total.dtype == torch.float32
+    assert all(value.grad is not None for value in both.module.parameters())
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_features_are_asked_for(name):
+    assert methods.build(name, {}).wants_features
+    both = scene(name)
+    with pytest.raises(AssertionError):
+        both.method.together(replace(both.a, features=None), both.b, both.batch, both.clock)
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("FFL", {"ramp": 80}),
+        ("FFL", {"tau": 0}),
+        ("PCL", {"average_momentum": 1.0}),
+        ("PCL", {"ramp": -0.1}),
+        ("AFD", {"discriminator_lr": 0}),
+        ("AFD", {"adversarial_weight": -1}),
+    ],
+)
+def test_options_that_are_wrong(name, options):
+    with pytest.raises(ValidationError):
+        methods.full_options(name, options)

@@ -1,0 +1,76 @@
+"""What a method is told before training, and what is said where it cannot be told."""
+
+from __future__ import annotations
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+import torch
+
+from smkd_cli import methods
+from smkd_cli.train.knowledge import facts_for
+
+ROW = ["--set", "options={}", "--set", "epochs=1", "--set", "seeds=[1]"]
+
+
+def facts(name, given, clean, **options):
+    labels = SimpleNamespace(clean=clean)
+    return facts_for(methods.build(name, options), labels, 3, torch.tensor(given))
+
+
+def test_the_noise_is_counted_where_it_is_needed():
+    given, clean = [0, 1, 1, 2, 0], np.array([0, 0, 1, 1, 0])
+    assert facts("Co-teaching", given, clean).noise_rate == pytest.approx(0.4)
+    matrix = facts("Forward", given, clean, transition="oracle").transition_matrix
+    # Nothing has the clean class 2, so nothing of it is wrong.
+    want = torch.tensor([[2 / 3, 1 / 3, 0], [0, 1 / 2, 1 / 2], [0, 0, 1]], dtype=torch.float64)
+    torch.testing.assert_close(matrix, want)
+
+
+def test_nobody_who_needs_nothing_is_told_anything():
+    known = facts("CE", [0, 1], np.array([0, 2]))
+    assert known.noise_rate is None
+    assert known.transition_matrix is None
+
+
+def test_an_oracle_needs_clean_labels(smkd, tmp_path):
+    assert smkd("corrupt", "--rate", "0.4", "-o", "noisy.csv").code == 0
+    header, *rows = (tmp_path / "noisy.csv").read_text().splitlines()
+    text = "\n".join([header, *rows])
+    columns = next(line for line in rows if not line.startswith("#"))
+    place = columns.split(",").index("clean_label")
+    lines = []
+    for line in text.splitlines():
+        fields = line.split(",")
+        if not line.startswith("#") and line != columns:
+            fields[place] = ""
+        lines.append(",".join(fields))
+    kept = [line for line in lines if not line.startswith(("# clean", "# realised"))]
+    (tmp_path / "unknown.csv").write_text("\n".join(kept) + "\n")
+    options = ["--manifest", "unknown.csv", "--set", "methods=[Co-teaching]", *ROW]
+    result = smkd("train", "quickstart", *options)
+    assert result.code == 4, result.err
+    assert "noise_rate" in result.err
+
+
+def test_a_teacher_of_other_classes_is_refused(smkd, tmp_path):
+    from smkd_cli import networks
+    from smkd_cli.artifacts.run_directory import PEER_SCHEMA
+    from smkd_cli.artifacts.tensors import save_tensors
+
+    network = networks.build("small_resnet", classes=7, channels=1)
+    about = {"network": "small_resnet", "peer": "a", "epoch": 1, "cell": {"dataset": "seven"}, "memory": {}}
+    save_tensors(tmp_path / "teacher.safetensors", network.state_dict(), PEER_SCHEMA, about)
+    entry = json.dumps({"name": "T2S-KD", "teacher": "teacher.safetensors"})
+    result = smkd("train", "quickstart", "--set", f"methods=[{entry}]", *ROW)
+    assert result.code == 4, result.err
+    assert "is no teacher for digits (10 classes): it was trained on seven" in result.err
+
+
+def test_a_teacher_that_is_not_there(smkd):
+    entry = json.dumps({"name": "T2S-KD", "teacher": "nowhere.safetensors"})
+    result = smkd("train", "quickstart", "--set", f"methods=[{entry}]", *ROW)
+    assert result.code == 4
+    assert "nowhere.safetensors" in result.err
