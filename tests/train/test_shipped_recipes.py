@@ -13,7 +13,7 @@ from smkd_cli.recipe import expand, load_recipe, shipped_recipes
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_a_shipped_recipe_runs_small(smkd, name):
-    few = ["epochs=1"]
+    few = ["epochs=1", "validation.fraction=0.7"]  # a third of the images to learn from
     if len(load_recipe(name, few, "embedded").noise) > 1:  # one column stands for all
         few.append("noise=[{kind: symmetric, rate: 0.4}]")
     settings = [word for setting in few for word in ("--set", setting)]
