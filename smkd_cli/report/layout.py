@@ -174,6 +174,12 @@ def method_row(name: str, **more: Any) -> Slot:
     return Slot(name, {"exchange": exchange, "target": target, **more})
 
 
+def own_recipe_row(name: str) -> Slot:
+    """A row for a method under its authors' recipe."""
+    own = method_row(name, own_recipe=True)
+    return Slot(f"{own.label} (own recipe)", own.where)
+
+
 def fits(at: Coordinates, where: Coordinates) -> bool:
     """Whether a result stands at a place; a tuple of a place's coordinate lists alternatives."""
     missing = object()

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from smkd_cli.report.layout import Layout, Slot, method_row, percent
+from smkd_cli.report.layout import Layout, Slot, method_row, own_recipe_row, percent
 
 _BASELINES = (
     *("GCE", "Co-teaching", "Co-teaching+", "Joint", "Forward", "MentorNet", "T-revision"),
@@ -17,8 +17,7 @@ def _rows() -> Iterator[Slot]:
     yield method_row("CE", own_recipe=False)
     for name in _BASELINES:
         yield method_row(name, own_recipe=False)
-        own = method_row(name, own_recipe=True)
-        yield Slot(f"{own.label} (own recipe)", own.where)
+        yield own_recipe_row(name)
     for name in _OURS:
         yield method_row(name, own_recipe=False)
 

@@ -1,9 +1,19 @@
 """Table IV: two different networks, and two that are the same."""
 
+from collections.abc import Iterator
+
 from smkd_cli.artifacts.results import Cell
-from smkd_cli.report.layout import Layout, Slot, accuracy_of_peers, method_row
+from smkd_cli.report.layout import Layout, Slot, accuracy_of_peers, method_row, own_recipe_row
 
 _METHODS = ("CE", "Tf-KD_reg", "ProSelfLC", "MyLC", "MKD", "KDCL", "SMKD-P+MyLC")
+_IN_TWO_RECIPES = ("Tf-KD_reg", "MKD")
+
+
+def _rows() -> Iterator[Slot]:
+    for name in _METHODS:
+        yield method_row(name, own_recipe=False)
+        if name in _IN_TWO_RECIPES:
+            yield own_recipe_row(name)
 
 
 def _epochs(cell: Cell) -> int:
@@ -16,7 +26,7 @@ LAYOUT = Layout(
     title="Table IV: mutual distillation of different and of same networks",
     corner="Method",
     where={"kind": "symmetric", "rate": 0.4},
-    rows=tuple(method_row(name) for name in _METHODS),
+    rows=tuple(_rows()),
     columns=(
         Slot("ResNet-18 (peer of ShuffleNetV2)", {"peer": "a"}, "Difference"),
         Slot("ShuffleNetV2 (peer of ResNet-18)", {"peer": "b"}, "Difference"),
@@ -26,6 +36,7 @@ LAYOUT = Layout(
     of="of each network where the two differ, and the mean of the two where they are the same",
     epochs=_epochs,
     across_protocols=True,
+    own_recipes=True,
     notes=(
         "Symmetric label noise, 40%: the paper names it for the same networks only (Table II has the same values), and "
         "we take it for the different ones too.",
