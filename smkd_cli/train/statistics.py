@@ -44,7 +44,8 @@ class Statistics:
         taught = nothing if own.knowledge is None else own.knowledge.argmax(1)
         trust = nothing if own.trust is None else own.trust.expand(own.entropy.shape)
         sent = nothing if own.sent is None else own.sent
-        columns = (own.logits.argmax(1), own.certainty, trust, sent, taught)
+        prediction = (own.logits if own.plain is None else own.plain).argmax(1)  # of the image, not of a mixture
+        columns = (prediction, own.certainty, trust, sent, taught)
         self.said[peer].index_copy_(0, batch.indices, torch.stack(columns, 1).to(self.said.dtype))
         self.losses[peer].add_(loss.detach() * len(batch.indices))
 
