@@ -75,8 +75,12 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
         for place in itertools.product(down.of(sample.at), across.of(sample.at)):
             there[place].append(sample)
     filled = Filled(slots=columns, columns=tuple(Column(slot.label, slot.group) for slot in columns))
+    values = _paper_values(layout, rows, columns, paper)
     grid = [
-        [_cell(row, column, there[i, j], layout=layout, paper=paper, filled=filled) for j, column in enumerate(columns)]
+        [
+            _cell(row, column, there[i, j], layout=layout, value=values[i][j], filled=filled)
+            for j, column in enumerate(columns)
+        ]
         for i, row in enumerate(rows)
     ]
     if layout.best_two:
@@ -95,11 +99,27 @@ def _samples(layout: Layout, results: Iterable[Result], own: bool) -> Iterable[S
                     yield Sample(result, result.cell, own, {**at, **more}, numbers)
 
 
+Values = Sequence[Sequence[float | None]]
+# The paper's values in a closed layout, which are the same in every table of it; what they are known by is kept with
+# them, so that no other object gets its identity.
+_KNOWN: dict[tuple[int, ...], tuple[Layout, Sequence[Published], Values]] = {}
+
+
+def _paper_values(layout: Layout, rows: Sequence[Slot], columns: Sequence[Slot], paper: Sequence[Published]) -> Values:
+    """The paper's value in each cell."""
+    key = (id(layout), *map(id, paper))
+    if layout.closed and key in _KNOWN:
+        return _KNOWN[key][2]
+    values = [[accuracy_at(paper, {**layout.where, **row.where, **column.where}) for column in columns] for row in rows]
+    if layout.closed:
+        _KNOWN[key] = layout, paper, values
+    return values
+
+
 def _cell(
-    row: Slot, column: Slot, samples: Sequence[Sample], *, layout: Layout, paper: Sequence[Published], filled: Filled
+    row: Slot, column: Slot, samples: Sequence[Sample], *, layout: Layout, value: float | None, filled: Filled
 ) -> Cell:
     where = {**layout.where, **row.where, **column.where}
-    value = accuracy_at(paper, where)
     place = f"{row.label} / {column.heading}"
     chosen = _one_configuration(layout, samples, place, filled)
     if not chosen:
