@@ -34,7 +34,8 @@ def test_the_example_by_path(folder):
     assert result.returncode == 0, result.stderr
     places = sorted(Path(line).name for line in result.stdout.splitlines())
     assert places == ["fading_symmetric-0.4_seed1", "smkd-p+fading_symmetric-0.4_seed1"]
-    record = json.loads((folder / result.stdout.splitlines()[1] / "result.json").read_text())
+    place = next(line for line in result.stdout.splitlines() if "smkd-p+fading" in line)
+    record = json.loads((folder / place / "result.json").read_text())
     assert record["cell"]["options"]["most"] == 0.3
     assert list(record["provenance"]["method_files"]) == ["fading.py"]
 
