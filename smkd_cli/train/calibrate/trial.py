@@ -37,13 +37,10 @@ class Trial:
     step: Callable[[], None]
 
 
-def prepare_trial(
-    recipe: Recipe, setup: Setup, batch_size: int | None = None, method: tuple[str, dict[str, object]] | None = None
-) -> Trial:
+def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -> Trial:
     """A pair on the data set's kind of images.
 
     Args:
-        method: name and options; by default the one that stands for all.
         batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
     """
     site = prepare(setup)
@@ -56,7 +53,7 @@ def prepare_trial(
     padding = recipe.augmentation.crop_padding
     images = ImageBank(pixels, dataset.mean, dataset.std, site.device, padding, site.memory_format)
     labels = torch.from_numpy(random.integers(0, dataset.classes, len(pixels))).to(site.device)
-    made_of = Plan(recipe, methods.build(*(method or _METHOD)), 0, len(pixels), dataset.classes, channels)
+    made_of = Plan(recipe, methods.build(*_METHOD), 0, len(pixels), dataset.classes, channels)
     pair = Pair(made_of, images, labels, labels, site)
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
