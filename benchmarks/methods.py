@@ -3,9 +3,10 @@
     python benchmarks/methods.py                                     small_resnet on digits
     python benchmarks/methods.py --case resnet18:cifar100:128 --images 640 --without-required --rounds 5 --seconds 0
 
-Required are the forward and backward passes and updates of both networks, and the forward passes of what stands beside
-them (teachers, averages, unmixed images), in plain PyTorch over a fixed batch. Each method is measured in each of its
-stages, in turns with its requirement and with cross entropy; a ratio is the median over the rounds.
+Required are the forward and backward passes and updates of both networks and of the modules that a method trains beside
+them, and the forward passes of teachers, averages and unmixed images, in plain PyTorch over a fixed batch. Each method
+is measured in each of its stages, in turns with its requirement and with cross entropy; a ratio is the median over the
+rounds.
 """
 
 from __future__ import annotations
@@ -26,6 +27,7 @@ import numpy as np
 import torch
 from contestants import _pair, _sgd
 from machine import describe
+from modules_beside import modules_called
 from step import recipe_of
 from torch import Tensor
 from torch.nn import functional
@@ -76,8 +78,24 @@ def options_of(method: str) -> dict[str, Any]:
     return {"teacher": "teacher"} if any("teacher" in rule.model_fields for rule in rules) else {}
 
 
-def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: str | None) -> Steps:
+@dataclass
+class Ours:
     """Our step of a method in a stage, on the first training images with 40 % of the labels wrong."""
+
+    pair: Pair
+    batches: list[tuple[Tensor, ...]]
+    turn: int = 0
+
+    def __call__(self, count: int) -> None:
+        for _ in range(count):
+            self.turn += 1
+            self.pair.clock.iteration.add_(1)
+            self.pair.learn(*self.batches[self.turn % len(self.batches)])
+        self.pair.site.synchronize()
+
+
+def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: str | None) -> Ours:
+    """Our step, ready to be taken."""
     site = prepare(setup)
     dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
     split = dataset.split("train")
@@ -98,16 +116,7 @@ def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, dat
     draws = Draws(padding, recipe.augmentation.flip, 2 if made.own_views else 1, made.mixup(), balanced)
     size = recipe.batch_size
     plan = plan_epoch(np.arange(count), 0, 1, size, draws, site.device)
-    batches = [batch for batch in plan.batches(size) if len(batch[0]) == size]
-    turn = iter(range(2**62))
-
-    def steps(count: int) -> None:
-        for _ in range(count):
-            pair.clock.iteration.add_(1)
-            pair.learn(*batches[next(turn) % len(batches)])
-        site.synchronize()
-
-    return steps
+    return Ours(pair, [batch for batch in plan.batches(size) if len(batch[0]) == size])
 
 
 def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classes: int) -> None:
@@ -125,13 +134,13 @@ def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classe
             method.after_epoch(memory, pair.clock, overview)
 
 
-def required(recipe: Recipe, setup: Setup, method: str, stage: int) -> Steps:
-    """The passes of a method's definition, in plain PyTorch."""
+def required(recipe: Recipe, setup: Setup, method: str, stage: int, step: Ours) -> Steps:
+    """The passes of a method's definition, in plain PyTorch; ``step`` is asked which modules it calls with what."""
     site = prepare(setup)
     made = methods.build(method, options_of(method))
-    beside = sum(companion.first_stage <= stage for companion in made.companions()) + (made.mixup() is not None)
+    count = sum(companion.first_stage <= stage for companion in made.companions()) + (made.mixup() is not None)
     pair = _pair(recipe, site.device, site.memory_format)
-    frozen = [[network.eval() for network in _pair(recipe, site.device, site.memory_format)] for _ in range(beside)]
+    frozen = [[network.eval() for network in _pair(recipe, site.device, site.memory_format)] for _ in range(count)]
     optimizers = [_sgd(network, fused=True) for network in pair]
     dataset = datasets.find(recipe.dataset)
     height, width, channels = dataset.image_shape
@@ -139,20 +148,23 @@ def required(recipe: Recipe, setup: Setup, method: str, stage: int) -> Steps:
     images = images.to(memory_format=site.memory_format)
     labels = torch.randint(dataset.classes, (recipe.batch_size,), device=site.device)
     mixed = setup.precision == "bfloat16"
+    beside = modules_called(step.pair, lambda: step(1))
 
     def one(peer: int) -> None:
         with torch.autocast(setup.device, torch.bfloat16, enabled=mixed):
             with torch.no_grad():
-                for networks_beside in frozen:
-                    networks_beside[peer](images)
+                for network in frozen:
+                    network[peer](images)
             loss = functional.cross_entropy(pair[peer](images), labels)
         optimizers[peer].zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizers[peer].step()
+        beside[peer]()
 
     def steps(count: int) -> None:
         for _ in range(count):
             site.both(one)
+            beside["shared"]()
         site.synchronize()
 
     return steps
@@ -190,9 +202,12 @@ def main() -> None:
     for method, stage in measured():
         if arguments.methods and method not in arguments.methods:
             continue
-        loops = {"ours": ours(recipe, setup, method, stage, arguments.images, arguments.data), "ce": cross_entropy}
+        loops: dict[str, Any] = {
+            "ours": ours(recipe, setup, method, stage, arguments.images, arguments.data),
+            "ce": cross_entropy,
+        }
         if not arguments.without_required:
-            loops["required"] = required(recipe, setup, method, stage)
+            loops["required"] = required(recipe, setup, method, stage, loops["ours"])
         times: dict[str, list[float]] = {name: [] for name in loops}
         for steps in loops.values():
             steps(1)

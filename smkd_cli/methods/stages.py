@@ -62,7 +62,8 @@ class Extra:
 
     Attributes:
         name: under which the module stands in ``Outputs.modules``.
-        build: makes the module, given the number of classes and the widths D of both networks' features.
+        build: makes the module, given the number of classes and the widths D of both networks' features, A's first;
+            where each peer has its own, its network's first.
         lr: of Adam; None to train as the recipe says.
         shared: whether both peers have the same one (``together`` then trains it), or each has its own.
     """

@@ -11,6 +11,7 @@ from smkd_cli import console, datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import TrainingError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
+from smkd_cli.train import processes
 from smkd_cli.train.grid import cells_of, grid_on
 
 
@@ -61,6 +62,8 @@ def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
 
 
 def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, data: Path | None) -> None:
+    if jobs != "1" and len(cells) > 1:
+        processes.get_ready()
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
     from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
     from smkd_cli.train.cell import Place
@@ -70,15 +73,15 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
     from smkd_cli.train.stopping import StopRequest
 
     stop = StopRequest()
-    with stop.listening(signal.SIGINT, signal.SIGTERM), benches(stop) as processes:
+    with stop.listening(signal.SIGINT, signal.SIGTERM), benches(stop) as measuring:
         where, setups = choose_device(device), {}
         for cell in cells:
             if _kind(cell) not in setups:
-                setups[_kind(cell)] = choose_setup(cell.training, where, processes)
+                setups[_kind(cell)] = choose_setup(cell.training, where, measuring)
         if jobs == "auto":
             kinds = {_kind(cell): cell.training for cell in cells}
             most = (
-                min(choose_jobs(kinds[kind], setup, processes) for kind, setup in setups.items())
+                min(choose_jobs(kinds[kind], setup, measuring) for kind, setup in setups.items())
                 if len(cells) > 1
                 else 1
             )

@@ -67,7 +67,7 @@ class Learner:
         self._unrated: list[torch.optim.Optimizer] = []
         self.modules: dict[str, nn.Module] = {}
         self._own_modules: dict[str, tuple[nn.Module, torch.optim.Optimizer]] = {}
-        widths = [networks.facts(name).features for name in recipe.networks]
+        widths = [networks.facts(recipe.networks[number]).features for number in (peer, 1 - peer)]
         for extra in plan.method.extras():
             if not extra.shared:
                 torch.manual_seed(torch_seed(plan.seed, f"module {extra.name}", peer))

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import multiprocessing
-import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from multiprocessing import resource_tracker
 from multiprocessing.connection import wait
 from typing import Any
 
 from smkd_cli.errors import InterruptedRunError, SmkdError, TrainingError
 from smkd_cli.recipe import Cell
+from smkd_cli.train import processes
 from smkd_cli.train.cell import Place, train_cell
 from smkd_cli.train.stopping import StopRequest
 from smkd_cli.train.worker import work
@@ -57,16 +55,7 @@ class _Worker:
     """A worker process and our end of the line to it; ``cell`` is what it is training."""
 
     def __init__(self) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.link, theirs = context.Pipe()
-        self.process = context.Process(target=work, args=(theirs, os.getpid()), daemon=True)
-        # The child inherits the mask, so that no signal finds it before it can listen. Python's own helper process,
-        # which the first start would start too, lifts the mask when it comes up; so it comes up before.
-        resource_tracker.ensure_running()
-        before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
-        self.process.start()
-        signal.pthread_sigmask(signal.SIG_SETMASK, before)
-        theirs.close()
+        self.process, self.link = processes.start(work)
         self.cell: Cell | None = None
 
     def train(self, task: Task) -> None:

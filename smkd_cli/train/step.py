@@ -77,7 +77,8 @@ class PairStep:
                 logits = learner.say(seen)
         own = Outputs.of(logits, learner.memory)
         own.modules = learner.modules
-        own.features = None if features is None else features.to(own.logits.dtype)
+        # A tensor of its own: the logits' gradient does not come through it, only what the method does with the maps.
+        own.features = None if features is None else features.view_as(features).to(own.logits.dtype)
         with torch.no_grad():
             own.companions = self._companions(learner, images)
             if batch.mix is not None:
@@ -114,17 +115,33 @@ class PairStep:
             self.statistics.add(peer, said[peer], loss, batch)
 
     def _learn_together(self, said: tuple[Outputs, Outputs], batch: Batch) -> None:
-        """Update both peers, and what they share, by one backward pass through the sum of all losses."""
+        """Update both peers and what they share by the sum of all losses.
+
+        Its gradient is taken as far as what the networks said; from there on each network's is its own, and the peers
+        part again.
+        """
         losses = [self.method.loss(said[peer], said[1 - peer], batch, self.clock) for peer in range(2)]
         common = self.method.together(*said, batch, self.clock)
-        for optimizer in (*self.shared, *(made for learner in self.learners for made in learner.optimizers)):
-            optimizer.zero_grad(set_to_none=True)
-        total = losses[0] + losses[1]
-        (total if common is None else total + common).backward()  # type: ignore[no-untyped-call]
-        for peer, loss in enumerate(losses):
+        total = losses[0] + losses[1] if common is None else losses[0] + losses[1] + common
+        beside = [*self.shared, *(made for learner in self.learners for made in learner.optimizers[1:])]
+        modules = [value for optimizer in beside for group in optimizer.param_groups for value in group["params"]]
+        heads = [head for own in said for head in (own.logits, own.features) if head is not None]
+        found = torch.autograd.grad(total, [*heads, *modules], allow_unused=True)
+        for value, gradient in zip(modules, found[len(heads) :], strict=True):
+            value.grad = gradient
+
+        half = len(heads) // 2
+
+        def learn(peer: int) -> None:
+            own = slice(peer * half, (peer + 1) * half)
+            reached = [(head, back) for head, back in zip(heads[own], found[own], strict=True) if back is not None]
+            self.learners[peer].optimizers[0].zero_grad(set_to_none=True)
+            torch.autograd.backward([head for head, _ in reached], [back for _, back in reached])
             self._update(peer)
             with torch.no_grad():
-                self.statistics.add(peer, said[peer], loss, batch)
+                self.statistics.add(peer, said[peer], losses[peer], batch)
+
+        self.both(learn)
         for optimizer in self.shared:
             optimizer.step()
 

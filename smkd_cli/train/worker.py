@@ -2,34 +2,22 @@
 
 from __future__ import annotations
 
-import contextlib
-import ctypes
-import os
 import signal
-import sys
 import traceback
 from multiprocessing.connection import Connection
 
 from smkd_cli.errors import SmkdError
+from smkd_cli.train.processes import end_with_parent
 from smkd_cli.train.stopping import StopRequest
 
 
-def die_with(parent: int) -> None:
-    """Have the system (Linux) kill this process when its parent goes: no orphan keeps a run directory locked."""
-    if sys.platform == "linux":
-        with contextlib.suppress(OSError):
-            ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
-        if os.getppid() != parent:
-            os._exit(1)
-
-
-def work(link: Connection, parent: int) -> None:
+def work(link: Connection) -> None:
     """Receive ``(cell, place)`` until the line is closed, and train.
 
-    ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. The parent
-    starts us with SIGINT and SIGTERM blocked; SIGINT is left to it, and passed on as SIGTERM.
+    ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. We are
+    started with SIGINT and SIGTERM blocked; SIGINT is left to the parent, and passed on as SIGTERM.
     """
-    die_with(parent)
+    end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
 

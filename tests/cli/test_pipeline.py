@@ -43,25 +43,21 @@ def test_labels_to_table_in_one_line(shell):
     assert "| CE" in result.stdout
     assert "SMKD-P+MyLC" in result.stdout
     assert "n=1" in result.stdout
-
-
-def test_paths_of_runs_are_reported_too(shell):
-    result = shell(f"smkd train quickstart {SMALL} --quiet | smkd report - --format csv")
-    assert result.returncode == 0, result.stderr
-    assert "SMKD-P+MyLC" in result.stdout
-
-
-def test_quiet_says_nothing(shell):
-    result = shell(f"smkd train quickstart {SMALL} --quiet > paths && smkd eval - --quiet < paths > scores")
-    assert result.returncode == 0
-    assert result.stderr == ""
-
-
-def test_redirected_words_are_plain_lines(shell):
-    result = shell(f"smkd train quickstart {SMALL}")
+    # Redirected words are plain lines.
     assert "[2/2]" in result.stderr
     assert "\x1b" not in result.stderr
-    assert all(Path(line).parts[0] == "runs" for line in result.stdout.splitlines())
+
+
+def test_paths_of_runs_are_read_as_well_and_quiet_says_nothing(shell, tmp_path):
+    result = shell(
+        f"smkd train quickstart {SMALL} --quiet > paths && smkd eval - --quiet < paths > scores"
+        " && smkd report - --quiet --format csv < paths"
+    )
+    assert result.returncode == 0, result.stderr
+    assert result.stderr == ""
+    assert "SMKD-P+MyLC" in result.stdout
+    assert len((tmp_path / "scores").read_text().splitlines()) == 2
+    assert all(Path(line).parts[0] == "runs" for line in (tmp_path / "paths").read_text().splitlines())
 
 
 @pytest.mark.parametrize(

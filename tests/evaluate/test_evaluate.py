@@ -26,6 +26,7 @@ noise: [{kind: symmetric, rate: 0.4}]
 seeds: [3]
 epochs: 6
 augmentation: {crop_padding: 1, flip: false}
+compute: {threads: 1, precision: float32, memory_format: channels_last}
 """
 
 

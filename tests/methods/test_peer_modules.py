@@ -26,7 +26,12 @@ class Scene:
     b: Outputs
     batch: Batch
     clock: Clock
-    module: torch.nn.Module
+    modules: dict[str, torch.nn.Module]
+
+    @property
+    def module(self):
+        """What both share."""
+        return self.modules[""]
 
     def together(self):
         return self.method.together(self.a, self.b, self.batch, self.clock)
@@ -36,9 +41,10 @@ class Scene:
         return method.loss(self.a, self.b, batch, clock), method.loss(self.b, self.a, batch, clock)
 
     def gradients(self, loss):
-        """Of logits, maps, and parameters of the module by name; zero where the loss does not reach."""
+        """Of logits, maps, and parameters of the modules by name; zero where the loss does not reach."""
         leaves = {"za": self.a.logits, "zb": self.b.logits, "fa": self.a.features, "fb": self.b.features}
-        leaves |= dict(self.module.named_parameters())
+        for owner, module in self.modules.items():
+            leaves |= {owner + name: value for name, value in module.named_parameters()}
         found = torch.autograd.grad(loss, list(leaves.values()), allow_unused=True, retain_graph=True)
         return {
             name: torch.zeros_like(leaf) if gradient is None else gradient
@@ -59,14 +65,18 @@ def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **o
         own.companions["average"] = torch.randn(8, 5, dtype=dtype).to(device).requires_grad_()
         said.append(own)
     (extra,) = method.extras()
-    assert extra.shared
-    module = extra.build(5, widths).to(device, dtype)
-    for own in said:
+    if extra.shared:
+        modules = {"": extra.build(5, widths).to(device, dtype)}
+    else:
+        modules = {
+            f"{peer} ": extra.build(5, own).to(device, dtype) for peer, own in (("a", widths), ("b", widths[::-1]))
+        }
+    for own, module in zip(said, list(modules.values()) * 2, strict=False):
         own.modules[extra.name] = module
         method.refine(own, batch, None)
     clock = Clock(*(torch.tensor(time, dtype=torch.float64, device=device) for time in (epoch, 20.0, 1.0, 1.0)))
     batch = Batch(*(part.to(device) for part in (batch.labels, batch.onehot, batch.indices)))
-    return Scene(method, *said, batch, clock, module)
+    return Scene(method, *said, batch, clock, modules)
 
 
 def taught(student, teacher, tau=3.0):
@@ -126,11 +136,14 @@ def test_what_both_share_learns_and_both_networks_learn_from_it(name):
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_a_loss_of_one_network_reaches_it_alone(name):
+def test_a_loss_of_one_network_reaches_it_and_its_own_alone(name):
     both = scene(name)
-    for own, loss in zip(("za", "zb"), both.losses(), strict=True):
+    for peer, loss in zip("ab", both.losses(), strict=True):
         gradients = both.gradients(loss)
-        assert gradients.pop(own).abs().sum() > 0
+        assert gradients.pop(f"z{peer}").abs().sum() > 0
+        if name == "AFD":
+            assert gradients.pop(f"f{peer}").abs().sum() > 0
+        gradients = {key: value for key, value in gradients.items() if not key.startswith(f"{peer} ")}
         assert not any(gradient.any() for gradient in gradients.values())
         averages = [both.a.companions["average"], both.b.companions["average"]]
         assert torch.autograd.grad(loss, averages, allow_unused=True, retain_graph=True) == (None, None)
@@ -144,65 +157,59 @@ def test_the_ramp_ends_at_one(close, name):
     assert early.together() < late.together()
 
 
-def discriminators(both):
-    """(D_A, its fake maps, its real ones) and the same of B."""
+def contests(both):
+    """Of each peer: its letter, its discriminator, its fake maps, and the real ones."""
     of_a, of_b = of_one_size(both.a.features, both.b.features)
-    part = both.module.get_submodule
-    yield "a", part("discriminator_a"), part("transfer_a")(of_a), of_b
-    yield "b", part("discriminator_b"), part("transfer_b")(of_b), of_a
+    for peer, own, real in (("a", of_a, of_b), ("b", of_b, of_a)):
+        module = both.modules[f"{peer} "]
+        yield peer, module["discriminator"], module["transfer"](own), real
 
 
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
 def test_afd(close, shapes):
     both = scene("AFD", shapes, adversarial_weight=0.5)
-    parts = list(discriminators(both))
-    written = sum(
-        0.5 * ((1 - judge(fake)) ** 2).mean() + ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean()
-        for _, judge, fake, real in parts
-    )
-    close(both.together(), written)
-    for own, other, loss in zip((both.a, both.b), (both.b, both.a), both.losses(), strict=True):
-        close(loss, cross_entropy(own.logits, both.batch.labels) + taught(own.logits, other.logits))
+    assert both.together() is None
+    peers = (both.a, both.b)
+    for own, other, loss, (_, judge, fake, real) in zip(peers, peers[::-1], both.losses(), contests(both), strict=True):
+        contest = 0.5 * ((1 - judge(fake)) ** 2).mean() + ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean()
+        close(loss, cross_entropy(own.logits, both.batch.labels) + taught(own.logits, other.logits) + contest)
 
 
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
 def test_the_networks_and_the_discriminators_of_afd_are_opponents(close, shapes):
     both = scene("AFD", shapes, adversarial_weight=0.5)
-    got = both.gradients(both.together())
-    for name, judge, fake, real in discriminators(both):
-        fooled, judged = (
-            0.5 * ((1 - judge(fake)) ** 2).mean(),
-            ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean(),
-        )
+    for (peer, judge, fake, real), loss in zip(contests(both), both.losses(), strict=True):
+        got = both.gradients(loss)
+        fooled = 0.5 * ((1 - judge(fake)) ** 2).mean()
+        judged = ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean()
         to_network, to_judge = both.gradients(fooled), both.gradients(judged)
-        close(got[f"f{name}"], to_network[f"f{name}"])
-        assert got[f"f{name}"].abs().sum() > 0
-        for key in [key for key in got if key.startswith(f"discriminator_{name}")]:
+        close(got[f"f{peer}"], to_network[f"f{peer}"])
+        for key in [key for key in got if key.startswith(f"{peer} discriminator")]:
             close(got[key], to_judge[key])
-        for key in [key for key in got if key.startswith(f"transfer_{name}")]:
+        for key in [key for key in got if key.startswith(f"{peer} transfer")]:
             close(got[key], to_network[key])
             assert got[key].abs().sum() > 0
-    assert not got["za"].any()
-    assert not got["zb"].any()
 
 
 def test_without_its_weight_the_networks_of_afd_do_not_see_the_contest():
     got, with_weight = (
-        both.gradients(both.together()) for both in (scene("AFD", adversarial_weight=w) for w in (0.0, 2.0))
+        both.gradients(both.losses()[0]) for both in (scene("AFD", adversarial_weight=w) for w in (0.0, 2.0))
     )
     for key, gradient in got.items():
-        if key.startswith("discriminator"):
+        if key.startswith("a discriminator"):
+            assert gradient.any()
             torch.testing.assert_close(gradient, with_weight[key])
-        else:
+        elif key != "za":
             assert not gradient.any()
 
 
 def test_looking_at_maps_changes_no_discriminator():
     both = scene("AFD")
-    before = {key: value.clone() for key, value in both.module.state_dict().items()}
-    both.together()
-    after = both.module.state_dict()
-    assert before.keys() == after.keys() == dict(both.module.named_parameters()).keys()
+    module = both.modules["a "]
+    before = {key: value.clone() for key, value in module.state_dict().items()}
+    both.losses()
+    after = module.state_dict()
+    assert before.keys() == after.keys() == dict(module.named_parameters()).keys()
     assert all(torch.equal(value, after[key]) for key, value in before.items())
 
 
@@ -228,18 +235,21 @@ def test_maps_of_one_size(size, other):
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE, ((6, 4), (7, 4))])
 def test_nothing_asks_the_device_for_a_number(name, shapes):
     both = scene(name, shapes, device="meta", dtype=torch.float32)
-    total = sum(both.losses()) + both.together()
+    common = both.together()
+    total = sum(both.losses()) if common is None else sum(both.losses()) + common
     total.backward()
     assert total.dtype == torch.float32
-    assert all(value.grad is not None for value in both.module.parameters())
+    assert all(value.grad is not None for module in both.modules.values() for value in module.parameters())
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_features_are_asked_for(name):
     assert methods.build(name, {}).wants_features
     both = scene(name)
+    without = replace(both.a, features=None)
+    term = both.method.loss if name == "AFD" else both.method.together
     with pytest.raises(AssertionError):
-        both.method.together(replace(both.a, features=None), both.b, both.batch, both.clock)
+        term(without, both.b, both.batch, both.clock)
 
 
 @pytest.mark.parametrize(

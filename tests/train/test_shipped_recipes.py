@@ -9,11 +9,14 @@ import pytest
 
 from smkd_cli.recipe import expand, load_recipe, shipped_recipes
 
+COMPUTE = "compute={threads: 1, precision: float32, memory_format: channels_last}"
+
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_a_shipped_recipe_runs_small(smkd, name):
-    few = ["epochs=1", "validation.fraction=0.7"]  # a third of the images to learn from
+    # A third of the images to learn from; nothing about the machine that would have to be measured.
+    few = ["epochs=1", "validation.fraction=0.7", COMPUTE]
     if len(load_recipe(name, few, "embedded").noise) > 1:  # one column stands for all
         few.append("noise=[{kind: symmetric, rate: 0.4}]")
     settings = [word for setting in few for word in ("--set", setting)]

@@ -30,14 +30,12 @@ def _discriminator(width: int) -> nn.Module:
 
 
 def adversary(_classes: int, widths: Sequence[int]) -> nn.Module:
-    """Per network a discriminator of maps as wide as its peer's, and what brings its own maps to that width."""
+    """A discriminator of maps as wide as the peer's, and what brings a network's own maps to that width."""
     from torch import nn
 
-    parts: dict[str, nn.Module] = {}
-    for name, own, other in (("a", widths[0], widths[1]), ("b", widths[1], widths[0])):
-        parts[f"discriminator_{name}"] = _discriminator(other)
-        parts[f"transfer_{name}"] = nn.Identity() if own == other else nn.Conv2d(own, other, 1)
-    return nn.ModuleDict(parts)
+    own, other = widths
+    transfer = nn.Identity() if own == other else nn.Conv2d(own, other, 1)
+    return nn.ModuleDict({"discriminator": _discriminator(other), "transfer": transfer})
 
 
 class AFD(Method):
@@ -62,24 +60,22 @@ class AFD(Method):
     discriminator_lr: Annotated[float, Field(gt=0, description="Adam's rate for D (third-party code)")] = 2e-5
 
     def extras(self) -> tuple[Extra, ...]:
-        return (Extra("adversary", adversary, lr=self.discriminator_lr, shared=True),)
+        return (Extra("adversary", adversary, lr=self.discriminator_lr),)
 
     def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return label_loss(own, batch) + divergence(own.logits, other.logits, self.tau)
+        assert own.features is not None
+        assert other.features is not None
+        fake, real = of_one_size(own.features, other.features.detach())
+        contest = self._contest(own.modules["adversary"], fake, real)
+        return label_loss(own, batch) + divergence(own.logits, other.logits, self.tau) + contest
 
-    def together(self, a: Outputs, b: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        assert a.features is not None
-        assert b.features is not None
-        parts, (of_a, of_b) = a.modules["adversary"], of_one_size(a.features, b.features)
-        return self._contest(parts, "a", of_a, of_b) + self._contest(parts, "b", of_b, of_a)
-
-    def _contest(self, parts: nn.Module, name: str, own: Tensor, other: Tensor) -> Tensor:
+    def _contest(self, parts: nn.Module, own: Tensor, real: Tensor) -> Tensor:
         from torch.func import functional_call
 
-        judge = parts.get_submodule(f"discriminator_{name}")
-        fake: Tensor = parts.get_submodule(f"transfer_{name}")(own)
+        judge = parts.get_submodule("discriminator")
+        fake: Tensor = parts.get_submodule("transfer")(own)
         constant = {key: value.detach() for key, value in judge.named_parameters()}
         fooled = ((1 - functional_call(judge, constant, (fake,))) ** 2).mean()
-        judged = ((1 - judge(other.detach())) ** 2).mean() + (judge(fake.detach()) ** 2).mean()
+        judged = ((1 - judge(real)) ** 2).mean() + (judge(fake.detach()) ** 2).mean()
         total: Tensor = self.adversarial_weight * fooled + judged
         return total

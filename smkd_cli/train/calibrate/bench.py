@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import multiprocessing
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -14,9 +12,9 @@ from typing import Any
 
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import Recipe
+from smkd_cli.train import processes
 from smkd_cli.train.setup import Setup
 from smkd_cli.train.stopping import StopRequest
-from smkd_cli.train.worker import die_with
 
 # A measurement that takes longer hangs.
 _PATIENCE_SECONDS = 300.0
@@ -48,11 +46,7 @@ class Bench:
     def send(self, kind: str, *details: Any) -> None:
         """Ask without waiting."""
         if self._link is None:
-            context = multiprocessing.get_context("spawn")
-            self._link, theirs = context.Pipe()
-            self._process = context.Process(target=_serve, args=(theirs, os.getpid()), daemon=True)
-            self._process.start()
-            theirs.close()
+            self._process, self._link = processes.start(_serve)
         with suppress(OSError):  # a process that has died is noticed when we listen to it
             self._link.send((kind, details))
 
@@ -116,10 +110,11 @@ def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
         made.close()
 
 
-def _serve(link: Connection, parent: int) -> None:
+def _serve(link: Connection) -> None:
     """Answer requests until the line is closed. Ctrl-C is the parent's affair, which then ends us."""
-    die_with(parent)
+    processes.end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     from smkd_cli.train.calibrate import trial
 
     trials: dict[tuple[str, Setup], trial.Trial] = {}
