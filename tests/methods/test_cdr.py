@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smkd_cli.methods import Clock, Facts
-from smkd_cli.methods.selection.cdr import CDR, kth_largest
+from smkd_cli.methods.selection.cdr import CDR, kth_largest, kth_largest_by_bits
 
 W = [0.5, -0.2, 0.1, -0.8, 0.05, 0.3]
 G = [0.1, 0.4, -0.3, 0.05, 2.0, -0.01]
@@ -78,15 +78,16 @@ def test_no_gradient_is_masked_while_the_rate_is_estimated():
     assert parameter.grad.flatten().tolist() == G
 
 
+@pytest.mark.parametrize("largest", [kth_largest, kth_largest_by_bits])
 @given(
     values=st.lists(st.floats(0, 2.0**99, width=32), min_size=1, max_size=50),
     part=st.floats(0, 1),
     dtype=st.sampled_from([torch.float32, torch.float64]),
 )
 @settings(max_examples=60, deadline=None)
-def test_the_kth_largest_is_that_of_a_sorted_list(values, part, dtype):
+def test_the_kth_largest_is_that_of_a_sorted_list(values, part, dtype, largest):
     k = max(1, round(part * len(values)))
-    got = kth_largest(torch.tensor(values, dtype=dtype), double(float(k)))
+    got = largest(torch.tensor(values, dtype=dtype), double(float(k)))
     assert got.item() == sorted(values, reverse=True)[k - 1]
 
 

@@ -15,11 +15,19 @@ if TYPE_CHECKING:
 
 
 def kth_largest(values: Tensor, k: Tensor) -> Tensor:
-    """The k-th largest, (), of values (n,) of at least 0, float32 or float64; k (), from 1 to n.
+    """The k-th largest, (), of values (n,) of at least 0, float32 or float64; k (), from 1 to n."""
+    if values.device.type != "cpu":
+        return kth_largest_by_bits(values, k)
+    import numpy as np
+    import torch
 
-    Numbers of at least 0 order like their bits, so the answer is found bit by bit. That copies nothing to the host,
-    and is several times faster than sorting.
-    """
+    # Several times faster than what torch has for it.
+    place = len(values) - int(k)
+    return torch.from_numpy(np.partition(values.numpy(), place))[place]
+
+
+def kth_largest_by_bits(values: Tensor, k: Tensor) -> Tensor:
+    """The same without asking the device for a number: numbers of at least 0 order like their bits."""
     import torch
 
     integers = torch.int32 if values.element_size() == 4 else torch.int64
