@@ -1,0 +1,112 @@
+"""benchmarks/ledger.py: a list of runs that goes on where it stopped, on another machine too."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+SCRIPT = ROOT / "benchmarks" / "ledger.py"
+RECIPE = """\
+schema: smkd/recipe/1
+name: small
+dataset: digits
+networks: small_resnet
+methods: [CE]
+noise: [{kind: symmetric, rate: 0.4}]
+seeds: [1]
+epochs: 1
+batch_size: 256
+validation: {fraction: 0.5}
+augmentation: {crop_padding: 1, flip: true}
+compute: {threads: 1, precision: float32, memory_format: channels_last}
+"""
+LINES = [{"recipe": "small.yaml"}, {"recipe": "small.yaml", "set": ["methods=[MyLC]"]}]
+KEPT = ["metrics.csv", "recipe.yaml", "result.json"]
+
+
+class Clone:
+    """A folder with a ledger in it."""
+
+    def __init__(self, folder, lines, epochs=1):
+        self.folder = folder
+        (folder / "results").mkdir(parents=True)
+        (folder / "small.yaml").write_text(RECIPE)
+        ledger = {"results": "results", "lines": lines, "set": [f"epochs={epochs}"]}
+        (folder / "ledger.yaml").write_text(yaml.safe_dump(ledger))
+
+    def start(self, *options):
+        command = [sys.executable, SCRIPT, "ledger.yaml", "--work", "work", *options, "--", "--device", "cpu"]
+        return subprocess.Popen(
+            list(map(str, command)),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            cwd=self.folder,
+        )
+
+    def run(self, *options):
+        process = self.start(*options)
+        said, words = process.communicate(timeout=300)
+        assert process.returncode == 0, words
+        return said
+
+    def cell(self, name, place="results"):
+        return self.folder / place / "small" / f"{name}_symmetric-0.4_seed1"
+
+
+@pytest.mark.slow
+def test_what_is_finished_travels_and_is_not_done_again(tmp_path, smkd):
+    one = Clone(tmp_path / "one", LINES)
+    assert one.run().startswith("  0 of   1")
+    one.run("--run")
+    for name in ("ce", "mylc"):
+        assert sorted(path.name for path in one.cell(name).iterdir()) == KEPT
+    more = [*LINES, {"recipe": "small.yaml", "set": ["methods=[CE, LS]"]}]
+    two = Clone(tmp_path / "two", more)
+    shutil.copytree(one.folder / "results", two.folder / "results", dirs_exist_ok=True)
+    before = (two.cell("ce") / "result.json").read_bytes()
+    said = two.run("--run")
+    assert "mylc" not in said.split("1 of")[0]
+    assert "small/ls_" in said
+    assert (two.cell("ce") / "result.json").read_bytes() == before
+    assert not (two.cell("ce", "work") / "peer_a.safetensors").exists()
+    report = smkd("report", two.folder / "results", "--format", "csv")
+    assert report.code == 0, report.err
+    assert all(f"\nsmall,{name}," in report.out for name in ("CE", "LS", "MyLC"))
+
+
+@pytest.mark.slow
+def test_stopped_in_the_middle_it_goes_on_in_another_clone(tmp_path):
+    one = Clone(tmp_path / "one", LINES, epochs=40)
+    process = one.start("--run")
+    deadline = time.monotonic() + 120
+    while not (one.cell("ce", "work") / "metrics.csv").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGTERM)
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 128 + signal.SIGTERM, words
+    assert (one.cell("ce", "work") / "checkpoint" / "state.safetensors").exists()
+    assert not one.cell("ce").exists()
+    two = Clone(tmp_path / "two", LINES[:1], epochs=40)
+    shutil.copytree(one.folder / "work", two.folder / "work")
+    two.run("--run")
+    assert json.loads((two.cell("ce") / "result.json").read_text())["provenance"]["resumed"] == 1
+
+
+def test_without_time_nothing_is_begun(tmp_path):
+    clone = Clone(tmp_path / "one", LINES)
+    said = clone.run("--run", "--minutes", "0.1")
+    assert said.count("  0 of   1") == 2
+    assert not (clone.folder / "work").exists()
