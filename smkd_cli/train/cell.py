@@ -21,7 +21,7 @@ from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.knowledge import facts_for, load_teachers
+from smkd_cli.train.knowledge import facts_for, files_of, load_teachers
 from smkd_cli.train.labels import labels_for
 from smkd_cli.train.learner import Plan
 from smkd_cli.train.measure import Measure, summary
@@ -88,6 +88,8 @@ class Training:
     def __init__(self, cell: Cell, place: Place, directory: RunDirectory, tell: Tell) -> None:
         self.cell, self.directory, self.tell = cell, directory, tell
         self.recipe = recipe = cell.training
+        method = methods.build(cell.method, cell.options)
+        self.files = files_of(cell.method, method)
         saved = self._saved()
         site = prepare(_setup(recipe, place, saved))
         dataset = datasets.find(recipe.dataset, place.data)
@@ -97,7 +99,6 @@ class Training:
         steps = steps_per_epoch(len(self.labels.learned), recipe.batch_size)
         given = torch.from_numpy(self.labels.given).to(site.device)
         clean = None if self.labels.clean is None else torch.from_numpy(self.labels.clean).to(site.device)
-        method = methods.build(cell.method, cell.options)
         teachers = load_teachers(method, dataset, site)
         plan = Plan(recipe, method, cell.seed, len(given), dataset.classes, dataset.image_shape[2], teachers)
         self.pair = Pair(plan, self.measure.train_images, given, clean, site)
@@ -242,7 +243,7 @@ class Training:
             "progress": asdict(self.session.progress),
             "recipe_sha256": sha256_of(self.directory.recipe),
             "setup": self.pair.site.setup.record(),
-            **_method_files(self.cell),
+            "method_files": self.files,
         }
         save_tensors(self.directory.checkpoint, self.session.state(), CHECKPOINT_SCHEMA, facts)
         self._last_save = time.monotonic()
@@ -254,8 +255,11 @@ class Training:
         tensors, facts = load_tensors(self.directory.checkpoint, CHECKPOINT_SCHEMA)
         if facts["recipe_sha256"] != sha256_of(self.directory.recipe):
             raise DataError(f"{self.directory.checkpoint}: is the checkpoint of another cell; remove it to start again")
-        if facts.get("method_files") != _method_files(self.cell).get("method_files"):
-            raise DataError(f"{self.directory.checkpoint}: the method's file has changed; remove it to start again")
+        before = facts.get("method_files", {})
+        changed = [name for name in self.files | before if self.files.get(name) != before.get(name)]
+        if changed:
+            names = ", ".join(changed)
+            raise DataError(f"{self.directory.checkpoint}: {names} has changed since; remove it to start again")
         return tensors, facts
 
     def _publish(self, status: str, error: str | None) -> None:
@@ -264,7 +268,7 @@ class Training:
             **pair.site.describe(),
             "recipe_sha256": sha256_of(directory.recipe),
             "manifest_sha256": sha256_of(directory.manifest),
-            **_method_files(cell),
+            **({"method_files": self.files} if self.files else {}),
             "seconds": session.progress.seconds,
             "resumed": session.progress.resumed,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -289,12 +293,6 @@ class Training:
         )
         directory.remove_checkpoint()
         self.tell({"event": status, "scores": scores, "error": error})
-
-
-def _method_files(cell: Cell) -> dict[str, Any]:
-    """The checksums of the files that a method comes from, by path, if it is none of the package's."""
-    paths = [path for part in methods.parts_of(cell.method) if (path := methods.file_of(part))]
-    return {"method_files": {path: sha256_of(Path(path)) for path in paths}} if paths else {}
 
 
 def _setup(recipe: Recipe, place: Place, saved: tuple[dict[str, torch.Tensor], dict[str, Any]] | None) -> Setup:

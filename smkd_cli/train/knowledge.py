@@ -7,7 +7,8 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from smkd_cli import networks
+from smkd_cli import methods, networks
+from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_tensors
 from smkd_cli.datasets import DataSet
@@ -43,13 +44,27 @@ def load_teachers(method: Method, dataset: DataSet, site: Site) -> dict[str, nn.
     Raises:
         DataError: one is missing, damaged, or was trained on other classes or images.
     """
-    paths = [made.source for made in method.companions() if made.is_file]
-    return {path: _load(path, dataset, site) for path in paths}
+    return {name: _load(name, dataset, site) for name in _teachers(method)}
+
+
+def files_of(name: str, method: Method) -> dict[str, str]:
+    """SHA-256 of the files that a method comes from, where these are none of the package's, and of its teachers."""
+    paths = [path for part in methods.parts_of(name) if (path := methods.file_of(part))]
+    files = {path: Path(path) for path in paths} | {name: _file_of(name) for name in _teachers(method)}
+    return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
+
+
+def _teachers(method: Method) -> list[str]:
+    return [made.source for made in method.companions() if made.is_file]
+
+
+def _file_of(teacher: str) -> Path:
+    path = Path(teacher)
+    return RunDirectory(path).peer("a") if path.is_dir() else path
 
 
 def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
-    path = Path(name)
-    weights, about = load_tensors(RunDirectory(path).peer("a") if path.is_dir() else path, PEER_SCHEMA)
+    weights, about = load_tensors(_file_of(name), PEER_SCHEMA)
     network = networks.build(about["network"], classes=dataset.classes, channels=dataset.image_shape[2])
     try:
         network.load_state_dict(weights, strict=True)

@@ -74,3 +74,40 @@ def test_a_teacher_that_is_not_there(smkd):
     result = smkd("train", "quickstart", "--set", f"methods=[{entry}]", *ROW)
     assert result.code == 4
     assert "nowhere.safetensors" in result.err
+
+
+def test_training_does_not_go_on_with_another_teacher(tmp_path, monkeypatch):
+    from smkd_cli import networks
+    from smkd_cli.artifacts.run_directory import PEER_SCHEMA
+    from smkd_cli.artifacts.tensors import save_tensors
+    from smkd_cli.errors import DataError, InterruptedRunError
+    from smkd_cli.recipe import expand, load_recipe
+    from smkd_cli.train.cell import Place, train_cell
+    from smkd_cli.train.stopping import StopRequest
+
+    class AtOnce(StopRequest):
+        def __bool__(self) -> bool:
+            self.signal_number = 15
+            return True
+
+    def teacher(seed):
+        torch.manual_seed(seed)
+        weights = networks.build("small_resnet", classes=10, channels=1).state_dict()
+        about = {"network": "small_resnet", "peer": "a", "epoch": 1, "cell": {"dataset": "digits"}, "memory": {}}
+        save_tensors(tmp_path / "teacher.safetensors", weights, PEER_SCHEMA, about)
+
+    monkeypatch.chdir(tmp_path)
+    teacher(1)
+    first = (tmp_path / "teacher.safetensors").read_bytes()
+    entry = json.dumps({"name": "T2S-KD", "teacher": "teacher.safetensors"})
+    (cell,) = expand(load_recipe("quickstart", [f"methods=[{entry}]", "options={}", "epochs=1", "seeds=[1]"]))
+    place = Place(tmp_path / "run", None)
+    with pytest.raises(InterruptedRunError):
+        train_cell(cell, place, AtOnce(), lambda event: None)
+    teacher(2)
+    with pytest.raises(DataError, match=r"teacher\.safetensors has changed since"):
+        train_cell(cell, place, StopRequest(), lambda event: None)
+    (tmp_path / "teacher.safetensors").write_bytes(first)
+    train_cell(cell, place, StopRequest(), lambda event: None)
+    record = json.loads((tmp_path / "run" / "result.json").read_text())
+    assert list(record["provenance"]["method_files"]) == ["teacher.safetensors"]
