@@ -180,7 +180,7 @@ def run(ledger: Ledger, work: Path, seconds: float, options: Sequence[str]) -> i
             return 128 + command.signal_number
         if command.time_is_over:
             break
-        worst = max(worst, command.code)
+        worst = max(worst, command.code if command.code >= 0 else 128 - command.code)
     show(ledger)
     return worst
 
@@ -190,7 +190,7 @@ def main() -> int:
     parser.add_argument("ledger", type=Path)
     parser.add_argument("--run", action="store_true", help="train what is not finished, in order")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop in time to be done after so many")
-    parser.add_argument("--work", type=Path, default=Path("runs/ledger"), help="folder of weights and checkpoints")
+    parser.add_argument("--work", type=Path, help="folder of weights and checkpoints (default: runs/LEDGER)")
     parser.epilog = "After --, options of smkd train, such as --jobs 2 --device cuda."
     ours, options = sys.argv[1:], []
     if "--" in ours:
@@ -200,7 +200,8 @@ def main() -> int:
     if not arguments.run:
         show(ledger)
         return 0
-    return run(ledger, arguments.work, 60 * arguments.minutes, options)
+    work = arguments.work or Path("runs") / arguments.ledger.stem  # lists share names of recipes
+    return run(ledger, work, 60 * arguments.minutes, options)
 
 
 if __name__ == "__main__":
