@@ -228,14 +228,51 @@ def test_workers_die_with_their_parent(recipe, tmp_path):
     process = start(recipe, tmp_path / "runs", "--jobs", "2")
     cell = tmp_path / "runs" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
     wait_for(cell / "metrics.csv")
-    children = Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text().split()
+    began = _descendants(process.pid)
     process.kill()
     process.communicate()
+    assert len(began) >= 4  # two workers, what forks them, and Python's own helper
+    assert _gone(began)
+
+
+ORPHAN = """
+import os, time
+from smkd_cli.train import processes
+
+def work(link):
+    processes.end_with_parent()
+    link.send(os.getpid())
+    time.sleep(600)
+
+if __name__ == "__main__":
+    process, link = processes.start(work)
+    print(link.recv(), flush=True)
+    time.sleep(600)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_process_that_hears_and_says_nothing_ends_with_its_parent(tmp_path):
+    (tmp_path / "orphan.py").write_text(ORPHAN)
+    parent = subprocess.Popen([sys.executable, tmp_path / "orphan.py"], stdout=subprocess.PIPE, text=True)
+    with parent.stdout:  # an orphan would hold it open, so nobody waits for its end
+        child = int(parent.stdout.readline())
+    assert _alive(child)
+    parent.kill()
+    parent.wait()
+    assert _gone([child])
+
+
+def _descendants(pid: int) -> list[int]:
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [*children, *(below for child in children for below in _descendants(child))]
+
+
+def _gone(processes: list[int]) -> bool:
     deadline = time.monotonic() + 10
-    while any(_alive(int(child)) for child in children) and time.monotonic() < deadline:
+    while any(_alive(process) for process in processes) and time.monotonic() < deadline:
         time.sleep(0.1)
-    assert children
-    assert not any(_alive(int(child)) for child in children)
+    return not any(_alive(process) for process in processes)
 
 
 def _alive(pid: int) -> bool:
