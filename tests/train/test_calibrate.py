@@ -70,13 +70,27 @@ def test_what_does_not_run_is_not_taken(with_compute):
     assert search(CPU, with_compute("threads: auto"), lambda setup: None) == CPU
 
 
-def test_a_disturbed_measurement_dethrones_nobody(with_compute):
-    disturbed = iter([50.0])  # the first measurement of the first choice
+@pytest.mark.parametrize("off", [0.6, 1.6])
+@pytest.mark.parametrize("which", range(8))
+def test_one_measurement_far_off_changes_nothing(with_compute, off, which):
+    undisturbed, asked = machine(side_by_side=1.1), iter(range(100))
 
     def speed(setup):
-        return next(disturbed, 100.0)
+        return undisturbed(setup) * (off if next(asked) == which else 1.0)
 
-    assert search(CPU, with_compute("threads: auto"), speed) == CPU
+    best = search(CPU, with_compute("threads: 8, precision: float32"), speed)
+    assert best == replace(CPU, peers="side_by_side")
+
+
+def test_a_machine_that_slows_down_changes_nothing(with_compute):
+    undisturbed, factor = machine(contiguous=1.1, side_by_side=0.9), 1.0
+
+    def speed(setup):
+        nonlocal factor
+        factor *= 0.98
+        return factor * undisturbed(setup)
+
+    assert search(CPU, with_compute("threads: 8"), speed) == replace(CPU, memory_format="contiguous")
 
 
 def test_noise_changes_nothing(with_compute):

@@ -13,12 +13,12 @@ import torch
 from smkd_cli import __version__, console, datasets
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
-from smkd_cli.train.calibrate.bench import Benches
+from smkd_cli.train.calibrate.bench import Bench, Benches
 from smkd_cli.train.calibrate.search import open_parts, search
 from smkd_cli.train.setup import Setup, cores, first_choice
 from smkd_cli.train.site import device_name
 
-_TRIAL_SECONDS = 0.4
+_TRIAL_SECONDS = 0.2
 _JOBS_TRIAL_SECONDS = 1.0
 # Another cell at a time must raise the speed of all together by more than the measurement errs by.
 _GAIN_OF_A_JOB = 1.05
@@ -40,9 +40,13 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
         return Setup.from_record(known["setup"])
     best = first = first_choice(recipe, device.type)
     tried: list[dict[str, Any]] = []
-    (bench,) = processes.take(1)
+    # On a processor, what is best so far stays ready beside what is tried; memory of a GPU may not do for both.
+    ready_for: dict[Bench, Setup | None] = dict.fromkeys(processes.take(1 if device.type == "cuda" else 2))
 
     def speed(setup: Setup) -> float | None:
+        bench = next((bench for bench, held in ready_for.items() if held == setup), next(iter(ready_for)))
+        del ready_for[bench]
+        ready_for[bench] = setup  # who was asked last is the last to get another setup
         rate = bench.ask("best", recipe, setup, _TRIAL_SECONDS)
         outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
         tried.append(setup.record() | outcome)
@@ -51,7 +55,7 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
     if open_parts(first, recipe):
         console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
         best = search(first, recipe, speed)
-    best = replace(best, matrix_peak=bench.ask("peak", best))
+    best = replace(best, matrix_peak=next(reversed(ready_for)).ask("peak", best))
     store.remember(key, {**_about(recipe, device), "setup": best.record(), "tried": tried})
     return best
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace
+from statistics import median
 from typing import Any
 
 from smkd_cli.recipe import Recipe
@@ -29,6 +30,8 @@ _PRECISE = ("bfloat16", "tf32", "float32")
 # By what factor another setup must be faster: more than the measurement errs by; a lower precision must be well worth
 # it, and a higher one may cost a little.
 _GAIN, _GAIN_OF_LESS_PRECISION, _GAIN_OF_MORE_PRECISION = 1.03, 1.25, 0.95
+# So slow against what it must be is believed at once; all others are measured again in turns, so often.
+_HOPELESS, _TIMES_AGAIN = 0.5, 4
 
 
 def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
@@ -39,22 +42,25 @@ def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
         speed: measures a setup.
     """
     best: Setup | None = None
-    best_speed = 0.0
+    speeds_of_best = [0.0]
 
     def consider(setup: Setup) -> bool:
-        nonlocal best, best_speed
-        rate = speed(setup)
-        if rate is None:
+        nonlocal best, speeds_of_best
+        once = speed(setup)
+        if once is None:
             return False
+        speeds = [once]
         if best is not None:
-            factor = _factor(best, setup)
-            if rate < best_speed * factor:
+            factor, speeds_of_best = _factor(best, setup), speeds_of_best[-1:]
+            if once < _HOPELESS * factor * speeds_of_best[0]:
                 return False
-            # Whatever disturbs a measurement makes it slower: the one to be dethroned is given a second chance.
-            best_speed = max(best_speed, speed(best) or 0.0)
-            if rate < best_speed * factor:
+            # In turns and by their medians: a machine's speed drifts, and one measurement may be far off either way.
+            for _ in range(_TIMES_AGAIN):
+                speeds_of_best.append(speed(best) or 0.0)
+                speeds.append(speed(setup) or 0.0)
+            if median(speeds) < factor * median(speeds_of_best):
                 return False
-        best, best_speed = setup, rate
+        best, speeds_of_best = setup, speeds
         return True
 
     consider(first)

@@ -29,12 +29,17 @@ _PEAK_SECONDS = 0.5
 
 @dataclass
 class Trial:
-    """A pair that learns from noise; ``step()`` is one whole training step of ``batch_size`` images."""
+    """A pair that learns from noise; ``step()`` is one whole training step of ``batch_size`` images.
+
+    Attributes:
+        once: about how many seconds a step takes; None before the first ones.
+    """
 
     pair: Pair
     site: Site
     batch_size: int
     step: Callable[[], None]
+    once: float | None = None
 
 
 def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -> Trial:
@@ -78,8 +83,9 @@ def best_speed(trial: Trial, seconds: float) -> float:
         RuntimeError: the step cannot be done as the setup says.
     """
     once = _warm(trial)
-    steps = max(1, int(seconds / _ROUNDS / once))
-    return trial.batch_size * steps / min(_timed(trial, steps) for _ in range(_ROUNDS))
+    rounds = min(_ROUNDS, max(1, int(seconds / once)))  # a long step evens out by itself what disturbs a short one
+    steps = max(1, int(seconds / rounds / once))
+    return trial.batch_size * steps / min(_timed(trial, steps) for _ in range(rounds))
 
 
 def steady_speed(trial: Trial, seconds: float) -> float:
@@ -98,12 +104,14 @@ def steady_speed(trial: Trial, seconds: float) -> float:
 
 def _warm(trial: Trial) -> float:
     """Seconds of a step, after the first ones."""
-    for _ in range(_WARM_UP_STEPS):
-        trial.step()
-    trial.site.synchronize()
+    if trial.once is None:
+        for _ in range(_WARM_UP_STEPS):
+            trial.step()
+        trial.site.synchronize()
+        trial.once = max(_timed(trial, 1), 1e-9)
     if trial.pair.falls_back:
         raise RuntimeError(trial.pair.falls_back)
-    return max(_timed(trial, 1), 1e-9)
+    return trial.once
 
 
 def _timed(trial: Trial, steps: int) -> float:
