@@ -1,7 +1,8 @@
 """What a step of every method costs, against what its definition requires, and against cross entropy.
 
     python benchmarks/methods.py                                     small_resnet on digits
-    python benchmarks/methods.py --case resnet18:cifar100:128 --images 640 --without-required --rounds 5 --seconds 0
+    python benchmarks/methods.py --case resnet18:cifar100:128 --images 640 --without-required --rounds 5 --seconds 0 \\
+        --together 5                                                 640 images of each, at full size
 
 Required are the forward and backward passes and updates of both networks and of the modules that a method trains beside
 them, and the forward passes of teachers, averages and unmixed images, in plain PyTorch over a fixed batch. Each method
@@ -185,6 +186,7 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=0.3, help="of each loop in a round; of a longer step, one")
+    parser.add_argument("--together", type=int, default=1, help="how many methods take turns with cross entropy")
     parser.add_argument("--without-required", action="store_true", help="compare with cross entropy only")
     parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
     parser.add_argument("--data", default=os.environ.get("SMKD_DATA"), help="folder of the data sets")
@@ -199,40 +201,51 @@ def main() -> None:
     print(f"{'method':24} {'stage':14} {'ms/step':>8} {'/ required':>10} {'images/s':>9} {'of CE':>6}")
     cross_entropy = ours(recipe, setup, "CE", 0, arguments.images, arguments.data)
     once = max(1, int(arguments.seconds / max(timed(cross_entropy, 2), 1e-9)))
-    for method, stage in measured():
-        if arguments.methods and method not in arguments.methods:
-            continue
-        loops: dict[str, Any] = {
-            "ours": ours(recipe, setup, method, stage, arguments.images, arguments.data),
-            "ce": cross_entropy,
-        }
-        if not arguments.without_required:
-            loops["required"] = required(recipe, setup, method, stage, loops["ours"])
-        times: dict[str, list[float]] = {name: [] for name in loops}
+    chosen = [each for each in measured() if not arguments.methods or each[0] in arguments.methods]
+    for first in range(0, len(chosen), arguments.together):
+        group = chosen[first : first + arguments.together]
+        loops: dict[Any, Steps] = {}
+        for each in group:
+            loops[each] = step = ours(recipe, setup, *each, arguments.images, arguments.data)
+            if not arguments.without_required:
+                loops[each, "required"] = required(recipe, setup, *each, step)
         for steps in loops.values():
             steps(1)
+        loops["ce"] = cross_entropy  # warm since before the first group
+        times: dict[Any, list[float]] = {name: [] for name in loops}
         for _ in range(arguments.rounds):
             for name, steps in loops.items():
                 times[name].append(timed(steps, once))
-        over = {
-            name: statistics.median(a / b for a, b in zip(times["ours"], times[name], strict=True)) for name in loops
-        }
-        row = {
-            "method": method,
-            "stage": methods.build(method, options_of(method)).stages(100)[stage].name,
-            "milliseconds_per_step": 1e3 * statistics.median(times["ours"]),
-            "time_over_required": over.get("required"),
-            "images_per_second": recipe.batch_size / statistics.median(times["ours"]),
-            "images_per_second_of_ce": 1 / over["ce"],
-        }
-        report["methods"].append(row)
-        print(
-            f"{method:24} {row['stage']:14} {row['milliseconds_per_step']:8.2f} {over.get('required', math.nan):10.3f} "
-            f"{row['images_per_second']:9.0f} {row['images_per_second_of_ce']:6.2f}",
-            flush=True,
-        )
+        for each in group:
+            row = row_of(each, recipe.batch_size, times[each], times.get((each, "required")), times["ce"])
+            report["methods"].append(row)
+            print(
+                f"{row['method']:24} {row['stage']:14} {row['milliseconds_per_step']:8.2f} "
+                f"{row['time_over_required'] or math.nan:10.3f} "
+                f"{row['images_per_second']:9.0f} {row['images_per_second_of_ce']:6.2f}",
+                flush=True,
+            )
         if arguments.json:
             arguments.json.write_text(json.dumps(report, indent=1) + "\n")
+
+
+def row_of(
+    each: tuple[str, int], batch_size: int, ours: list[float], required: list[float] | None, ce: list[float]
+) -> dict[str, Any]:
+    """What the seconds per step in each round say of a method in a stage."""
+    method, stage = each
+
+    def over(theirs: list[float]) -> float:
+        return statistics.median(a / b for a, b in zip(ours, theirs, strict=True))
+
+    return {
+        "method": method,
+        "stage": methods.build(method, options_of(method)).stages(100)[stage].name,
+        "milliseconds_per_step": 1e3 * statistics.median(ours),
+        "time_over_required": None if required is None else over(required),
+        "images_per_second": batch_size / statistics.median(ours),
+        "images_per_second_of_ce": 1 / over(ce),
+    }
 
 
 if __name__ == "__main__":
