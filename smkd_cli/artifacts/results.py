@@ -30,13 +30,18 @@ class _Record(BaseModel):
 
 
 class Score(_Record):
-    """Test accuracies (percent) of one epoch: peer A, peer B, their mean, and of the averaged prediction."""
+    """Test accuracies (percent) of one epoch: peer A, peer B, their mean, and of the averaged prediction.
+
+    Of the best epoch also what each peer reached at most, in whichever epoch.
+    """
 
     epoch: int | None = None
     a: Percent | None = None
     b: Percent | None = None
     mean: Percent
     ensemble: Percent | None = None
+    most_a: Percent | None = None
+    most_b: Percent | None = None
     by: str | None = None
 
 

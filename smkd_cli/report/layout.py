@@ -90,6 +90,8 @@ def _accuracies(result: Result, whose: str) -> dict[str, float]:
     known = {name: getattr(score, whose) for name, score in epochs.items() if score}
     if whose == "mean":
         known["ensemble"] = scores.last.ensemble
+    elif scores.best:
+        known["best"] = getattr(scores.best, f"most_{whose}")  # the best epoch is that of the mean of both
     return {name: value for name, value in known.items() if value is not None}
 
 

@@ -181,6 +181,16 @@ def test_each_network_has_its_line_of_last_selected_and_best(make_pairs, smkd):
     assert "Same ResNet-34 (both)" in second
 
 
+def test_the_best_of_one_network_of_two_is_its_own_and_of_both_that_of_their_mean(make_pairs, lines):
+    make_pairs()
+    found = {line["column"]: line["mean"] for line in lines(table="table4", row="CE", metric="best")}
+    assert found == {
+        "Difference ResNet-18 (peer of ShuffleNetV2)": "61.5",
+        "Difference ShuffleNetV2 (peer of ResNet-18)": "62.5",
+        "Same ResNet-34 (both)": "50.0",
+    }
+
+
 def test_the_same_networks_take_results_of_other_tables_under_their_protocol(make_pairs, make_run, lines):
     make_pairs()
     make_run(47.0, "MyLC", protocol="5a3e")

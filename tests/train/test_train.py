@@ -41,6 +41,10 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
     header, *rows = (CELL / "metrics.csv").read_text().splitlines()
     assert len(rows) == 3
     assert header.startswith("epoch,stage,lr,loss_a,loss_b,train_accuracy_a")
+    for peer in "ab":
+        position = header.split(",").index(f"test_accuracy_{peer}")
+        reached = max(float(row.split(",")[position]) for row in rows)
+        assert record["scores"]["best"][f"most_{peer}"] == pytest.approx(reached)
 
 
 def test_weights_load_into_the_plain_network_by_name(smkd, recipe):
