@@ -30,8 +30,10 @@ _PRECISE = ("bfloat16", "tf32", "float32")
 # By what factor another setup must be faster: more than the measurement errs by; a lower precision must be well worth
 # it, and a higher one may cost a little.
 _GAIN, _GAIN_OF_LESS_PRECISION, _GAIN_OF_MORE_PRECISION = 1.03, 1.25, 0.95
-# So slow against what it must be is believed at once; all others are measured again in turns, so often.
-_HOPELESS, _TIMES_AGAIN = 0.5, 4
+# So slow against what it must be is believed at once.
+_HOPELESS = 0.5
+# How often all others are measured again. A GPU's speed is steady, and each measurement there begins with a capture.
+_TIMES_AGAIN = {"cpu": 4, "cuda": 1}
 
 
 def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
@@ -55,7 +57,7 @@ def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
             if once < _HOPELESS * factor * speeds_of_best[0]:
                 return False
             # In turns and by their medians: a machine's speed drifts, and one measurement may be far off either way.
-            for _ in range(_TIMES_AGAIN):
+            for _ in range(_TIMES_AGAIN[setup.device]):
                 speeds_of_best.append(speed(best) or 0.0)
                 speeds.append(speed(setup) or 0.0)
             if median(speeds) < factor * median(speeds_of_best):
