@@ -28,7 +28,7 @@ Contestant = Callable[[Recipe, Setup, str | None], Steps]
 _WORKERS = 4
 
 
-def ours(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001
+def ours(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001 (all contestants are made alike)
     """Our step for SMKD-P+MyLC: augmentation, both peers, statistics, the update of clock and rate."""
     trial = prepare_trial(recipe, setup, recipe.batch_size)
 
@@ -51,7 +51,7 @@ def _sgd(network: nn.Module, fused: bool | None = None) -> torch.optim.Optimizer
     return torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, fused=fused)
 
 
-def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001
+def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001 (all contestants are made alike)
     """Two plain loops over a fixed batch: cross entropy, backward, fused update, nothing else."""
     device = torch.device(setup.device)
     layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format]
