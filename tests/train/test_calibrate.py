@@ -71,7 +71,7 @@ def test_what_does_not_run_is_not_taken(with_compute):
 
 
 @pytest.mark.parametrize("off", [0.6, 1.6])
-@pytest.mark.parametrize("which", range(8))
+@pytest.mark.parametrize("which", range(11))
 def test_one_measurement_far_off_changes_nothing(with_compute, off, which):
     undisturbed, asked = machine(side_by_side=1.1), iter(range(100))
 
@@ -146,6 +146,35 @@ def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
     other = cell.recipe.model_copy(update={"batch_size": 32})
     with pytest.raises(AssertionError, match="measured again"):
         measured(other)
+
+
+@pytest.mark.parametrize("side_by_side", [0.9, 1.5])
+def test_a_processor_gets_each_setup_ready_once(with_compute, monkeypatch, tmp_path, side_by_side):
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
+    monkeypatch.setattr("smkd_cli.train.setup.cores", lambda: 4)
+    speed, made, asked = machine(side_by_side=side_by_side), [], []
+
+    class Process:
+        failure = None
+
+        def __init__(self):
+            self.ready_for = None
+
+        def ask(self, kind, *details):
+            if kind == "best":
+                setup = details[1]
+                asked.append(setup)
+                if setup != self.ready_for:
+                    made.append(setup)
+                    self.ready_for = setup
+                return speed(setup)
+            return 1e9
+
+    everyone = [Process() for _ in range(4)]
+    benches = SimpleNamespace(take=lambda count: everyone[:count])
+    setup = choose_setup(with_compute("threads: auto"), torch.device("cpu"), benches)
+    assert setup.peers == ("side_by_side" if side_by_side > 1 else "in_turn")
+    assert len(made) == len(set(made)) == len(set(asked)) < len(asked)
 
 
 @pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}'])

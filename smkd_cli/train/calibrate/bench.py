@@ -119,18 +119,25 @@ def _serve(link: Connection) -> None:
 
     trials: dict[tuple[str, Setup], trial.Trial] = {}
 
+    def forget() -> None:
+        trials.clear()
+        gc.collect()  # a pair and its graph refer to each other
+
+    def peak(setup: Setup) -> float:
+        forget()  # the number of threads is that of the whole process, and a trial's peers may need another
+        return trial.matrix_peak(setup)
+
     def ready(recipe: Recipe, setup: Setup) -> trial.Trial:
         key = (recipe.model_dump_json(), setup)
         if key not in trials:
-            trials.clear()
-            gc.collect()  # a pair and its graph refer to each other
+            forget()
             trials[key] = trial.prepare_trial(recipe, setup)
         return trials[key]
 
     requests: dict[str, Callable[..., float]] = {
         "best": lambda recipe, setup, seconds: trial.best_speed(ready(recipe, setup), seconds),
         "steady": lambda recipe, setup, seconds: trial.steady_speed(ready(recipe, setup), seconds),
-        "peak": trial.matrix_peak,
+        "peak": peak,
     }
     while True:
         try:

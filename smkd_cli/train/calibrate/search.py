@@ -32,8 +32,8 @@ _PRECISE = ("bfloat16", "tf32", "float32")
 _GAIN, _GAIN_OF_LESS_PRECISION, _GAIN_OF_MORE_PRECISION = 1.03, 1.25, 0.95
 # So slow against what it must be is believed at once.
 _HOPELESS = 0.5
-# How often all others are measured again. A GPU's speed is steady, and each measurement there begins with a capture.
-_TIMES_AGAIN = {"cpu": 4, "cuda": 1}
+# How often two are measured. A GPU's speed is steady, and each measurement there begins with a capture.
+_TIMES = {"cpu": 5, "cuda": 2}
 
 
 def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
@@ -44,25 +44,26 @@ def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
         speed: measures a setup.
     """
     best: Setup | None = None
-    speeds_of_best = [0.0]
 
     def consider(setup: Setup) -> bool:
-        nonlocal best, speeds_of_best
-        once = speed(setup)
-        if once is None:
+        nonlocal best
+        if best is None:
+            runs = speed(setup) is not None
+            best = setup if runs else None
+            return runs
+        factor = _factor(best, setup)
+        of_best: list[float] = []
+        of_setup: list[float] = []
+        # In turns and by their medians: a machine's speed drifts, and one measurement may be far off either way.
+        for _ in range(_TIMES[setup.device]):
+            of_best.append(speed(best) or 0.0)
+            once = speed(setup)
+            if once is None or once < _HOPELESS * factor * of_best[-1]:
+                return False
+            of_setup.append(once)
+        if median(of_setup) < factor * median(of_best):
             return False
-        speeds = [once]
-        if best is not None:
-            factor, speeds_of_best = _factor(best, setup), speeds_of_best[-1:]
-            if once < _HOPELESS * factor * speeds_of_best[0]:
-                return False
-            # In turns and by their medians: a machine's speed drifts, and one measurement may be far off either way.
-            for _ in range(_TIMES_AGAIN[setup.device]):
-                speeds_of_best.append(speed(best) or 0.0)
-                speeds.append(speed(setup) or 0.0)
-            if median(speeds) < factor * median(speeds_of_best):
-                return False
-        best, speeds_of_best = setup, speeds
+        best = setup
         return True
 
     consider(first)
