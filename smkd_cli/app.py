@@ -167,6 +167,12 @@ def report(
         Literal["terminal", "markdown", "latex", "csv", "json"],
         typer.Option("--format", help="How tables are written."),
     ] = "terminal",
+    against: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="METHOD", help="Show what every other method gains over this one, seed by seed; repeatable."
+        ),
+    ] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",
     quiet: Quiet = False,
 ) -> None:
@@ -174,7 +180,7 @@ def report(
     console.be_quiet(quiet)
     from smkd_cli.report.command import run
 
-    run(sources=sources or [], output_format=output_format, output=output)
+    run(sources=sources or [], output_format=output_format, output=output, against=against or [])
 
 
 @recipes_app.command("ls")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from dataclasses import replace
 from pathlib import Path
 
 from smkd_cli import console
@@ -10,15 +11,20 @@ from smkd_cli.artifacts.files import publish_text
 from smkd_cli.artifacts.results import Found, read_results
 from smkd_cli.errors import DataError
 from smkd_cli.report.build import build
+from smkd_cli.report.gains import with_gains
 
 DEFAULT_SOURCE = "runs"
 
 
-def run(*, sources: list[str], output_format: str, output: str) -> None:
+def run(*, sources: list[str], output_format: str, output: str, against: list[str]) -> None:
     """Report on the results in ``sources`` (folders, files, ``-``); without any, on ``runs``.
+
+    Args:
+        against: methods over which the gain of the others is shown.
 
     Raises:
         DataError: a source is missing, damaged or holds no result, or the output cannot be written.
+        UsageError: there is no result of a method in ``against``.
     """
     found = Found()
     problems: list[str] = []
@@ -36,6 +42,7 @@ def run(*, sources: list[str], output_format: str, output: str) -> None:
         if not found.results:
             console.say(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
     report = build(found)
+    report = replace(report, tables=tuple(with_gains(report.tables, against)))
     for warning in report.warnings:
         console.warn(warning)
     text = importlib.import_module(f"smkd_cli.report.formats.{output_format}").render(report)

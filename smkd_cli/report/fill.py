@@ -150,6 +150,11 @@ def _cell(
         summaries,
         value,
         oracle=uses_oracle(first.cell),
+        by_run={
+            (sample.cell.noise, sample.cell.seed): sample.numbers[layout.metric]
+            for sample in seeds
+            if layout.metric in sample.numbers
+        },
     )
 
 

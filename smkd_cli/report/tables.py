@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
+from smkd_cli.artifacts.results import Noise
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:
@@ -31,6 +33,7 @@ class Cell:
         paper: the published accuracy; ``None`` where there is none to compare with.
         top: whether it is one of the best two of its column.
         oracle: whether the method was told the true noise rate or transition matrix.
+        by_run: the headline metric of each run, by its noise (with the seed of the labels) and its own seed.
     """
 
     status: Literal["filled", "failed", "missing"]
@@ -42,6 +45,7 @@ class Cell:
     paper: float | None = None
     top: bool = False
     oracle: bool = False
+    by_run: Mapping[tuple[Noise, int], float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
+from smkd_cli.report.gains import GAIN, half_interval
 from smkd_cli.report.layout import noise_label
 from smkd_cli.report.tables import Cell, Column, Summary, Table, difference
 
@@ -39,7 +40,7 @@ class Grid:
 
 
 def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
-    """The headline, with the notes, and for accuracies a second grid: last, selected and best epoch side by side.
+    """The headline, with the notes; for accuracies last, selected and best epoch side by side; gains, if asked for.
 
     Args:
         top: how the format shows the best two.
@@ -57,6 +58,8 @@ def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
     yield Grid(title, (table.corner,), table.columns, rows, notes)
     if epochs:
         yield epochs
+    metrics = dict.fromkeys(metric for row in table.rows for cell in row.cells for metric in cell.summaries)
+    yield from (_gains(table, metric) for metric in metrics if metric.startswith(GAIN))
 
 
 def _headline(cell: Cell, table: Table) -> Text:
@@ -73,42 +76,73 @@ def _headline(cell: Cell, table: Table) -> Text:
 
 
 def _epochs(table: Table) -> Grid | None:
-    found = [
-        (cell, column)
-        for row in table.rows
-        for cell, column in zip(row.cells, table.columns, strict=True)
-        if table.metric in cell.summaries
-    ]
+    found = _found(table, table.metric)
     if not found:
         return None
-    noises = dict.fromkeys((cell.noise, cell.rate) for cell, _ in found)
-    one_noise = noise_label(next(iter(noises))) if len(noises) == 1 else ""
-    # Columns that differ in more than the noise tell cells of one method apart.
-    several = len({(cell.label, cell.noise, cell.rate) for cell, _ in found}) < len(found)
-
-    def labels(cell: Cell, column: Column) -> tuple[str, ...]:
-        noise = () if one_noise else (noise_label((cell.noise, cell.rate)),)
-        return (
-            cell.label + ORACLE * cell.oracle,
-            *noise,
-            *((f"{column.group} {column.label}".strip(),) if several else ()),
-        )
-
+    noise, corner, labels = _told_apart(found)
     return Grid(
-        f"{table.title}: last, selected and best epoch{f', {one_noise}' if one_noise else ''}",
-        ("Method", *(() if one_noise else ("Noise",)), *(("Column",) if several else ())),
+        f"{table.title}: last, selected and best epoch{noise}",
+        corner,
         tuple(Column(label) for label in (*_EPOCHS.values(), "n")),
         tuple(
             (
-                labels(cell, column),
+                label,
                 (
                     *(_of_epoch(cell, metric, table.decimals) for metric in _EPOCHS),
                     Text((str(cell.summaries["last"].n),)),
                 ),
             )
-            for cell, column in found
+            for label, (cell, _) in zip(labels, found, strict=True)
         ),
     )
+
+
+def _gains(table: Table, metric: str) -> Grid:
+    found = _found(table, metric)
+    noise, corner, labels = _told_apart(found)
+    return Grid(
+        f"{table.title}: {metric}{noise}",
+        corner,
+        (Column("Points"), Column("95% interval"), Column("n")),
+        tuple(
+            (label, _of_gain(cell.summaries[metric], table.decimals))
+            for label, (cell, _) in zip(labels, found, strict=True)
+        ),
+        ("At the last epoch, seed by seed on the same labels; mean difference, and its interval by Student's t.",),
+    )
+
+
+def _of_gain(gain: Summary, decimals: int) -> tuple[Text, ...]:
+    half = half_interval(gain)
+    ends = () if half is None else (signed(gain.mean - half, decimals), signed(gain.mean + half, decimals))
+    return Text((signed(gain.mean, decimals),)), Text((" to ".join(ends) or "—",)), Text((str(gain.n),))
+
+
+def _found(table: Table, metric: str) -> list[tuple[Cell, Column]]:
+    return [
+        (cell, column)
+        for row in table.rows
+        for cell, column in zip(row.cells, table.columns, strict=True)
+        if metric in cell.summaries
+    ]
+
+
+def _told_apart(found: Sequence[tuple[Cell, Column]]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+    """The noise if it is one (to end a title with), what the label columns are, and each cell's labels in them."""
+    noises = dict.fromkeys((cell.noise, cell.rate) for cell, _ in found)
+    one_noise = noise_label(next(iter(noises))) if len(noises) == 1 else ""
+    # Columns that differ in more than the noise tell cells of one method apart.
+    several = len({(cell.label, cell.noise, cell.rate) for cell, _ in found}) < len(found)
+    corner = ("Method", *(() if one_noise else ("Noise",)), *(("Column",) if several else ()))
+    labels = [
+        (
+            cell.label + ORACLE * cell.oracle,
+            *(() if one_noise else (noise_label((cell.noise, cell.rate)),)),
+            *((f"{column.group} {column.label}".strip(),) if several else ()),
+        )
+        for cell, column in found
+    ]
+    return f", {one_noise}" if one_noise else "", corner, labels
 
 
 def _of_epoch(cell: Cell, metric: str, decimals: int) -> Text:
