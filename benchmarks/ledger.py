@@ -75,7 +75,7 @@ class Ledger:
         """From a YAML file.
 
         Its ``results`` is a folder, as seen from the file. Each of its ``lines`` has a ``recipe`` (a name, or a path as
-        seen from the project's root) and what to ``set`` in it; what the ledger itself has to ``set`` goes for all.
+        seen from the project's root) and what to ``set`` in it, after what the ledger itself has to ``set`` in all.
         """
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
         common = content.get("set", [])
@@ -83,7 +83,7 @@ class Ledger:
         for line in content["lines"]:
             path_here = os.path.relpath(ROOT / line["recipe"])
             recipe = path_here if Path(path_here).is_file() else line["recipe"]
-            lines.append(Line(recipe, (*line.get("set", []), *common)))
+            lines.append(Line(recipe, (*common, *line.get("set", []))))
         return cls(tuple(lines), path.parent / content["results"])
 
     def finished(self, folder: Path) -> bool:
