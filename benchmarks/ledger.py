@@ -5,14 +5,15 @@
 
 Each line of a ledger is one ``smkd train`` command. Its cells are trained under ``--work``, where weights and
 checkpoints stay. Of each finished cell, the record, the metrics and the resolved recipe are copied to the ledger's
-results, and a cell that stands there is not trained again, on whatever machine. In time before the minutes are over, or
-by SIGINT or SIGTERM, the command is asked to stop, and saves; called again with the same ``--work``, it goes on in the
-middle of a cell.
+results, and a cell that stands there is not trained again, on whatever machine; if its line has come to say something
+else, nothing is trained before it is removed. In time before the minutes are over, or by SIGINT or SIGTERM, the command
+is asked to stop, and saves; called again with the same ``--work``, it goes on in the middle of a cell.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
 import os
 import shlex
 import shutil
@@ -24,17 +25,19 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import yaml
 
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.recipe import expand, load_recipe
+from smkd_cli.recipe import Cell, expand, load_recipe
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("metrics.csv", "recipe.yaml", "result.json")  # the record last: with it, a cell is finished
 # What saving may take, of the time that is given.
 _SAVING_SECONDS = 20.0
+_OTHER_RECIPES = 4  # the exit code of smkd for data and artifacts
 
 
 @dataclass(frozen=True)
@@ -57,10 +60,11 @@ class Line:
     def __str__(self) -> str:
         return f"smkd train {shlex.join(self.words)}"
 
-    def folders(self) -> list[Path]:
-        """Of its cells, relative to any folder of runs."""
+    @cached_property
+    def cells(self) -> dict[Path, Cell]:
+        """By their folders, relative to any folder of runs."""
         grid = load_recipe(self.recipe, list(self.settings), None)
-        return [Path(grid.name) / cell.slug for cell in expand(grid)]
+        return {Path(grid.name) / cell.slug: cell for cell in expand(grid)}
 
 
 @dataclass(frozen=True)
@@ -89,6 +93,16 @@ class Ledger:
     def finished(self, folder: Path) -> bool:
         """Whether a cell stands in the results."""
         return RunDirectory(self.results / folder).finished() is not None
+
+    def of_other_recipes(self) -> list[Path]:
+        """Finished cells that were trained otherwise than their line says now."""
+        return [
+            folder
+            for line in self.lines
+            for folder, cell in line.cells.items()
+            if (record := RunDirectory(self.results / folder).finished()) is not None
+            and any(record["cell"].get(key) != value for key, value in json.loads(json.dumps(cell.describe())).items())
+        ]
 
     def lend(self, folders: Sequence[Path], work: Path) -> None:
         """Put what is finished where training looks for it, so that it is not done again."""
@@ -151,9 +165,8 @@ class Command:
 def show(ledger: Ledger) -> None:
     """Print each line with how many of its cells are finished."""
     for line in ledger.lines:
-        folders = line.folders()
-        done = sum(ledger.finished(folder) for folder in folders)
-        print(f"{done:3} of {len(folders):3}  {line}")
+        done = sum(ledger.finished(folder) for folder in line.cells)
+        print(f"{done:3} of {len(line.cells):3}  {line}")
 
 
 def run(ledger: Ledger, work: Path, seconds: float, options: Sequence[str]) -> int:
@@ -162,7 +175,7 @@ def run(ledger: Ledger, work: Path, seconds: float, options: Sequence[str]) -> i
     work = work.resolve()
     worst = 0
     for line in ledger.lines:
-        folders = line.folders()
+        folders = list(line.cells)
         left = until - time.monotonic() - _SAVING_SECONDS
         if all(ledger.finished(folder) for folder in folders):
             continue
@@ -197,9 +210,12 @@ def main() -> int:
         ours, options = ours[: ours.index("--")], ours[ours.index("--") + 1 :]
     arguments = parser.parse_args(ours)
     ledger = Ledger.read(arguments.ledger)
-    if not arguments.run:
+    others = ledger.of_other_recipes()
+    for folder in others:
+        print(f"{ledger.results / folder}: was trained by another recipe; remove it to train it again", file=sys.stderr)
+    if not arguments.run or others:
         show(ledger)
-        return 0
+        return _OTHER_RECIPES if others else 0
     work = arguments.work or Path("runs") / arguments.ledger.stem  # lists share names of recipes
     return run(ledger, work, 60 * arguments.minutes, options)
 

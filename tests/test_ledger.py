@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from smkd_cli.recipe import expand, load_recipe
+
 ROOT = Path(__file__).parents[1]
 SCRIPT = ROOT / "benchmarks" / "ledger.py"
 RECIPE = """\
@@ -109,4 +111,34 @@ def test_without_time_nothing_is_begun(tmp_path):
     clone = Clone(tmp_path / "one", LINES)
     said = clone.run("--run", "--minutes", "0.1")
     assert said.count("  0 of   1") == 2
+    assert not (clone.folder / "work").exists()
+
+
+LEDGERS = [
+    path
+    for path in sorted((ROOT / "benchmarks" / "ledgers").glob("*.yaml"))
+    if "lines" in yaml.safe_load(path.read_text())
+]
+
+
+@pytest.mark.parametrize("path", LEDGERS, ids=lambda path: path.stem)
+def test_every_ledger_can_be_read_and_its_results_are_of_its_recipes(path):
+    shown = subprocess.run([sys.executable, SCRIPT, path], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert shown.returncode == 0, shown.stderr
+    assert len(shown.stdout.splitlines()) == len(yaml.safe_load(path.read_text())["lines"])
+
+
+def test_a_finished_cell_of_another_recipe_is_told(tmp_path):
+    clone = Clone(tmp_path / "one", LINES, epochs=3)
+    cell = clone.cell("ce")
+    cell.mkdir(parents=True)
+    recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=2"], None)
+    record = {"status": "finished", "cell": next(iter(expand(recipe))).describe()}
+    (cell / "result.json").write_text(json.dumps(record))
+    for options in ([], ["--run"]):
+        process = clone.start(*options)
+        said, words = process.communicate(timeout=60)
+        assert process.returncode == 4
+        assert "  1 of   1" in said
+        assert str(Path("small") / cell.name) in words
     assert not (clone.folder / "work").exists()
