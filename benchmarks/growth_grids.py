@@ -64,3 +64,9 @@ def reports(growth: Growth, folder: Path) -> None:
         for form in ("markdown", "csv") if shape == "seeds" else ("csv",):
             of = {size: partial(smkd, "report", folder / shape / f"{size}", "--format", form) for size in sizes}
             growth.commands(f"report: run directories, many {shape}, {form}", of)
+        baseline = "method 0" if shape == "methods" else "CE"
+        of = {
+            size: partial(smkd, "report", folder / shape / f"{size}", "--format", "csv", "--against", baseline)
+            for size in sizes
+        }
+        growth.commands(f"report: run directories, many {shape}, csv, against one method", of)

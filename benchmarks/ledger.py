@@ -13,7 +13,6 @@ is asked to stop, and saves; called again with the same ``--work``, it goes on i
 from __future__ import annotations
 
 import argparse
-import json
 import os
 import shlex
 import shutil
@@ -37,7 +36,7 @@ ROOT = Path(__file__).parents[1]
 KEPT = ("metrics.csv", "recipe.yaml", "result.json")  # the record last: with it, a cell is finished
 # What saving may take, of the time that is given.
 _SAVING_SECONDS = 20.0
-_OTHER_RECIPES = 4  # the exit code of smkd for data and artifacts
+_CONTRADICTED = 4  # the exit code of smkd for data and artifacts
 
 
 @dataclass(frozen=True)
@@ -94,15 +93,16 @@ class Ledger:
         """Whether a cell stands in the results."""
         return RunDirectory(self.results / folder).finished() is not None
 
-    def of_other_recipes(self) -> list[Path]:
-        """Finished cells that were trained otherwise than their line says now."""
-        return [
-            folder
-            for line in self.lines
-            for folder, cell in line.cells.items()
-            if (record := RunDirectory(self.results / folder).finished()) is not None
-            and any(record["cell"].get(key) != value for key, value in json.loads(json.dumps(cell.describe())).items())
-        ]
+    def contradictions(self) -> Iterator[str]:
+        """Cells that two lines want differently, and finished ones that were trained otherwise than their line says."""
+        wanted: dict[Path, str] = {}
+        for line in self.lines:
+            for folder, cell in line.cells.items():
+                recipe = cell.to_yaml()
+                if wanted.setdefault(folder, recipe) != recipe:
+                    yield f"{folder}: two lines want it differently; give one of them another name"
+                elif self.finished(folder) and (self.results / folder / "recipe.yaml").read_text() != recipe:
+                    yield f"{self.results / folder}: was made by another recipe; remove it to train the cell again"
 
     def lend(self, folders: Sequence[Path], work: Path) -> None:
         """Put what is finished where training looks for it, so that it is not done again."""
@@ -210,12 +210,12 @@ def main() -> int:
         ours, options = ours[: ours.index("--")], ours[ours.index("--") + 1 :]
     arguments = parser.parse_args(ours)
     ledger = Ledger.read(arguments.ledger)
-    others = ledger.of_other_recipes()
-    for folder in others:
-        print(f"{ledger.results / folder}: was trained by another recipe; remove it to train it again", file=sys.stderr)
-    if not arguments.run or others:
+    contradictions = list(ledger.contradictions())
+    if contradictions or not arguments.run:
+        for contradiction in contradictions:
+            print(contradiction, file=sys.stderr)
         show(ledger)
-        return _OTHER_RECIPES if others else 0
+        return _CONTRADICTED if contradictions else 0
     work = arguments.work or Path("runs") / arguments.ledger.stem  # lists share names of recipes
     return run(ledger, work, 60 * arguments.minutes, options)
 

@@ -170,7 +170,7 @@ def report(
     against: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METHOD", help="Show what every other method gains over this one, seed by seed; repeatable."
+            metavar="METHOD", help="Show what the others gain over this method (or label), seed by seed; repeatable."
         ),
     ] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",

@@ -128,17 +128,28 @@ def test_every_ledger_can_be_read_and_its_results_are_of_its_recipes(path):
     assert len(shown.stdout.splitlines()) == len(yaml.safe_load(path.read_text())["lines"])
 
 
-def test_a_finished_cell_of_another_recipe_is_told(tmp_path):
+@pytest.mark.parametrize("setting", ["epochs=2", "compute.precision=bfloat16"])
+def test_a_finished_cell_of_another_recipe_is_told_and_nothing_is_trained(tmp_path, setting):
     clone = Clone(tmp_path / "one", LINES, epochs=3)
     cell = clone.cell("ce")
     cell.mkdir(parents=True)
-    recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=2"], None)
-    record = {"status": "finished", "cell": next(iter(expand(recipe))).describe()}
-    (cell / "result.json").write_text(json.dumps(record))
+    recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=3", setting], None)
+    (cell / "recipe.yaml").write_text(next(iter(expand(recipe))).to_yaml())
+    (cell / "result.json").write_text(json.dumps({"status": "finished"}))
     for options in ([], ["--run"]):
         process = clone.start(*options)
         said, words = process.communicate(timeout=60)
         assert process.returncode == 4
         assert "  1 of   1" in said
-        assert str(Path("small") / cell.name) in words
+        assert str(Path("results") / "small" / cell.name) in words
+    assert not (clone.folder / "work").exists()
+
+
+def test_lines_that_contradict_each_other_are_told(tmp_path):
+    clone = Clone(tmp_path / "one", [*LINES, {"recipe": "small.yaml", "set": ["batch_size=128"]}])
+    process = clone.start("--run")
+    _, words = process.communicate(timeout=60)
+    assert process.returncode == 4
+    assert "ce_symmetric-0.4_seed1: two lines want it differently" in words
+    assert "mylc" not in words
     assert not (clone.folder / "work").exists()

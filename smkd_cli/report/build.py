@@ -8,12 +8,10 @@ from dataclasses import replace
 
 from smkd_cli.artifacts.results import Cell, Found, Noise, Result
 from smkd_cli.report import notes
-from smkd_cli.report.fill import Filled, fill
+from smkd_cli.report.fill import LONE, Filled, fill
 from smkd_cli.report.layout import AsFound, Layout, layouts, noise_label
 from smkd_cli.report.published import Published, comparable, published
 from smkd_cli.report.tables import Report, Table
-
-LONE = "checkpoints"
 
 
 def build(found: Found) -> Report:

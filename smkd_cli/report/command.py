@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
 from pathlib import Path
 
 from smkd_cli import console
@@ -41,8 +40,7 @@ def run(*, sources: list[str], output_format: str, output: str, against: list[st
         found = read_results(DEFAULT_SOURCE) if Path(DEFAULT_SOURCE).is_dir() else found
         if not found.results:
             console.say(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
-    report = build(found)
-    report = replace(report, tables=tuple(with_gains(report.tables, against)))
+    report = with_gains(build(found), against)
     for warning in report.warnings:
         console.warn(warning)
     text = importlib.import_module(f"smkd_cli.report.formats.{output_format}").render(report)

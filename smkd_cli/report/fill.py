@@ -23,7 +23,10 @@ from smkd_cli.report.layout import (
     uses_oracle,
 )
 from smkd_cli.report.published import Published, accuracy_at
-from smkd_cli.report.tables import Cell, Column, Row, summarise, threshold_of_best_two
+from smkd_cli.report.tables import Cell, Column, Row, Run, summarise, threshold_of_best_two
+
+# The protocol of checkpoints that no recipe made, of which nobody knows what they have in common.
+LONE = "checkpoints"
 
 
 @dataclass(frozen=True)
@@ -150,11 +153,12 @@ def _cell(
         summaries,
         value,
         oracle=uses_oracle(first.cell),
-        by_run={
-            (sample.cell.noise, sample.cell.seed): sample.numbers[layout.metric]
+        runs={
+            _run(sample): sample.numbers[layout.metric]
             for sample in seeds
-            if layout.metric in sample.numbers
+            if layout.metric in sample.numbers and sample.cell.protocol != LONE
         },
+        configuration=_configuration(first),
     )
 
 
@@ -188,6 +192,11 @@ def _configuration(sample: Sample) -> str:
     return json.dumps(
         [at["exchange"], at["target"], options, at["noise"], cell.noise.sampling, trained], sort_keys=True
     )
+
+
+def _run(sample: Sample) -> Run:
+    cell = sample.cell
+    return Run(cell.protocol, cell.noise, cell.seed, sample.at.get("peer", "both"))
 
 
 def _difference_in_options(groups: Sequence[Sequence[Sample]]) -> list[str]:

@@ -1,80 +1,122 @@
-"""What a method gains over another, seed by seed: runs of one seed have the same wrong labels and the same batches."""
+"""What a method gains over another, seed by seed: runs of one seed have the same wrong labels."""
 
 from __future__ import annotations
 
+import difflib
 import math
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 
 from smkd_cli.errors import UsageError
-from smkd_cli.report.tables import Cell, Summary, Table, summarise
+from smkd_cli.report.tables import Cell, Gain, Report, Run, Table, summarise
 
-GAIN = "gain over "
 _CONFIDENCE = 0.95
+_NAMED = 8
 
 
-def with_gains(tables: Sequence[Table], baselines: Sequence[str]) -> list[Table]:
-    """The tables, whose cells of accuracies know as further metrics (``gain over BASELINE``) what they gain.
+@dataclass
+class _Baseline:
+    """What gains are taken over.
 
-    A cell's baseline stands in its column, or else in another one of its table, or in another table of its protocol.
-    The gain is the mean difference at the last epoch, in points, over the seeds that both have on the same labels.
+    Attributes:
+        label: what its rows are called.
+        runs: its headline numbers. A run in two tables is one.
+    """
+
+    label: str
+    runs: dict[Run, float] = field(default_factory=dict)
+
+
+def with_gains(report: Report, names: Sequence[str]) -> Report:
+    """The report, whose cells of accuracies know as further metrics (``gain over LABEL``) what they gain.
+
+    A gain is the mean difference at the last epoch, in points, over all runs of a cell of whose protocol, labels and
+    seed there is one of the baseline, in whatever table.
 
     Args:
-        baselines: methods or labels; ``Zero+MyLC`` and ``MyLC`` are the same.
+        names: the baselines: labels, or methods. ``Zero+MyLC`` and ``MyLC`` are the same.
 
     Raises:
-        UsageError: no result in any table is of a baseline.
+        UsageError: no result is of a baseline, or rows of several labels are.
     """
-    for name in baselines:
-        labels = dict.fromkeys(cell.label for table in tables for cell in _cells(table))
-        method = name.removeprefix("Zero+")
-        called = {
-            method,
-            f"Zero+{method}",
-        } & labels.keys()  # as a recipe calls its plain row, not one of its variations
-        known = [
-            (table, cell)
-            for table in tables
-            for cell in _cells(table)
-            if (cell.label in called if called else cell.method == method)
-        ]
-        if not known:
-            raise UsageError(f"--against {name}: no result is of it; there are: {', '.join(labels) or 'none'}")
-        tables = [_with_gain(table, name, known) for table in tables]
-    return list(tables)
+    tables, warnings = list(report.tables), list(report.warnings)
+    for name in names:
+        baseline = _Baseline(_label(name, report.tables))
+        warnings += _collect(baseline, report.tables)
+        tables = [_with_gain(table, baseline) for table in tables]
+    return replace(report, tables=tuple(tables), warnings=tuple(warnings))
 
 
 def _cells(table: Table) -> Iterator[Cell]:
     if table.metric == "last":
-        yield from (cell for row in table.rows for cell in row.cells if cell.by_run)
+        yield from (cell for row in table.rows for cell in row.cells if cell.runs)
 
 
-def _with_gain(table: Table, name: str, known: Sequence[tuple[Table, Cell]]) -> Table:
-    columns = list(zip(*(row.cells for row in table.rows), strict=True))
-    elsewhere = [cell for other, cell in known if other is table]
-    elsewhere += [cell for other, cell in known if other is not table and other.protocol == table.protocol]
-    if "+" in table.protocol:  # the columns of a table of several protocols are of different networks
-        elsewhere = []
-    bases = {id(cell) for _, cell in known}
+def _label(name: str, tables: Sequence[Table]) -> str:
+    """What the rows are called that are meant by a name: that, or else the method in its plain row or its only one."""
+    methods = {cell.label: cell.method for table in tables for cell in _cells(table)}
+    plain = name.casefold().removeprefix("zero+")
+    of_method = [label for label, method in methods.items() if method.casefold() == plain]
+    for found in (
+        [label for label in methods if label == name],
+        [label for label in methods if label.casefold().removeprefix("zero+") == plain],
+        of_method,
+    ):
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise UsageError(f"--against {name}: several rows are of it, name one: {_some(found)}")
+    if not methods:
+        raise UsageError(f"--against {name}: there are no finished results yet")
+    close = difflib.get_close_matches(name, methods, n=1)
+    hint = f"did you mean {close[0]}? " if close else ""
+    raise UsageError(f"--against {name}: no finished result is of it; {hint}There are: {_some(list(methods))}")
 
-    def filled(cell: Cell, place: int) -> Cell:
-        near = [other for other in columns[place] if id(other) in bases]
-        base = next((base for base in [*near, *elsewhere] if base.by_run.keys() & cell.by_run.keys()), None)
-        if table.metric != "last" or base is None or base is cell:
-            return cell
-        gain = summarise([value - base.by_run[run] for run, value in cell.by_run.items() if run in base.by_run])
-        return cell if gain is None else replace(cell, summaries={**cell.summaries, f"{GAIN}{name}": gain})
 
-    rows = [
-        replace(row, cells=tuple(filled(cell, place) for place, cell in enumerate(row.cells))) for row in table.rows
-    ]
-    return replace(table, rows=tuple(rows))
+def _some(labels: Sequence[str]) -> str:
+    more = f" and {len(labels) - _NAMED} more" if len(labels) > _NAMED else ""
+    return ", ".join(labels[:_NAMED]) + more
 
 
-def half_interval(gain: Summary) -> float | None:
-    """Half the width of the 95 % confidence interval of a mean, by Student's t; ``None`` for one value."""
-    if gain.sd is None:
-        return None
+def _collect(baseline: _Baseline, tables: Sequence[Table]) -> Iterator[str]:
+    """Gather the runs of a baseline: under each protocol and noise of one configuration, that with most runs."""
+    there: dict[object, dict[str, dict[Run, float]]] = defaultdict(lambda: defaultdict(dict))
+    for table in tables:
+        for cell in _cells(table):
+            if cell.label == baseline.label:
+                for run, value in cell.runs.items():
+                    setting = (run.protocol, run.noise.model_copy(update={"seed": None}), run.peer)
+                    there[setting][cell.configuration].setdefault(run, value)
+    for configurations in there.values():
+        if len(configurations) > 1:
+            yield f"--against {baseline.label}: its results differ in options; those with most seeds are the baseline"
+        _, runs = max(configurations.items(), key=lambda item: len(item[1]))
+        baseline.runs |= runs
+
+
+def _with_gain(table: Table, baseline: _Baseline) -> Table:
+    others = [cell for cell in _cells(table) if cell.label != baseline.label]
+    if not others:
+        return table
+    gains = {id(cell): gain for cell in others if (gain := _gain(cell, baseline))}
+    if not gains:
+        why = f"Nothing here is set against {baseline.label}: no run of it is of this protocol and on the same labels."
+        return replace(table, notes=(*table.notes, why))
+
+    def filled(cell: Cell) -> Cell:
+        gain = gains.get(id(cell))
+        return replace(cell, summaries={**cell.summaries, gain.metric: gain}) if gain else cell
+
+    return replace(table, rows=tuple(replace(row, cells=tuple(map(filled, row.cells))) for row in table.rows))
+
+
+def _gain(cell: Cell, baseline: _Baseline) -> Gain | None:
+    values = [value - baseline.runs[run] for run, value in cell.runs.items() if run in baseline.runs]
+    gain = summarise(values)
+    if gain is None or gain.sd is None:
+        return None if gain is None else Gain(gain.mean, None, gain.n, over=baseline.label)
     from scipy.special import stdtrit  # only here: a report without gains does without it
 
-    return float(stdtrit(gain.n - 1, (1 + _CONFIDENCE) / 2)) * gain.sd / math.sqrt(gain.n)
+    half = float(stdtrit(gain.n - 1, (1 + _CONFIDENCE) / 2)) * gain.sd / math.sqrt(gain.n)
+    return Gain(gain.mean, gain.sd, gain.n, over=baseline.label, low=gain.mean - half, high=gain.mean + half)

@@ -6,7 +6,7 @@ import math
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from smkd_cli.artifacts.results import Noise
 
@@ -18,6 +18,33 @@ class Summary:
     mean: float
     sd: float | None
     n: int
+
+
+@dataclass(frozen=True, slots=True)
+class Gain(Summary):
+    """What a cell gains over another, in points, and its 95 % confidence interval (``None`` for one value)."""
+
+    over: str = ""
+    low: float | None = None
+    high: float | None = None
+
+    @property
+    def metric(self) -> str:
+        """Its name among a cell's summaries."""
+        return f"gain over {self.over}"
+
+
+class Run(NamedTuple):
+    """What two numbers have in common that may be subtracted: protocol, noise with the seed of its labels, seed.
+
+    Attributes:
+        peer: whose number it is: ``a``, ``b``, or the mean of ``both``.
+    """
+
+    protocol: str
+    noise: Noise
+    seed: int
+    peer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +60,8 @@ class Cell:
         paper: the published accuracy; ``None`` where there is none to compare with.
         top: whether it is one of the best two of its column.
         oracle: whether the method was told the true noise rate or transition matrix.
-        by_run: the headline metric of each run, by its noise (with the seed of the labels) and its own seed.
+        runs: the headline metric of each run.
+        configuration: what its runs have in common, method, options and noise, as JSON.
     """
 
     status: Literal["filled", "failed", "missing"]
@@ -45,7 +73,8 @@ class Cell:
     paper: float | None = None
     top: bool = False
     oracle: bool = False
-    by_run: Mapping[tuple[Noise, int], float] = field(default_factory=dict)
+    runs: Mapping[Run, float] = field(default_factory=dict)
+    configuration: str = ""
 
 
 @dataclass(frozen=True, slots=True)

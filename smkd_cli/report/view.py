@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from smkd_cli.report.gains import GAIN, half_interval
 from smkd_cli.report.layout import noise_label
-from smkd_cli.report.tables import Cell, Column, Summary, Table, difference
+from smkd_cli.report.tables import Cell, Column, Gain, Summary, Table, difference
 
 ORACLE = "†"
 
@@ -30,13 +29,18 @@ class Text:
 
 @dataclass(frozen=True)
 class Grid:
-    """A table of text; ``corner`` heads the label columns, of which each row has as many."""
+    """A table of text; ``corner`` heads the label columns, of which each row has as many.
+
+    Attributes:
+        part: which grid of its table it is; empty for the headline.
+    """
 
     title: str
     corner: tuple[str, ...]
     columns: tuple[Column, ...]
     rows: tuple[tuple[tuple[str, ...], tuple[Text, ...]], ...]
     notes: tuple[str, ...] = ()
+    part: str = ""
 
 
 def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
@@ -58,8 +62,9 @@ def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
     yield Grid(title, (table.corner,), table.columns, rows, notes)
     if epochs:
         yield epochs
-    metrics = dict.fromkeys(metric for row in table.rows for cell in row.cells for metric in cell.summaries)
-    yield from (_gains(table, metric) for metric in metrics if metric.startswith(GAIN))
+    gains = (summary for row in table.rows for cell in row.cells for summary in cell.summaries.values())
+    for metric in dict.fromkeys(gain.metric for gain in gains if isinstance(gain, Gain)):
+        yield _gains(table, metric)
 
 
 def _headline(cell: Cell, table: Table) -> Text:
@@ -94,6 +99,7 @@ def _epochs(table: Table) -> Grid | None:
             )
             for label, (cell, _) in zip(labels, found, strict=True)
         ),
+        part="epochs",
     )
 
 
@@ -109,12 +115,12 @@ def _gains(table: Table, metric: str) -> Grid:
             for label, (cell, _) in zip(labels, found, strict=True)
         ),
         ("At the last epoch, seed by seed on the same labels; mean difference, and its interval by Student's t.",),
+        metric,
     )
 
 
 def _of_gain(gain: Summary, decimals: int) -> tuple[Text, ...]:
-    half = half_interval(gain)
-    ends = () if half is None else (signed(gain.mean - half, decimals), signed(gain.mean + half, decimals))
+    ends = [signed(end, decimals) for end in (gain.low, gain.high) if end is not None] if isinstance(gain, Gain) else []
     return Text((signed(gain.mean, decimals),)), Text((" to ".join(ends) or "—",)), Text((str(gain.n),))
 
 

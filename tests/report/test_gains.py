@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import re
 
 import pytest
 
@@ -57,6 +58,7 @@ def test_the_same_seed_on_other_labels_is_no_pair(smkd, make_run):
     make_run(42.0, "MyLC", noise=noise)
     make_run(43.0, "LS", kind="pairflip")
     assert gains(smkd, "--against", "CE") == {}
+    assert "Nothing here is set against CE" in smkd("report", "runs", "--format", "markdown", "--against", "CE").out
 
 
 def test_each_noise_has_its_own_baseline(smkd, make_run):
@@ -102,4 +104,69 @@ def test_a_baseline_without_results_is_an_error(smkd, three_seeds, name):
     result = smkd("report", "runs", "--against", name)
     assert result.code == 2
     assert result.out == ""
-    assert "CE, MyLC" in result.err
+    assert "There are: CE, MyLC" in result.err
+    assert ("did you mean MyLC?" in result.err) == (name == "MyLX")
+
+
+def test_before_there_are_results_there_is_no_baseline(smkd):
+    result = smkd("report", "--against", "CE")
+    assert result.code == 2
+    assert "no finished results yet" in result.err
+
+
+def test_case_does_not_matter(smkd, three_seeds):
+    assert gains(smkd, "--against", "zero+ce")["table2", "MyLC"]["metric"] == "gain over CE"
+
+
+def test_of_several_variations_one_has_to_be_named(smkd, make_run):
+    make_run(50.0, "MyLC", recipe="mine", tables=[], label="MyLC b1=8", options={"b1": 8.0})
+    make_run(52.0, "CE", recipe="mine", tables=[])
+    assert gains(smkd, "--against", "MyLC")["mine", "CE"]["metric"] == "gain over MyLC b1=8"
+    make_run(53.0, "MyLC", recipe="mine", tables=[], label="MyLC b1=16", options={"b1": 16.0}, finished=1)
+    result = smkd("report", "runs", "--against", "MyLC")
+    assert result.code == 2
+    assert "MyLC b1=8, MyLC b1=16" in result.err
+
+
+def test_a_baseline_may_be_trained_seed_by_seed_in_recipes_of_their_own(smkd, make_run):
+    for seed in (1, 2, 3):
+        make_run(40.0 + seed, "CE", seed=seed, recipe=f"part{seed}", tables=[])
+        make_run(45.0 + seed, "MyLC", seed=seed, recipe="whole", tables=[])
+    line = gains(smkd, "--against", "CE")["whole", "MyLC"]
+    assert (float(line["mean"]), line["n"]) == (pytest.approx(5), "3")
+
+
+def test_of_baselines_that_differ_in_options_the_one_with_most_seeds_counts_and_that_is_said(smkd, make_run):
+    make_run(30.0, "MyLC", recipe="one", tables=[], options={"b1": 8.0})
+    for seed in (1, 2):
+        make_run(50.0, "MyLC", seed=seed, recipe="two", tables=[], options={"b1": 16.0})
+        make_run(53.0, "CE", seed=seed, recipe="three", tables=[])
+    assert float(gains(smkd, "--against", "MyLC")["three", "CE"]["mean"]) == pytest.approx(3)
+    assert "differ in options" in smkd("report", "runs", "--against", "MyLC").err
+
+
+def test_a_peer_is_set_against_the_same_peer_and_never_against_a_mean(smkd, make_run):
+    different = {"recipe": "table4", "tables": ["IV"], "networks": ["resnet18", "shufflenet_v2"]}
+    make_run(60.0, "CE", **different)  # the peers: 59.5 and 60.5
+    make_run(62.0, "MyLC", **different)
+    make_run(65.0, "LS", **different)  # has no row in Table IV
+    result = smkd("report", "runs", "--format", "csv", "--against", "CE")
+    found = [line for line in csv.DictReader(io.StringIO(result.out)) if line["metric"] == "gain over CE"]
+    assert [(line["label"], float(line["mean"])) for line in found] == [("MyLC", 2.0), ("MyLC", 2.0)]
+
+
+def test_checkpoints_of_nobody_knows_what_are_never_paired(smkd, make_run, score_record, tmp_path):
+    make_run(40.0, "CE")
+    records = [json.loads(score_record(mean)) | {"cell": None, "checkpoint": f"{mean}.pt"} for mean in (50.0, 60.0)]
+    (tmp_path / "scores.jsonl").write_text("".join(json.dumps(record) + "\n" for record in records))
+    assert smkd("report", "runs", "scores.jsonl").code == 0
+    assert smkd("report", "runs", "scores.jsonl", "--against", "50.0.pt").code == 2
+
+
+@pytest.mark.parametrize("form", ["terminal", "markdown", "latex", "csv", "json"])
+def test_every_format_has_the_interval(smkd, three_seeds, form):
+    said = smkd("report", "runs", "--format", form, "--against", "CE").out
+    low = {"csv": "-0.484", "json": "-0.484", "latex": "$-$0.48"}.get(form, "−0.48")
+    assert low in said
+    if form == "latex":
+        assert len(set(re.findall(r"\\label\{(.*)\}", said))) == said.count(r"\begin{table}") == 3

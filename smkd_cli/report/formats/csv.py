@@ -6,11 +6,11 @@ import csv
 import io
 from collections.abc import Iterable
 
-from smkd_cli.report.tables import Cell, Report, Table, difference
+from smkd_cli.report.tables import Cell, Gain, Report, Table, difference
 
 COLUMNS = (
     *("table", "row", "column", "label", "method", "noise", "rate"),
-    *("metric", "mean", "sd", "n", "paper", "difference"),
+    *("metric", "mean", "sd", "n", "paper", "difference", "low", "high"),
 )
 
 
@@ -30,7 +30,8 @@ def render(report: Report) -> str:
 
 def _numbers(table: Table, cell: Cell) -> Iterable[tuple[str | float | None, ...]]:
     if table.metric not in cell.summaries:
-        yield table.metric, None, None, 0, cell.paper, None
+        yield table.metric, None, None, 0, cell.paper, None, None, None
     for metric, summary in cell.summaries.items():
         beside = (cell.paper, difference(cell, metric)) if metric == table.metric else (None, None)
-        yield metric, summary.mean, summary.sd, summary.n, *beside
+        interval = (summary.low, summary.high) if isinstance(summary, Gain) else (None, None)
+        yield metric, summary.mean, summary.sd, summary.n, *beside, *interval

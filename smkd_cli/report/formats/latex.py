@@ -31,9 +31,9 @@ def render(report: Report) -> str:
     """The report as LaTeX: a table environment for each table, its notes below the rows."""
     head = "% needs \\usepackage{booktabs}"
     tables = [
-        _environment(grid, f"tab:{_slug(table.name)}{'-epochs' * i}")
+        _environment(grid, "tab:" + _slug(f"{table.name} {grid.part}"))
         for table in report.tables
-        for i, grid in enumerate(grids(table))
+        for grid in grids(table)
     ]
     notes = [f"\\noindent {escape(' '.join(report.notes))}"] if report.notes else []
     return "\n\n".join([head, *tables, *notes]) + "\n"
@@ -91,4 +91,4 @@ def _line(cells: list[str]) -> str:
 
 
 def _slug(name: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "-", name.lower())
+    return re.sub(r"[^a-z0-9]+", "-", name.strip().lower())
