@@ -5,27 +5,14 @@ from __future__ import annotations
 import difflib
 import math
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 
 from smkd_cli.errors import UsageError
 from smkd_cli.report.tables import Cell, Gain, Report, Run, Table, summarise
 
 _CONFIDENCE = 0.95
 _NAMED = 8
-
-
-@dataclass
-class _Baseline:
-    """What gains are taken over.
-
-    Attributes:
-        label: what its rows are called.
-        runs: its headline numbers. A run in two tables is one.
-    """
-
-    label: str
-    runs: dict[Run, float] = field(default_factory=dict)
 
 
 def with_gains(report: Report, names: Sequence[str]) -> Report:
@@ -42,9 +29,10 @@ def with_gains(report: Report, names: Sequence[str]) -> Report:
     """
     tables, warnings = list(report.tables), list(report.warnings)
     for name in names:
-        baseline = _Baseline(_label(name, report.tables))
-        warnings += _collect(baseline, report.tables)
-        tables = [_with_gain(table, baseline) for table in tables]
+        label = _label(name, report.tables)
+        baseline, warned = _runs(label, report.tables)
+        warnings += warned
+        tables = [_with_gain(table, label, baseline) for table in tables]
     return replace(report, tables=tuple(tables), warnings=tuple(warnings))
 
 
@@ -57,11 +45,10 @@ def _label(name: str, tables: Sequence[Table]) -> str:
     """What the rows are called that are meant by a name: that, or else the method in its plain row or its only one."""
     methods = {cell.label: cell.method for table in tables for cell in _cells(table)}
     plain = name.casefold().removeprefix("zero+")
-    of_method = [label for label, method in methods.items() if method.casefold() == plain]
     for found in (
         [label for label in methods if label == name],
         [label for label in methods if label.casefold().removeprefix("zero+") == plain],
-        of_method,
+        [label for label, method in methods.items() if method.casefold() == plain],
     ):
         if len(found) == 1:
             return found[0]
@@ -79,29 +66,32 @@ def _some(labels: Sequence[str]) -> str:
     return ", ".join(labels[:_NAMED]) + more
 
 
-def _collect(baseline: _Baseline, tables: Sequence[Table]) -> Iterator[str]:
-    """Gather the runs of a baseline: under each protocol and noise of one configuration, that with most runs."""
+def _runs(label: str, tables: Sequence[Table]) -> tuple[dict[Run, float], list[str]]:
+    """The runs of a baseline, and warnings: under each protocol and noise of one configuration, that with most runs."""
     there: dict[object, dict[str, dict[Run, float]]] = defaultdict(lambda: defaultdict(dict))
     for table in tables:
         for cell in _cells(table):
-            if cell.label == baseline.label:
+            if cell.label == label:
                 for run, value in cell.runs.items():
                     setting = (run.protocol, run.noise.model_copy(update={"seed": None}), run.peer)
                     there[setting][cell.configuration].setdefault(run, value)
+    found: dict[Run, float] = {}
+    warnings = []
     for configurations in there.values():
         if len(configurations) > 1:
-            yield f"--against {baseline.label}: its results differ in options; those with most seeds are the baseline"
+            warnings.append(f"--against {label}: its results differ in options; those with most seeds are the baseline")
         _, runs = max(configurations.items(), key=lambda item: len(item[1]))
-        baseline.runs |= runs
+        found |= runs
+    return found, warnings
 
 
-def _with_gain(table: Table, baseline: _Baseline) -> Table:
-    others = [cell for cell in _cells(table) if cell.label != baseline.label]
+def _with_gain(table: Table, label: str, baseline: Mapping[Run, float]) -> Table:
+    others = [cell for cell in _cells(table) if cell.label != label]
     if not others:
         return table
-    gains = {id(cell): gain for cell in others if (gain := _gain(cell, baseline))}
+    gains = {id(cell): gain for cell in others if (gain := _gain(cell, label, baseline))}
     if not gains:
-        why = f"Nothing here is set against {baseline.label}: no run of it is of this protocol and on the same labels."
+        why = f"Nothing here is set against {label}: no run of it is of this protocol and on the same labels."
         return replace(table, notes=(*table.notes, why))
 
     def filled(cell: Cell) -> Cell:
@@ -111,12 +101,12 @@ def _with_gain(table: Table, baseline: _Baseline) -> Table:
     return replace(table, rows=tuple(replace(row, cells=tuple(map(filled, row.cells))) for row in table.rows))
 
 
-def _gain(cell: Cell, baseline: _Baseline) -> Gain | None:
-    values = [value - baseline.runs[run] for run, value in cell.runs.items() if run in baseline.runs]
+def _gain(cell: Cell, label: str, baseline: Mapping[Run, float]) -> Gain | None:
+    values = [value - baseline[run] for run, value in cell.runs.items() if run in baseline]
     gain = summarise(values)
     if gain is None or gain.sd is None:
-        return None if gain is None else Gain(gain.mean, None, gain.n, over=baseline.label)
+        return None if gain is None else Gain(gain.mean, None, gain.n, over=label)
     from scipy.special import stdtrit  # only here: a report without gains does without it
 
     half = float(stdtrit(gain.n - 1, (1 + _CONFIDENCE) / 2)) * gain.sd / math.sqrt(gain.n)
-    return Gain(gain.mean, gain.sd, gain.n, over=baseline.label, low=gain.mean - half, high=gain.mean + half)
+    return Gain(gain.mean, gain.sd, gain.n, over=label, low=gain.mean - half, high=gain.mean + half)
