@@ -10,7 +10,7 @@ from typing import Any
 from smkd_cli import methods
 from smkd_cli.recipe.document import KeyPath
 from smkd_cli.recipe.protocol import Training
-from smkd_cli.recipe.schema import MethodEntry, RuleOptions
+from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, RuleOptions
 
 OWN_RECIPE = "(own recipe)"
 _SLUG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.+_-")
@@ -63,7 +63,7 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
         swept = {
             key: (value, (*at, "sweep", key, place)) for key, (place, value) in zip(entry.sweep, point, strict=True)
         }
-        label = " ".join([name, *(f"{key}={short(value)}" for key, (value, _) in swept.items())])
+        label = " ".join([name, *(f"{key}={short(value)[: LONGEST_LABEL + 1]}" for key, (value, _) in swept.items())])
         yield Row(method, label, rules, own | swept, entry.protocol)
 
 

@@ -9,7 +9,8 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.errors import RecipeError, UsageError
 from smkd_cli.recipe.expand import expand
-from smkd_cli.recipe.load import load_recipe, name_from, read_source, shipped_recipes
+from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
+from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_writer import dump
 
@@ -60,8 +61,11 @@ def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | No
     """Check every recipe and print a line for each that is right.
 
     Raises:
+        UsageError: stdin is named twice.
         RecipeError: the problems of all recipes that are not.
     """
+    if recipes.count("-") > 1:
+        raise UsageError("- is given twice, but stdin holds one recipe")
     wrong = []
     for source in recipes:
         try:
