@@ -125,7 +125,7 @@ def train(
     if dry_run:
         from smkd_cli.train.plan import run as show_plan
 
-        show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs)
+        show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs, data=data)
         return
     from smkd_cli.train.command import run
 
@@ -216,11 +216,12 @@ def recipes_validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipe files or names; - is stdin.")],
     overrides: Overrides = None,
     profile: Profile = None,
+    data: Root = None,
 ) -> None:
-    """Check recipes and report every error at once."""
+    """Check recipes and the files that they name, and report every error at once."""
     from smkd_cli.recipe.verbs import validate
 
-    validate(recipes, overrides or [], profile)
+    validate(recipes, overrides or [], profile, data)
 
 
 @methods_app.command("ls")

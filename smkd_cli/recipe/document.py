@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -18,6 +18,14 @@ _LONGEST_MESSAGE = 1000
 def clipped(text: str, most: int) -> str:
     """The text, or its start and its length where it is longer than so many characters."""
     return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
+def listed(problems: Sequence[object]) -> str:
+    """Problems, one a line; where there are very many, the others are counted."""
+    lines = [str(problem) for problem in problems[:_MOST_PROBLEMS]]
+    if len(problems) > _MOST_PROBLEMS:
+        lines.append(f"and {len(problems) - _MOST_PROBLEMS:,} more problems")
+    return "\n".join(lines)
 
 
 class Where(NamedTuple):
@@ -94,16 +102,9 @@ class Document:
                 self.put((*path, name), value, other, (*at, name))
 
     def raise_problems(self) -> None:
-        """Raise a RecipeError with the problems, one a line in the order of the text, if there are any.
-
-        There may be many: what is left out is counted.
-        """
-        found = list(dict.fromkeys(sorted(self.problems)))
-        lines = [str(problem) for problem in found[:_MOST_PROBLEMS]]
-        if len(found) > _MOST_PROBLEMS:
-            lines.append(f"and {len(found) - _MOST_PROBLEMS:,} more problems")
-        if lines:
-            raise RecipeError("\n".join(lines))
+        """Raise a RecipeError with the problems, one a line in the order of the text, if there are any."""
+        if self.problems:
+            raise RecipeError(listed(list(dict.fromkeys(sorted(self.problems)))))
 
 
 def _paths(value: Any) -> Iterator[KeyPath]:

@@ -12,7 +12,7 @@ from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import TrainingError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
 from smkd_cli.train import processes
-from smkd_cli.train.grid import cells_of, grid_on
+from smkd_cli.train.grid import grid_on
 
 
 def run(
@@ -34,8 +34,8 @@ def run(
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
-    with grid_on(manifest, load_recipe(recipe, overrides, profile)) as grid:
-        _train(grid, cells_of(grid), runs, jobs, device, data)
+    with grid_on(manifest, load_recipe(recipe, overrides, profile), data) as (grid, cells):
+        _train(grid, cells, runs, jobs, device, data)
 
 
 def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: str, data: Path | None) -> None:

@@ -185,9 +185,3 @@ def test_numbers_that_nothing_can_be_trained_with(
     result = smkd("train", recipe_file(), "--dry-run", "--set", "validation.fraction=0.1", "--set", setting)
     assert result.code == 3
     assert what in result.err
-
-
-def test_stdin_holds_one_recipe(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:
-    result = smkd("recipes", "validate", "-", "-", stdin=recipe_file().read_text())
-    assert result.code == 2
-    assert "stdin holds one recipe" in result.err
