@@ -12,6 +12,7 @@ KeyPath = tuple[str | int, ...]
 
 # A mistake made a thousand times is understood after fifty, and a message repeats what a file says only in part.
 _MOST_PROBLEMS = 50
+_ENOUGH_PROBLEMS = 10_000
 _LONGEST_MESSAGE = 1000
 
 
@@ -74,6 +75,11 @@ class Document:
         """Note a problem of the value (or key) at a path."""
         name = ".".join(map(str, path))
         self.problems.append(Problem(self.where(path, key=key), f"{name}: {message}" if name else message))
+
+    @property
+    def has_enough_problems(self) -> bool:
+        """Whether looking further would only take time and memory."""
+        return len(self.problems) >= _ENOUGH_PROBLEMS
 
     def put(self, path: KeyPath, value: Any, source: Document, at: KeyPath = ()) -> None:
         """Replace what stands at ``path`` (not the root) by ``value``, which stands at ``at`` in ``source``."""

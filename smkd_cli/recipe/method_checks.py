@@ -54,6 +54,8 @@ def check_methods(
     no_noise: dict[KeyPath, RuleOptions] = {(): {}}
     for number, row in table:
         for at, under_noise in (options or no_noise).items():
+            if document.has_enough_problems:
+                return
             whole = row.with_options_of(under_noise, at).with_options_of(rule_options, ("options",))
             _check_options(document, whole, number, around)
     given = document.data.get("methods")

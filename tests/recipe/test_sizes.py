@@ -59,6 +59,15 @@ def test_a_method_with_too_many_options_is_refused(smkd: Callable[..., Any], rec
     assert "has 101 options" in result.err
 
 
+def test_one_mistake_in_each_of_many_cells_is_told_once(recipe_file: Callable[..., Path]) -> None:
+    wrong = ", ".join(f"o{number}: 1" for number in range(90))
+    swept = f"sweep: {{a: {list(range(100))}, b: {list(range(300))}}}"
+    done = bounded("recipes", "validate", recipe_file((METHODS, f"methods: [{{name: LS, {wrong}, {swept}}}]")))
+    assert done.returncode == 3
+    assert "methods.0.o0: unknown option of LS" in done.stderr
+    assert len(done.stderr.splitlines()) <= 51
+
+
 def test_the_product_of_all_axes_counts(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:
     noise = ", ".join(f"{{kind: symmetric, rate: {rate / 1000}}}" for rate in range(1, 101))
     variants = ", ".join(f"{{name: v{number}}}" for number in range(4))
