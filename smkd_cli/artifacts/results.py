@@ -8,12 +8,12 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.errors import DataError
@@ -21,15 +21,20 @@ from smkd_cli.errors import DataError
 RESULT_SCHEMA = "smkd/result/1"
 SCORES_SCHEMA = "smkd/scores/1"
 
+# Nothing that training measures comes near it, and sums and squares of what is below it are finite.
+_LARGEST = 1e15
+
 Percent = Annotated[float, Field(ge=0, le=100)]
 Fraction = Annotated[float, Field(ge=0, le=1)]
 
 
-class _Record(BaseModel):
+class Record(BaseModel):
+    """What files hold: of exact types, finite, and with keys of later versions passed over."""
+
     model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
 
 
-class Score(_Record):
+class Score(Record):
     """Test accuracies (percent) of one epoch: peer A, peer B, their mean, and of the averaged prediction.
 
     Of the best epoch also what each peer reached at most, in whichever epoch.
@@ -45,7 +50,7 @@ class Score(_Record):
     by: str | None = None
 
 
-class Scores(_Record):
+class Scores(Record):
     """Accuracies at the last epoch, at the selected one, and at the best one, which is chosen on the test set."""
 
     last: Score
@@ -53,7 +58,7 @@ class Scores(_Record):
     best: Score | None = None
 
 
-class Noise(_Record):
+class Noise(Record):
     """A noise setting; ``seed`` is that of the drawn labels, ``manifest`` the start of a given manifest's SHA-256."""
 
     kind: str
@@ -68,7 +73,16 @@ class Noise(_Record):
         return self.kind if self.manifest is None else f"{self.kind} [{self.manifest}]"
 
 
-class Cell(_Record):
+def _strict_json(value: dict[str, Any]) -> dict[str, Any]:
+    """Raise a ValueError if there is a number in it that is not finite, however deep."""
+    json.dumps(value, allow_nan=False)
+    return value
+
+
+Mapped = Annotated[dict[str, Any], AfterValidator(_strict_json)]
+
+
+class Cell(Record):
     """What was run: one method under one noise setting with one seed."""
 
     recipe: str
@@ -77,11 +91,11 @@ class Cell(_Record):
     protocol: str
     label: str
     method: str
-    options: dict[str, Any] = Field(default_factory=dict)
+    options: Mapped = Field(default_factory=dict)
     dataset: str
     networks: tuple[str, ...]
     epochs: int
-    own_protocol: dict[str, Any] | None = None
+    own_protocol: Mapped | None = None
     noise: Noise
     seed: int
 
@@ -127,11 +141,11 @@ class Found:
         self.train_split += other.train_split
 
 
-class _Provenance(_Record):
+class _Provenance(Record):
     finished: str = ""
 
 
-class _ResultRecord(_Record):
+class _ResultRecord(Record):
     status: Literal["finished", "failed"]
     error: str | None = None
     cell: Cell
@@ -145,11 +159,11 @@ class _ResultRecord(_Record):
         return self
 
 
-class _Top(_Record):
+class _Top(Record):
     top1: Percent
 
 
-class _ScoreRecord(_Record):
+class _ScoreRecord(Record):
     checkpoint: str
     split: Literal["train", "test"]
     cell: Cell | None = None
@@ -205,24 +219,45 @@ def read_results(source: str) -> Found:
 
 
 def read_metrics(run_directory: Path, *columns: str) -> list[tuple[float, ...]]:
-    """The named columns of ``metrics.csv``, a tuple per epoch; an empty field is NaN.
+    """The named columns of ``metrics.csv``: finite numbers, a tuple for each epoch from 1 on.
 
     Raises:
-        DataError: the file is missing or damaged, or lacks a column.
+        DataError: the file is missing, damaged or torn, lacks a column, or a number in it is not known.
     """
     import csv
 
     path = run_directory / "metrics.csv"
     try:
         with path.open(encoding="utf-8", newline="") as stream:
-            rows = csv.DictReader(stream)
-            return [tuple(float(row[column] or "nan") for column in columns) for row in rows]
-    except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-    except KeyError as error:
-        raise DataError(f"{path}: there is no column {error}; train the cell again") from error
+            lines = stream.readlines()
+    except (OSError, ValueError) as error:
+        raise DataError(f"{path}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+    reader = csv.reader(lines, strict=True)
+    try:
+        header = next(reader, [])
+        missing = [column for column in ("epoch", *columns) if column not in header]
+        if missing:
+            raise ValueError(f"there is no column {missing[0]!r}")
+        rows = [_numbers(header, row, columns, epoch) for epoch, row in enumerate(reader, start=1)]
+        if not lines[-1].endswith("\n"):
+            raise ValueError("it has no end, so the row was torn")
     except (ValueError, csv.Error) as error:
-        raise DataError(f"{path}: line {rows.line_num}: {error}; train the cell again") from error
+        raise DataError(f"{path}: line {reader.line_num}: {error}; train the cell again") from error
+    return rows
+
+
+def _numbers(header: Sequence[str], fields: Sequence[str], columns: Sequence[str], epoch: int) -> tuple[float, ...]:
+    """The named fields of a row as numbers; a ValueError if it is not the row of that epoch."""
+    if len(fields) != len(header):
+        raise ValueError(f"it has {len(fields)} fields, but the header has {len(header)}")
+    row = dict(zip(header, fields, strict=True))
+    if row["epoch"] != str(epoch):
+        raise ValueError(f"it is not the row of epoch {epoch}")
+    numbers = tuple(float(row[column]) for column in columns)
+    for column, number in zip(columns, numbers, strict=True):
+        if not abs(number) < _LARGEST:
+            raise ValueError(f"{column} is {number}")
+    return numbers
 
 
 def _read_folder(folder: Path, source: str) -> Found:
@@ -268,7 +303,7 @@ def _read_lines(content: bytes, source: str) -> Found:
         if text.startswith(b"{"):
             found.add(_read_record(text, source, where=where, place=Path()))
         elif text:
-            path = Path(os.fsdecode(text))
+            path = Path(text.decode("utf-8", "surrogateescape"))
             if not path.is_dir():
                 raise DataError(f"{where}: {str(path)!r} is neither a score record nor a run directory")
             found.add(_read_folder(path, source))
@@ -296,7 +331,7 @@ def _read_record(content: bytes, source: str, *, where: str, place: Path) -> Fou
     )
 
 
-class _Schema(_Record):
+class _Schema(Record):
     schema_version: str = Field(alias="schema")
 
 

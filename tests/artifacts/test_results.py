@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from typing import Any
 
 import pytest
@@ -184,12 +185,55 @@ def test_a_peer_scored_alone_is_no_result_of_the_pair(smkd):
 
 
 def test_metrics(tmp_path):
-    (tmp_path / "metrics.csv").write_text("epoch,x,y\n1,2.5,\n2,3,4\n")
-    first, second = read_metrics(tmp_path, "epoch", "x", "y")
-    assert first[:2] == (1.0, 2.5)
-    assert math.isnan(first[2])
-    assert second == (2.0, 3.0, 4.0)
-    with pytest.raises(DataError, match=r"metrics\.csv: there is no column 'z'"):
+    (tmp_path / "metrics.csv").write_text("epoch,x,y,z\n1,2.5,-1,\n2,3,4,\n")
+    assert read_metrics(tmp_path, "epoch", "x", "y") == [(1.0, 2.5, -1.0), (2.0, 3.0, 4.0)]
+    (tmp_path / "metrics.csv").write_text("epoch,x\n")
+    assert read_metrics(tmp_path, "x") == []
+    with pytest.raises(DataError, match=r"metrics\.csv: line 1: there is no column 'z'"):
         read_metrics(tmp_path, "z")
     with pytest.raises(DataError, match="cannot be read"):
         read_metrics(tmp_path / "absent", "x")
+
+
+WHOLE = "epoch,x,y\n1,2.5,7\n2,3.5,8\n3,4.5,9\n"
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE)))
+def test_metrics_that_were_cut_anywhere_are_refused_or_whole_rows(tmp_path, cut):
+    (tmp_path / "metrics.csv").write_text(WHOLE[:cut])
+    if WHOLE[cut - 1] == "\n":
+        assert read_metrics(tmp_path, "x", "y") == [(2.5, 7), (3.5, 8), (4.5, 9)][: WHOLE[:cut].count("\n") - 1]
+    else:
+        with pytest.raises(DataError, match=r"metrics\.csv: line \d"):
+            read_metrics(tmp_path, "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("3.5", "inf", "line 3: x is inf"),
+        ("3.5", "nan", "line 3: x is nan"),
+        ("3.5", "-1e300", "line 3: x is -1e"),
+        ("3.5", "", "line 3: could not convert"),
+        ("\n2,", "\ninf,", "line 3: it is not the row of epoch 2"),
+        ("\n2,3.5,8", "", "line 3: it is not the row of epoch 2"),
+        ("2,3.5,8", "2,3.5,8\n2,3.5,8", "line 4: it is not the row of epoch 3"),
+        ("3.5,8", "3.5", "line 3: it has 2 fields, but the header has 3"),
+        ("3.5,8", '"3.5,8', "line 4"),
+        ("3.5,8", "3.5,8,9", "line 3: it has 4 fields, but the header has 3"),
+        ("3.5", "\0", "line 3"),
+        ("3.5", "9" * 200_000, "line 3"),
+    ],
+)
+def test_metrics_that_cannot_be_believed_are_refused(tmp_path, old, new, message):
+    (tmp_path / "metrics.csv").write_text(WHOLE.replace(old, new, 1))
+    with pytest.raises(DataError, match=re.escape(f"metrics.csv: {message}")):
+        read_metrics(tmp_path, "x", "y")
+
+
+def test_options_that_are_no_json_are_refused(tmp_path):
+    path = tmp_path / "run" / "result.json"
+    write_result(path, record())
+    path.write_text(path.read_text().replace('"eta": 2.0', '"eta": Infinity'))
+    with pytest.raises(DataError, match="options"):
+        read_results(str(tmp_path))

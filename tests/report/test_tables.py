@@ -181,7 +181,7 @@ def test_figures_over_b2(make_run, lines):
 
 def test_figure_2_adds_both_directions(make_run, lines, smkd):
     for seed, more in ((1, 0), (2, 10)):
-        run = make_run(60.0, "SMKD-P+MyLC", seed=seed, tables=["figure2"], options={"eta": 2.0, "b2": -8.0})
+        run = make_run(60.0, "SMKD-P+MyLC", seed=seed, tables=["figure2"], options={"eta": 2.0, "b2": -8.0}, epoch=12)
         epochs = "".join(f"{epoch},{epoch},{100 + more}\n" for epoch in range(1, 13))
         (run / "metrics.csv").write_text("epoch,sent_a_to_b,sent_b_to_a\n" + epochs)
     found = lines(table="figure2", metric="sent")
@@ -208,6 +208,9 @@ def test_damaged_metrics_are_named(make_run, smkd):
     (run / "metrics.csv").write_text("epoch,sent_a_to_b,sent_b_to_a\n1,2,many\n")
     result = smkd("report", "runs")
     assert (result.code, "metrics.csv: line 2" in result.err) == (4, True)
+    (run / "metrics.csv").write_text("epoch,sent_a_to_b,sent_b_to_a\n1,2,3\n")
+    result = smkd("report", "runs")
+    assert (result.code, "ends in epoch 1, but the run in 100" in result.err) == (4, True)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=9))

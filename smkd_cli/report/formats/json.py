@@ -19,7 +19,7 @@ def render(report: Report) -> str:
         "notes": report.notes,
         "warnings": report.warnings,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
 
 
 def _table(table: Table) -> dict[str, Any]:

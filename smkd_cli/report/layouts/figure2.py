@@ -1,6 +1,7 @@
 """Figure 2: how much knowledge is sent in each epoch."""
 
 from smkd_cli.artifacts.results import Result, read_metrics
+from smkd_cli.errors import DataError
 from smkd_cli.report.layout import AsFound, Layout, Measured
 
 
@@ -9,6 +10,11 @@ def _knowledge_sent(result: Result) -> Measured:
     if result.scores is None or not (result.place / "metrics.csv").is_file():
         return []
     metrics = read_metrics(result.place, "epoch", "sent_a_to_b", "sent_b_to_a")
+    if result.scores.last.epoch not in {None, len(metrics)}:
+        raise DataError(
+            f"{result.place / 'metrics.csv'}: ends in epoch {len(metrics)}, but the run in {result.scores.last.epoch}; "
+            "train the cell again"
+        )
     return [({"epoch": int(epoch)}, {"sent": a_to_b + b_to_a}) for epoch, a_to_b, b_to_a in metrics]
 
 
