@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
@@ -13,13 +14,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import make_folder, publish_text
 from smkd_cli.errors import DataError
 
 CHECKPOINT_SCHEMA = "smkd/checkpoint/2"
 PEER_SCHEMA = "smkd/peer/1"
 # A process that was just killed may take a moment to let go of its lock.
 _PATIENCE_SECONDS = 3.0
+# Ours, and those that safetensors' own writer left.
+_HALF_WRITTEN = re.compile(r"\..+\.part|\.tmp[A-Za-z0-9]{6}")
 
 
 @dataclass(frozen=True)
@@ -80,7 +83,7 @@ class RunDirectory:
             DataError: another process holds it, or it cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -105,8 +108,10 @@ class RunDirectory:
 
     def _clear(self) -> None:
         """Remove what a killed process left behind: half-written files, and the checkpoint of a finished cell."""
-        for part in (*self.path.glob(".*.part"), *self.checkpoint.parent.glob(".*.part")):
-            part.unlink(missing_ok=True)
+        for folder in (self.path, self.checkpoint.parent):
+            for file in folder.glob(".*"):
+                if _HALF_WRITTEN.fullmatch(file.name):
+                    file.unlink(missing_ok=True)
         if self.finished():
             self.remove_checkpoint()
 

@@ -167,7 +167,7 @@ def test_saving_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
     path = tmp_path / "x.safetensors"
     save_tensors(path, {"x": torch.ones(3)}, "test/1", {})
     before = path.read_bytes()
-    monkeypatch.setattr("safetensors.torch.save_file", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space")))
+    monkeypatch.setattr("smkd_cli.artifacts.files.sync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
     with pytest.raises(DataError, match="No space"):
         save_tensors(path, {"x": torch.zeros(3)}, "test/1", {})
     assert path.read_bytes() == before
