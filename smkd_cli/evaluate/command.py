@@ -38,7 +38,10 @@ def run(
 
             evaluator = Evaluator(split, device, data)
         record = evaluator.record(path)
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        try:
+            line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise DataError(f"{path}: its scores are not finite: its training diverged") from error
         console.say(f"{path}: {record['mean']['top1']:.2f} %")
         if output == "-":
             console.emit(line)

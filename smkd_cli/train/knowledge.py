@@ -9,8 +9,9 @@ from torch import Tensor, nn
 
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.files import sha256_of
-from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
-from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.artifacts.peer import load_peer
+from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
@@ -64,13 +65,14 @@ def _file_of(teacher: str) -> Path:
 
 
 def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
-    weights, about = load_tensors(_file_of(name), PEER_SCHEMA)
-    network = networks.build(about["network"], classes=dataset.classes, channels=dataset.image_shape[2])
-    try:
-        network.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        trained_on = about["cell"]["dataset"]
+    weights, about = load_peer(_file_of(name))
+    if about.network not in networks.names():
+        raise DataError(f"{name}: is of a network {about.network!r:.80}, which is not known")
+    network = networks.build(about.network, classes=dataset.classes, channels=dataset.image_shape[2])
+    if wrong := difference(weights, network.state_dict()):
         raise DataError(
-            f"{name}: is no teacher for {dataset.name} ({dataset.classes} classes): it was trained on {trained_on}"
-        ) from error
+            f"{name}: is no teacher for {dataset.name} ({dataset.classes} classes): it was trained on "
+            f"{about.cell.dataset:.80} ({wrong})"
+        )
+    network.load_state_dict(weights)
     return network.to(site.device, memory_format=site.memory_format)  # type: ignore[call-overload, no-any-return]

@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,8 @@ import pytest
 import torch
 from program import run_in_process
 
+from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
+from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.cell import Place, train_cell
@@ -110,6 +114,114 @@ def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):
     checkpoint.write_bytes(whole.replace(b"smkd/checkpoint/2", b"smkd/checkpoint/9"))
     with pytest.raises(DataError, match="schema"):
         train_here("run")
+
+
+def _largest(tensors):
+    return max(tensors, key=lambda name: tensors[name].numel())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        # One number, which torch would copy into every place of a larger tensor.
+        (lambda t: {_largest(t): torch.zeros(1, dtype=t[_largest(t)].dtype)}, "has the shape (1,), not"),
+        (lambda t: {_largest(t): t[_largest(t)].double()}, "is of type float64, not float32"),
+        (lambda t: {"b.memory.r": None}, "b.memory.r is missing"),
+        (lambda t: {"a.weights.more": torch.zeros(1)}, "a.weights.more does not belong there"),
+        (lambda t: {"random.cpu": t["random.cpu"][:-1].clone()}, "random.cpu has the shape"),
+        (lambda t: {"random.cpu": t["random.cpu"] * 0 + 7}, "the state of a random generator is none"),
+    ],
+)
+def test_a_checkpoint_of_other_tensors_is_refused(train_here, tmp_path, change, words):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 8)
+    path = tmp_path / "run" / "checkpoint" / "state.safetensors"
+    tensors, facts = load_tensors(path, CHECKPOINT_SCHEMA)
+    changed = {name: value for name, value in (tensors | change(tensors)).items() if value is not None}
+    save_tensors(path, changed, CHECKPOINT_SCHEMA, facts)
+    with pytest.raises(DataError, match=re.escape(words)) as refused:
+        train_here("run")
+    assert str(path) in str(refused.value)
+    assert "remove it to start again" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("progress", None, "progress"),
+        ("progress", {"epoch": 0}, "progress.epoch"),
+        ("progress", {"epoch": 1.5}, "progress.epoch"),
+        ("progress", {"epoch": 2, "step": 99, "stage": 0}, "beyond"),
+        ("progress", {"epoch": 1, "step": 1, "stage": -1, "rows": []}, "is in stage 0"),
+        ("progress", {"stage": 5}, "is in stage 0"),
+        ("progress", {"rows": []}, "the rows are not those of the epochs before 2"),
+        ("progress", {"rows": [{"epoch": 1}]}, "the row of epoch 1 is not one of metrics.csv"),
+        ("setup", {"threads": 0}, "setup.threads"),
+        ("setup", {"memory_format": "sideways"}, "setup.memory_format"),
+        ("recipe_sha256", 3, "recipe_sha256"),
+        ("method_files", ["a"], "method_files"),
+    ],
+)
+def test_a_checkpoint_that_says_nonsense_is_refused(train_here, tmp_path, key, value, words):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 8)
+    path = tmp_path / "run" / "checkpoint" / "state.safetensors"
+    tensors, facts = load_tensors(path, CHECKPOINT_SCHEMA)
+    facts[key] = facts[key] | value if isinstance(value, dict) else value
+    save_tensors(path, tensors, CHECKPOINT_SCHEMA, facts)
+    with pytest.raises(DataError, match=re.escape(words)):
+        train_here("run")
+
+
+def test_two_runs_of_the_same_bits_give_the_same_files(train_here):
+    one, other = train_here("one"), train_here("other")
+    for peer in ("peer_a.safetensors", "peer_b.safetensors"):
+        assert (one / peer).read_bytes() == (other / peer).read_bytes()
+
+
+def test_what_killed_writers_left_goes_when_the_cell_is_trained(train_here, tmp_path):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 4)
+    run = tmp_path / "run"
+    left = [run / ".tmpAb3xY9", run / "checkpoint" / ".tmpQQ11zz", run / ".peer_a.safetensors.x.part"]
+    ours = [run / ".tmp", run / ".notes", run / ".tmpAb3xY9.txt"]
+    for file in (*left, *ours):
+        file.write_text("half")
+    train_here("run")
+    assert not [file for file in left if file.exists()]
+    assert all(file.exists() for file in ours)
+
+
+def test_the_checkpoint_goes_last(train_here, tmp_path, monkeypatch):
+    """Whatever a power cut leaves, it is a checkpoint or all of the result."""
+    events = []
+    fsync, replace, rmtree = os.fsync, os.replace, shutil.rmtree
+
+    def note(kind, path):
+        events.append((kind, str(Path(path).relative_to(tmp_path / "run"))))
+
+    def sync(handle):
+        note("sync", Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    def rename(source, target, **options):
+        note("rename", target)
+        replace(source, target, **options)
+
+    def remove(path, **options):
+        note("remove", path)
+        rmtree(path, **options)
+
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 8)
+    for module, name, function in ((os, "fsync", sync), (os, "replace", rename), (shutil, "rmtree", remove)):
+        monkeypatch.setattr(module, name, function)
+    train_here("run")
+    published = events.index(("rename", "result.json"))
+    assert ("sync", "metrics.csv") in events[:published]
+    peers = [events.index(("rename", f"peer_{peer}.safetensors")) for peer in "ab"]
+    assert max(peers) < published
+    assert events[published + 1 :] == [("sync", "."), ("remove", "checkpoint")]
 
 
 def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe):

@@ -36,8 +36,8 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
     """
     key = _key(recipe, device)
     known = store.recall(key)
-    if known is not None and "setup" in known:
-        return Setup.from_record(known["setup"])
+    if known is not None and (remembered := Setup.from_record(known.get("setup"))):
+        return remembered
     best = first = first_choice(recipe, device.type)
     tried: list[dict[str, Any]] = []
     # On a processor, what is best so far stays ready beside what is tried; memory of a GPU may not do for both.

@@ -1,0 +1,70 @@
+"""A peer's file: its final weights, and what it says of itself."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import AliasChoices, Field, TypeAdapter
+
+from smkd_cli.artifacts.results import Cell, Record
+from smkd_cli.artifacts.run_directory import PEER_SCHEMA
+from smkd_cli.artifacts.tensors import load_as
+from smkd_cli.errors import DataError
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
+
+
+class TrainedCell(Cell):
+    """What was run, as far as scoring needs to know it; ``validation_fraction`` of the samples were held out."""
+
+    validation_fraction: Annotated[float, Field(ge=0, lt=1)]
+    seed: Annotated[int, Field(ge=0)]
+
+
+class WrittenBy(Record):
+    """The part of the provenance that scoring needs to know."""
+
+    precision: Literal["float32", "tf32", "bfloat16"]
+
+
+class PeerFacts(Record):
+    """What a peer's file says.
+
+    Attributes:
+        network: its name.
+        cell: what was run.
+        record: the cell as it stands there, with all its keys.
+        memory: single numbers that the method remembered, by name.
+    """
+
+    network: str
+    peer: Literal["a", "b"]
+    cell: TrainedCell
+    record: dict[str, Any] = Field(validation_alias=AliasChoices("cell"))
+    memory: dict[str, Number]
+    written_by: WrittenBy
+
+
+_FACTS = TypeAdapter(PeerFacts)
+
+
+def load_peer(path: Path) -> tuple[dict[str, Tensor], PeerFacts]:
+    """Weights by name, on the CPU, and facts.
+
+    Raises:
+        DataError: the file is missing, damaged, no peer's, or its weights are not finite.
+    """
+    weights, facts = load_as(path, PEER_SCHEMA, _FACTS)
+    for name, weight in weights.items():
+        if not weight.isfinite().all():
+            raise DataError(f"{path}: {name:.80} is not finite: its training diverged")
+    return weights, facts
+
+
+def describe_memory(memory: dict[str, float]) -> dict[str, float | str]:
+    """``PeerFacts.memory`` as JSON has it, which knows no number that is not finite."""
+    return {name: value if abs(value) < float("inf") else str(value) for name, value in memory.items()}
