@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -11,6 +12,7 @@ import typer
 
 from smkd_cli import __version__, console
 from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError
+from smkd_cli.interrupt import Interrupt
 
 app = typer.Typer(
     name="smkd",
@@ -42,7 +44,7 @@ Profile = Annotated[
 
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"smkd {__version__}")  # noqa: T201
+        sys.stdout.write(f"smkd {__version__}\n")
         raise typer.Exit
 
 
@@ -277,20 +279,44 @@ def datasets_verify(
 
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 130/143 stopped."""
+    console.open_streams()
+    interrupt = Interrupt()
+    with interrupt.listening():
+        code = _code_of(arguments, interrupt)
+    sys.exit(code)
+
+
+def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | None:
+    """Run the command line, say what went wrong, and give the exit code."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        if not interrupt.came or not code:
+            return code
+    except ClosedPipeError as error:
+        return error.exit_code if console.began_data() else 0  # of help, the reader has seen what it wanted
+    except (Exception, KeyboardInterrupt) as error:
+        if not interrupt.came or isinstance(error, SmkdError):
+            return _failed(error)
+    console.complain("interrupted")
+    return 128 + signal.SIGINT
+
+
+def _run(arguments: list[str] | None) -> int | str | None:
     try:
         app(arguments)
-    except SmkdError as error:
-        if os.environ.get("SMKD_DEBUG"):
-            raise
-        if isinstance(error, InterruptedRunError):
-            print(error, file=sys.stderr)  # noqa: T201
-        elif not isinstance(error, ClosedPipeError):
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if os.environ.get("SMKD_DEBUG"):
-            raise
-        # An OSError that no room foresaw is still about a file; anything else is a defect of ours.
-        print(f"error: {type(error).__name__}: {error} (smkd --debug shows where)", file=sys.stderr)  # noqa: T201
-        sys.exit(DataError.exit_code if isinstance(error, OSError) else 1)
-    sys.exit(0)
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def _failed(error: BaseException) -> int:
+    """Say what went wrong; with ``--debug``, raise it."""
+    if os.environ.get("SMKD_DEBUG"):
+        raise error
+    if isinstance(error, SmkdError):
+        console.complain(str(error) if isinstance(error, InterruptedRunError) else f"error: {error}")
+        return error.exit_code
+    # An OSError that no room foresaw is still about a file; anything else is a defect of ours.
+    console.complain(f"error: {type(error).__name__}: {error} (smkd --debug shows where)")
+    return DataError.exit_code if isinstance(error, OSError) else 1

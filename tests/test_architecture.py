@@ -14,10 +14,10 @@ import smkd_cli
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
-CELLAR = {"errors", "console", "resources", "seeds"}
+CELLAR = {"errors", "console", "interrupt", "resources", "seeds"}
 ALLOWED = {
     "app": STAGES | {"recipe", "datasets"} | CELLAR,
-    "__main__": {"app"},
+    "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
     "artifacts": {"errors"},
@@ -28,6 +28,7 @@ ALLOWED = {
     "scoring": set(),
     "console": {"errors"},
     "errors": set(),
+    "interrupt": set(),
     "resources": set(),
     "seeds": set(),
 }

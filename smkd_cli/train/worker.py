@@ -6,6 +6,7 @@ import signal
 import traceback
 from multiprocessing.connection import Connection
 
+from smkd_cli import console
 from smkd_cli.errors import SmkdError
 from smkd_cli.train.processes import end_with_parent
 from smkd_cli.train.stopping import StopRequest
@@ -17,6 +18,7 @@ def work(link: Connection) -> None:
     ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. We are
     started with SIGINT and SIGTERM blocked; SIGINT is left to the parent, and passed on as SIGTERM.
     """
+    console.open_streams()
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()

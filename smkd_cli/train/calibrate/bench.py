@@ -10,6 +10,7 @@ from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import Recipe
 from smkd_cli.train import processes
@@ -112,6 +113,7 @@ def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
 
 def _serve(link: Connection) -> None:
     """Answer requests until the line is closed. Ctrl-C is the parent's affair, which then ends us."""
+    console.open_streams()
     processes.end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
