@@ -317,6 +317,9 @@ def _failed(error: BaseException) -> int:
     if isinstance(error, SmkdError):
         console.complain(str(error) if isinstance(error, InterruptedRunError) else f"error: {error}")
         return error.exit_code
-    # An OSError that no room foresaw is still about a file; anything else is a defect of ours.
+    if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
+        console.complain(f"error: {error.filename or 'a file or stream'}: {error.strerror or error}")
+        return DataError.exit_code
+    # Anything else is a defect of ours.
     console.complain(f"error: {type(error).__name__}: {error} (smkd --debug shows where)")
-    return DataError.exit_code if isinstance(error, OSError) else 1
+    return 1

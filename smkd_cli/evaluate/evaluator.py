@@ -68,7 +68,8 @@ class Evaluator:
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
-        given, clean = self._labels(path if path.is_dir() else path.parent, split)
+        classes = next(iter(log_probs.values())).shape[1]
+        given, clean = self._labels(path if path.is_dir() else path.parent, split, classes)
         truth = torch.from_numpy(clean)
         by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
@@ -109,12 +110,15 @@ class Evaluator:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network, facts
 
-    def _labels(self, directory: Path, split: datasets.Split) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, directory: Path, split: datasets.Split, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
         """Labels that were trained on (train split only), and the clean ones."""
         if self.split == "test":
             return None, split.labels
         manifest = RunDirectory(directory).manifest
-        given, clean = read_manifest(manifest).aligned_to(split.image_ids)
+        labels = read_manifest(manifest)
+        if labels.classes != classes:
+            raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")
+        given, clean = labels.aligned_to(split.image_ids)
         if clean is None:
             raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
         return given, clean

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import io
 import os
 import pty
 import signal
@@ -125,6 +127,21 @@ def test_a_reader_of_stdout_that_goes_away_hears_no_complaint(bash, command, cod
         assert bash(f"set -o pipefail; SMKD {command} | head -1").returncode == 0
 
 
+def test_a_pipe_that_somebody_made_non_blocking_gets_all_data(bash, tmp_path):
+    whole = bash("SMKD corrupt -o -").stdout
+    ours, theirs = os.pipe()
+    fcntl.fcntl(theirs, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(theirs, False)
+    full = os.write(theirs, bytes(1 << 20))
+    command = [sys.executable, "-m", "smkd_cli", "corrupt", "-q", "-o", "-"]
+    with subprocess.Popen(command, stdout=theirs, cwd=tmp_path) as process:
+        os.close(theirs)
+        with io.FileIO(ours) as reader:
+            content = reader.readall()
+    assert process.returncode == 0
+    assert content[full:] == whole
+
+
 LOCALES = [{"LC_ALL": "C", "PYTHONCOERCECLOCALE": "0", "PYTHONUTF8": "0"}, {"PYTHONIOENCODING": "latin-1:strict"}]
 
 
@@ -179,11 +196,24 @@ except KeyboardInterrupt:
 """
 
 
+# Where Python cannot raise, it says so and goes on; the signal then comes once more.
+UNRAISABLE = """\
+import os, signal, time
+class Held:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGINT)
+        len("")
+Held()
+time.sleep(60)
+"""
+
+
 @pytest.mark.parametrize(
     ("module", "text", "command", "code"),
     [
         ("typer", PRESSED, "recipes ls", -signal.SIGINT),
         ("yaml", PRESSED, "recipes ls", 130),
+        ("yaml", UNRAISABLE, "recipes ls", 130),
         ("torch", PRESSED, "train tiny.yaml --jobs 1", 130),
         ("torch", SWALLOWED, "train tiny.yaml --jobs 1", 130),
         ("pandas", SWALLOWED, "corrupt --labels labels.csv --kind given", 130),

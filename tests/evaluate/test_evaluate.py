@@ -242,6 +242,14 @@ def test_a_tampered_manifest_is_refused_on_training_images(smkd, copy):
     assert "labels_sha256" in result.err
 
 
+def test_a_manifest_of_other_classes_is_refused(smkd, copy):
+    manifest = copy / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("# classes: 10", "# classes: 12"))
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4, result.err
+    assert "has 12 classes, but the networks have 10" in result.err
+
+
 def test_unfinished_runs_are_passed_over(smkd, trained, copy):
     (copy / "result.json").unlink()
     result = smkd("eval", trained, copy)

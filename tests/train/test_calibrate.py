@@ -177,7 +177,10 @@ def test_a_processor_gets_each_setup_ready_once(with_compute, monkeypatch, tmp_p
     assert len(made) == len(set(made)) == len(set(asked)) < len(asked)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}'])
+OTHERS = ["[" * 100_000, '{"schema": "smkd/calibration/1", "entries": {"key": [1]}}']
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}', *OTHERS])
 def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
     (tmp_path / "calibration.json").write_text(content)
@@ -185,6 +188,12 @@ def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
     store.remember("key", {"jobs": 2})
     store.remember("key", {"more": 3})
     assert store.recall("key") == {"jobs": 2, "more": 3}
+
+
+@pytest.mark.parametrize("setup", [None, [], {}, {"device": "cpu"}, CPU.record() | {"threads": "many"}])
+def test_a_remembered_setup_that_is_none_is_measured_again(setup):
+    assert Setup.from_record(setup) is None
+    assert Setup.from_record(CPU.record() | {"more": 1}) == CPU
 
 
 def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypatch, tmp_path):

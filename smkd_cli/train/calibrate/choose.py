@@ -73,8 +73,8 @@ def choose_jobs(recipe: Recipe, setup: Setup, processes: Benches) -> int:
         return 1
     key = _key(recipe, torch.device(setup.device))
     known = store.recall(key)
-    if known is not None and known.get("jobs_for") == setup.record():
-        return int(known["jobs"])
+    if known is not None and known.get("jobs_for") == setup.record() and isinstance(known.get("jobs"), int):
+        return max(1, int(known["jobs"]))
     console.say("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
     for count in _counts(most):
