@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
+import sys
 import threading
 from pathlib import Path
 
@@ -11,6 +12,8 @@ import pytest
 
 from smkd_cli.artifacts.files import make_folder, publish_text, published
 from smkd_cli.errors import ClosedPipeError, DataError
+
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 
 
 @pytest.fixture

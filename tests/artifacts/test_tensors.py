@@ -15,6 +15,8 @@ from hypothesis import strategies as st
 from safetensors.torch import load_file
 
 from smkd_cli.artifacts import tensors as module
+from smkd_cli.artifacts.peer import load_peer
+from smkd_cli.artifacts.run_directory import PEER_SCHEMA
 from smkd_cli.artifacts.tensors import difference, load_tensors, save_tensors
 from smkd_cli.errors import DataError
 
@@ -155,3 +157,17 @@ def test_differences_are_named(change, word):
     found = {name: value for name, value in (SMALL | change).items() if value is not None}
     with pytest.raises(AssertionError, match=word):
         assert not difference(found, SMALL), difference(found, SMALL)
+
+
+@pytest.mark.parametrize("dtype", ["F8_E4M3", "F8_E5M2", "F8_E8M0", "F8_E4M3FNUZ", "F4", "C64", "U64"])
+def test_a_peer_of_other_types_is_read_or_refused(tmp_path, monkeypatch, dtype):
+    monkeypatch.setitem(module._TYPES, "uint8", dtype)
+    cell = {"recipe": "r", "protocol": "p", "label": "CE", "method": "CE", "dataset": "digits", "networks": ["n"]}
+    cell |= {"epochs": 1, "noise": {"kind": "clean"}, "seed": 1, "validation_fraction": 0.0}
+    facts = {"network": "n", "peer": "a", "cell": cell, "memory": {"m": "nan"}, "written_by": {"precision": "float32"}}
+    monkeypatch.setattr(module, "_checksum", lambda *_: "")
+    save_tensors(tmp_path / "x", {"w": torch.zeros(8, dtype=torch.uint8)}, PEER_SCHEMA, facts)
+    with suppress(DataError):
+        weights, read = load_peer(tmp_path / "x")
+        assert list(weights) == ["w"]
+        assert read.record == cell

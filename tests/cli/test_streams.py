@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses what Linux has in /dev and /proc")
 PROGRAM = f"{sys.executable} -m smkd_cli"
 RECIPE = """\
 schema: smkd/recipe/1

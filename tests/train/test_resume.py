@@ -192,6 +192,7 @@ def test_what_killed_writers_left_goes_when_the_cell_is_trained(train_here, tmp_
     assert all(file.exists() for file in ours)
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_the_checkpoint_goes_last(train_here, tmp_path, monkeypatch):
     """Whatever a power cut leaves, it is a checkpoint or all of the result."""
     events = []
