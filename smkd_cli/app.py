@@ -278,7 +278,7 @@ def datasets_verify(
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 130/143 stopped."""
+    """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 128 + signal."""
     console.open_streams()
     interrupt = Interrupt()
     with interrupt.listening():

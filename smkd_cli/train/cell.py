@@ -299,7 +299,8 @@ class Training:
             },
         )
         directory.remove_checkpoint()
-        self.tell({"event": status, "scores": scores, "error": error})
+        if status == "finished":
+            self.tell({"event": "finished", "scores": scores})
 
 
 def _or_unknown(value: Any) -> Any:

@@ -79,7 +79,8 @@ class _Live:
                 self.progress.remove_task(self.running.pop(cell.slug))
             if kind == "failed":
                 self.progress.console.print(f"failed: {event['error']}", markup=False)
-            self.progress.advance(self.grid)
+            if kind != "interrupted":  # which comes back
+                self.progress.advance(self.grid)
 
 
 class _Plain:
@@ -106,7 +107,7 @@ class _Plain:
                 console.say(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
         elif kind == "epoch":
             self.accuracy[cell.slug] = f", {_accuracies(event['row'])}, {_knowledge(event['row'])}"
-        else:
+        elif kind != "interrupted":
             self.done += 1
             said = {"skipped": "finished before", "failed": str(event.get("error"))}.get(kind, "")
             if kind == "finished":
