@@ -6,8 +6,9 @@
 Each line of a ledger is one ``smkd train`` command. Its cells are trained under ``--work``, where weights and
 checkpoints stay. Of each finished cell, the record, the metrics and the resolved recipe are copied to the ledger's
 results, and a cell that stands there is not trained again, on whatever machine; if its line has come to say something
-else, nothing is trained before it is removed. In time before the minutes are over, or by SIGINT or SIGTERM, the command
-is asked to stop, and saves; called again with the same ``--work``, it goes on in the middle of a cell.
+else, nothing is trained before it is removed. In time before the minutes are over, or by SIGINT, SIGTERM, SIGHUP or
+SIGUSR1, the command is asked to stop, and saves; called again with the same ``--work``, it goes on in the middle of a
+cell.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import yaml
 
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, expand, load_recipe
+from smkd_cli.train.stopping import SIGNALS, heeded
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("metrics.csv", "recipe.yaml", "result.json")  # the record last: with it, a cell is finished
@@ -152,7 +154,7 @@ class Command:
             process.terminate()
 
         timer = threading.Timer(min(self._seconds, threading.TIMEOUT_MAX), end)
-        before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, pass_on) for number in heeded(SIGNALS)}
         timer.start()
         try:
             yield

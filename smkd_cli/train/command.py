@@ -106,7 +106,7 @@ def _train_cells(
     stop = StopRequest()
     with stop.listening(*SIGNALS):
         with benches(stop) as measuring:
-            kinds = {_kind(cell): cell.training for cell in cells}
+            kinds = {_kind(cell): cell.training for cell in reversed(cells)}
             where = choose_device(device)
             setups = {kind: choose_setup(recipe, where, measuring) for kind, recipe in kinds.items()}
             if jobs == "auto" and len(cells) > 1:
@@ -120,7 +120,7 @@ def _train_cells(
                     console.emit(str(folder / cell.slug))
                     return
                 undone.append((cell, error))
-                watch(cell, {"event": "failed", "error": str(error)})
+                watch(cell, {"event": "failed", "error": str(error).removeprefix(f"{cell.slug}: ")})
 
             tasks = [(cell, Place(folder / cell.slug, data, setups[_kind(cell)])) for cell in cells]
             run_cells(tasks, min(at_a_time, len(tasks)), stop, watch, done)

@@ -78,7 +78,7 @@ class _Live:
             if cell.slug in self.running:
                 self.progress.remove_task(self.running.pop(cell.slug))
             if kind == "failed":
-                self.progress.console.print(f"failed: {event['error']}", markup=False)
+                self.progress.console.print(f"{cell.slug} failed: {event['error']}", markup=False)
             if kind != "interrupted":  # which comes back
                 self.progress.advance(self.grid)
 

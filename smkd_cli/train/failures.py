@@ -22,7 +22,7 @@ def as_error(cell: Cell, error: BaseException) -> SmkdError:
     if isinstance(error, OSError):
         told: SmkdError = DataError(f"{cell.slug}: {error}")
     elif kind in _OUT_OF_MEMORY:
-        told = TrainingError(f"{cell.slug}: memory ran out ({error or kind}); lower --jobs or batch_size")
+        told = TrainingError(f"{cell.slug}: memory ran out ({str(error) or kind}); lower --jobs or batch_size")
     else:
         told = TrainingError(f"{cell.slug}: training ended with {kind}: {error} (smkd --debug shows where)")
     told.add_note("".join(traceback.format_exception(error)))
@@ -47,10 +47,13 @@ def how_ended(exit_code: int | None) -> str:
     if exit_code is None or exit_code == 255:  # the latter is what multiprocessing says when it cannot know
         return "died"
     if exit_code < 0:
-        number = -exit_code
-        known = number in set(signal.Signals)
-        return f"was killed ({signal.Signals(number).name if known else f'signal {number}'})"
+        return f"was killed ({signal_name(-exit_code)})"
     return f"ended by itself (exit code {exit_code})"
+
+
+def signal_name(number: int) -> str:
+    """As SIGTERM."""
+    return signal.Signals(number).name if number in set(signal.Signals) else f"signal {number}"
 
 
 def summary(undone: Sequence[Undone], cells: int) -> str:

@@ -15,7 +15,7 @@ from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError, SmkdError, TrainingError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.cell import train_cell
-from smkd_cli.train.failures import as_error, how_ended, lost
+from smkd_cli.train.failures import as_error, how_ended, lost, signal_name
 from smkd_cli.train.stopping import StopRequest
 from smkd_cli.train.worker_line import Task, WorkerLine
 
@@ -177,7 +177,7 @@ class _Pool:
             self._tell(cell, content)
         elif kind == "done" and isinstance(content, InterruptedRunError):
             worker.ask_to_stop()
-            self._queue_again(task, f"was stopped (signal {content.signal_number})")
+            self._queue_again(task, f"was stopped ({signal_name(content.signal_number)})")
         elif kind == "done":
             self._done(cell, content)
         elif kind == "gone" and worker.begun:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import FrameType
 
@@ -16,6 +16,12 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 # Some senders stop a command twice in one breath: timeout(1), or a shell that passes on what its terminal sent.
 _ECHO_SECONDS = 0.25
+
+
+def heeded(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
+    """These signals, without a SIGHUP that is ignored: it stays so, which is how nohup works."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in signals if not (number is signal.SIGHUP and ignored)]
 
 
 class StopRequest:
@@ -34,9 +40,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self, *signals: signal.Signals, patient: bool = False) -> Iterator[None]:
-        """Catch these signals; unless ``patient``, a second one ends the block at once.
-
-        A SIGHUP that is ignored stays ignored: that is how nohup works.
+        """Catch those of these signals that are heeded; unless ``patient``, a second one ends the block at once.
 
         Raises:
             InterruptedRunError: a second signal came.
@@ -55,9 +59,7 @@ class StopRequest:
                 announced = True
                 self._announce()
 
-        before = {number: signal.getsignal(number) for number in signals}
-        if before.get(signal.SIGHUP) is signal.SIG_IGN:
-            del before[signal.SIGHUP]
+        before = {number: signal.getsignal(number) for number in heeded(signals)}
         for number in before:
             signal.signal(number, remember)
         try:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from program import run_in_process
+from program import alive, descendants, gone, run_in_process, wait_for
 
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
@@ -241,14 +241,6 @@ def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> 
     return subprocess.Popen(command, **pipes, text=True, start_new_session=new_session)
 
 
-def wait_for(path: Path, newer_than: int = 0) -> None:
-    """Wait until a file is there and was written after that time (in nanoseconds)."""
-    deadline = time.monotonic() + 120
-    while not (path.exists() and path.stat().st_mtime_ns > newer_than):
-        assert time.monotonic() < deadline, f"{path} was not written"
-        time.sleep(0.01)
-
-
 def finish(process: subprocess.Popen[str]) -> None:
     """Let a command run to its end, which must be a good one."""
     _, words = process.communicate(timeout=300)
@@ -311,6 +303,9 @@ def whole_pair(tmp_path_factory, tiny):
         (signal.SIGINT, "1", False),
         (signal.SIGINT, "2", True),  # what Ctrl-C in a terminal does
         (signal.SIGTERM, "2", True),  # what service managers do
+        (signal.SIGHUP, "2", True),  # what a terminal does that is closed
+        (signal.SIGUSR1, "2", True),  # what SLURM does before the time is over
+        (signal.SIGUSR1, "1", False),
     ],
 )
 def test_a_signal_saves_and_the_same_command_goes_on(
@@ -326,6 +321,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(
         process.send_signal(number)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 128 + number, words
+    assert "stopping: saving" in words
+    assert "press again to end now" in words
     assert "goes on" in words
     assert "Traceback" not in words
     assert (cell / "checkpoint" / "state.safetensors").exists()
@@ -341,11 +338,11 @@ def test_workers_die_with_their_parent(recipe, tmp_path):
     process = start(recipe, tmp_path / "runs", "--jobs", "2")
     cell = tmp_path / "runs" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
     wait_for(cell / "metrics.csv")
-    began = _descendants(process.pid)
+    began = descendants(process.pid)
     process.kill()
     process.communicate()
     assert len(began) >= 4  # two workers, what forks them, and Python's own helper
-    assert _gone(began)
+    assert gone(began)
 
 
 ORPHAN = """
@@ -370,28 +367,7 @@ def test_a_process_that_hears_and_says_nothing_ends_with_its_parent(tmp_path):
     parent = subprocess.Popen([sys.executable, tmp_path / "orphan.py"], stdout=subprocess.PIPE, text=True)
     with parent.stdout:  # an orphan would hold it open, so nobody waits for its end
         child = int(parent.stdout.readline())
-    assert _alive(child)
+    assert alive(child)
     parent.kill()
     parent.wait()
-    assert _gone([child])
-
-
-def _descendants(pid: int) -> list[int]:
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*children, *(below for child in children for below in _descendants(child))]
-
-
-def _gone(processes: list[int]) -> bool:
-    deadline = time.monotonic() + 10
-    while any(_alive(process) for process in processes) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not any(_alive(process) for process in processes)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    return state != "Z"
+    assert gone([child])
