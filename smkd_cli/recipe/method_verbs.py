@@ -86,10 +86,14 @@ def _needs(made: Method) -> str:
 
 
 def _default_of(field: FieldInfo) -> str:
-    return "must be given" if field.default is PydanticUndefined else f"default {field.default}"
+    if field.default is PydanticUndefined:
+        return "must be given"
+    return f"default {'null' if field.default is None else field.default}"
 
 
 def _type_of(annotation: Any) -> str:
     if get_origin(annotation) is not None:
         return " or ".join(_type_of(part) for part in get_args(annotation))
+    if annotation is type(None):
+        return "null"
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)

@@ -15,7 +15,6 @@ from torch.nn.functional import cross_entropy, one_hot, softmax
 
 from smkd_cli import methods
 from smkd_cli.methods import Batch, Clock, Facts, Outputs
-from smkd_cli.methods.distillation.kd import divergence
 from smkd_cli.methods.distillation.kdcl import error_covariance, general_weights, linear_weight, minlogit, naive
 
 INPUTS = json.loads((Path(__file__).parents[1] / "vectors.json").read_text())["inputs"]
