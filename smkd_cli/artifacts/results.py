@@ -98,6 +98,7 @@ class Cell(Record):
     own_protocol: Mapped | None = None
     noise: Noise
     seed: int
+    validation_fraction: Fraction = 0.0
 
 
 @dataclass(frozen=True, slots=True)
