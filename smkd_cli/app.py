@@ -271,7 +271,7 @@ def datasets_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Which data sets (default: all that are here).")] = None,
     data: Root = None,
 ) -> None:
-    """Check the files of data sets against their known checksums."""
+    """Check the files of data sets against their known checksums, and count images that are there twice."""
     from smkd_cli.datasets.verbs import verify
 
     verify(names or [], data)
