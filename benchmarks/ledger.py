@@ -76,8 +76,8 @@ class Ledger:
     results: Path
 
     @classmethod
-    def read(cls, path: Path) -> Ledger:
-        """From a YAML file.
+    def read(cls, path: Path, results: Path | None = None) -> Ledger:
+        """From a YAML file; its results may stand elsewhere than it says.
 
         Its ``results`` is a folder, as seen from the file. Each of its ``lines`` has a ``recipe`` (a name, or a path as
         seen from the project's root) and what to ``set`` in it, after what the ledger itself has to ``set`` in all.
@@ -89,7 +89,7 @@ class Ledger:
             path_here = os.path.relpath(ROOT / line["recipe"])
             recipe = path_here if Path(path_here).is_file() else line["recipe"]
             lines.append(Line(recipe, (*common, *line.get("set", []))))
-        return cls(tuple(lines), path.parent / content["results"])
+        return cls(tuple(lines), results or path.parent / content["results"])
 
     def finished(self, folder: Path) -> bool:
         """Whether a cell stands in the results."""
@@ -206,12 +206,13 @@ def main() -> int:
     parser.add_argument("--run", action="store_true", help="train what is not finished, in order")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop in time to be done after so many")
     parser.add_argument("--work", type=Path, help="folder of weights and checkpoints (default: runs/LEDGER)")
+    parser.add_argument("--results", type=Path, help="folder of finished cells (default: as the ledger says)")
     parser.epilog = "After --, options of smkd train, such as --jobs 2 --device cuda."
     ours, options = sys.argv[1:], []
     if "--" in ours:
         ours, options = ours[: ours.index("--")], ours[ours.index("--") + 1 :]
     arguments = parser.parse_args(ours)
-    ledger = Ledger.read(arguments.ledger)
+    ledger = Ledger.read(arguments.ledger, arguments.results)
     contradictions = list(ledger.contradictions())
     if contradictions or not arguments.run:
         for contradiction in contradictions:

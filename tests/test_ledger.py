@@ -73,6 +73,9 @@ def test_what_is_finished_travels_and_is_not_done_again(tmp_path, smkd):
     one.run("--run")
     for name in ("ce", "mylc"):
         assert sorted(path.name for path in one.cell(name).iterdir()) == KEPT
+    assert one.run("--results", "elsewhere").startswith("  0 of   1")
+    shutil.copytree(one.folder / "results", one.folder / "elsewhere")
+    assert one.run("--results", "elsewhere").startswith("  1 of   1")
     more = [*LINES, {"recipe": "small.yaml", "set": ["methods=[CE, LS]"]}]
     two = Clone(tmp_path / "two", more)
     shutil.copytree(one.folder / "results", two.folder / "results", dirs_exist_ok=True)
