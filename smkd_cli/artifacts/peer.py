@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 from pydantic import AliasChoices, Field, TypeAdapter
 
 from smkd_cli.artifacts.results import Cell, Record
-from smkd_cli.artifacts.run_directory import PEER_SCHEMA
-from smkd_cli.artifacts.tensors import load_as
+from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
+from smkd_cli.artifacts.tensors import load_as, read_facts
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,6 +21,7 @@ Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
 class TrainedCell(Cell):
     """What was run, as far as scoring needs to know it; ``validation_fraction`` of the samples were held out."""
 
+    classes: int | None = None
     validation_fraction: Annotated[float, Field(ge=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
 
@@ -50,6 +51,20 @@ class PeerFacts(Record):
 
 
 _FACTS = TypeAdapter(PeerFacts)
+
+
+def peer_file(path: Path) -> Path:
+    """The file of a trained network: itself, or peer A of a run directory."""
+    return RunDirectory(path).peer("a") if path.is_dir() else path
+
+
+def read_peer_facts(path: Path) -> PeerFacts:
+    """The facts of a peer's file alone, without torch. Its checksum is left to who reads the weights.
+
+    Raises:
+        DataError: the file is missing, damaged, or no peer's.
+    """
+    return read_facts(path, PEER_SCHEMA, _FACTS)
 
 
 def load_peer(path: Path) -> tuple[dict[str, Tensor], PeerFacts]:

@@ -102,28 +102,41 @@ def load_as(path: Path, schema: str, facts: TypeAdapter[T]) -> tuple[dict[str, T
         DataError: as :func:`load_tensors`, or the facts are not of that type.
     """
     tensors, header = _read(path)
+    about = _facts_of(path, header, schema, facts)
+    if _checksum(tensors, header["facts"]) != header.get("sha256"):
+        raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
+    return tensors, about
+
+
+def read_facts(path: Path, schema: str, facts: TypeAdapter[T]) -> T:
+    """The facts alone, without the tensors, without torch, and without a look at the checksum.
+
+    Raises:
+        DataError: as :func:`load_as`, but for the checksum.
+    """
+    return _facts_of(path, _read(path, tensors=False)[1], schema, facts)
+
+
+def _facts_of(path: Path, header: Mapping[str, str], schema: str, facts: TypeAdapter[T]) -> T:
     if header.get("schema") != schema:
         raise DataError(f"{path}: its schema is {header.get('schema')!r:.80}, not {schema!r}; was it written by smkd?")
-    text = header.get("facts", "")
-    if _checksum(tensors, text) != header.get("sha256"):
-        raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
     try:
-        return tensors, facts.validate_json(text)
+        return facts.validate_json(header.get("facts", ""))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
         raise DataError(f"{path}: its header is not one of smkd: {key + ': ' if key else ''}{first['msg']}") from error
 
 
-def _read(path: Path) -> tuple[dict[str, Tensor], dict[str, str]]:
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
         if path.exists() and not path.is_file():  # a device or a pipe has no end
             raise DataError(f"{path}: not a file")
-        with safe_open(path, framework="pt") as stream:
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
-            return tensors, stream.metadata() or {}
+        with safe_open(path, framework="pt" if tensors else "np") as stream:
+            found = {name: stream.get_tensor(name) for name in stream.keys()} if tensors else {}  # noqa: SIM118
+            return found, stream.metadata() or {}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:

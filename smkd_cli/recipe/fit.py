@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smkd_cli import console, datasets, methods
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
-from smkd_cli.artifacts.peer_facts import read_peer_facts
+from smkd_cli.artifacts.peer import peer_file, read_peer_facts
 from smkd_cli.errors import DataError
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.document import listed
@@ -132,15 +132,15 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: datasets.
                 yield _ignorance(name, entry, needs)
     for teacher in sorted(teachers):
         try:
-            facts = read_peer_facts(Path(teacher))
+            cell = read_peer_facts(peer_file(Path(teacher))).cell
         except DataError as error:
             yield f"the teacher {error}"
             continue
-        theirs = datasets.find(facts.dataset).image_shape[2] if facts.dataset in datasets.names() else None
-        if facts.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
+        theirs = datasets.find(cell.dataset).image_shape[2] if cell.dataset in datasets.names() else None
+        if cell.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
             yield (
                 f"{teacher}: is no teacher for {dataset.name} ({dataset.classes} classes):"
-                f" it was trained on {facts.dataset:.80}"
+                f" it was trained on {cell.dataset:.80}"
             )
 
 

@@ -9,8 +9,7 @@ from torch import Tensor, nn
 
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.files import sha256_of
-from smkd_cli.artifacts.peer import load_peer
-from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.artifacts.peer import load_peer, peer_file
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets import DataSet
 from smkd_cli.errors import DataError
@@ -51,7 +50,7 @@ def load_teachers(method: Method, dataset: DataSet, site: Site) -> dict[str, nn.
 def files_of(name: str, method: Method) -> dict[str, str]:
     """SHA-256 of the files that a method comes from, where these are none of the package's, and of its teachers."""
     paths = [path for part in methods.parts_of(name) if (path := methods.file_of(part))]
-    files = {path: Path(path) for path in paths} | {name: _file_of(name) for name in _teachers(method)}
+    files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 
 
@@ -59,13 +58,8 @@ def _teachers(method: Method) -> list[str]:
     return [made.source for made in method.companions() if made.is_file]
 
 
-def _file_of(teacher: str) -> Path:
-    path = Path(teacher)
-    return RunDirectory(path).peer("a") if path.is_dir() else path
-
-
 def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
-    weights, about = load_peer(_file_of(name))
+    weights, about = load_peer(peer_file(Path(name)))
     if about.network not in networks.names():
         raise DataError(f"{name}: is of a network {about.network!r:.80}, which is not known")
     network = networks.build(about.network, classes=dataset.classes, channels=dataset.image_shape[2])

@@ -133,15 +133,18 @@ def teacher(path: Path, header: dict[str, str]) -> None:
 def test_teachers_that_cannot_teach_are_told(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path, command: list[str]
 ) -> None:
-    def facts(value: object) -> dict[str, str]:
-        return {"schema": PEER_SCHEMA, "facts": json.dumps(value)}
+    def facts(**cell: object) -> dict[str, str]:
+        run = {"recipe": "r", "protocol": "p", "label": "CE", "method": "CE", "networks": ["resnet18"], "epochs": 1}
+        run |= {"noise": {"kind": "clean"}, "seed": 1, "validation_fraction": 0.0, **cell}
+        about = {"network": "resnet18", "peer": "a", "cell": run, "memory": {}, "written_by": {"precision": "float32"}}
+        return {"schema": PEER_SCHEMA, "facts": json.dumps(about)}
 
     headers = {
-        "seven": facts({"cell": {"dataset": "seven", "classes": 7}}),
-        "colour": facts({"cell": {"dataset": "cifar100-10", "classes": 10}}),
+        "seven": facts(dataset="seven", classes=7),
+        "colour": facts(dataset="cifar100-10", classes=10),
         "foreign": {"format": "pt"},
-        "list": facts({"cell": []}),
-        "number": facts({"cell": {"dataset": 1}}),
+        "list": {"schema": PEER_SCHEMA, "facts": '{"cell": []}'},
+        "number": facts(dataset=1),
         "deep": {"schema": PEER_SCHEMA, "facts": "[" * 100_000},
     }
     for name, header in headers.items():
@@ -158,8 +161,9 @@ def test_teachers_that_cannot_teach_are_told(
     }
     assert "is no teacher for digits (10 classes): it was trained on seven" in lines["seven.safetensors"]
     assert "it was trained on cifar100-10" in lines["colour.safetensors"]
-    for name in ("foreign", "list", "number", "deep"):
-        assert "is no network that smkd has trained" in lines[f"{name}.safetensors"]
+    assert "was it written by smkd?" in lines["foreign.safetensors"]
+    for name in ("list", "number", "deep"):
+        assert "its header is not one of smkd" in lines[f"{name}.safetensors"]
     assert "not a readable safetensors file" in lines["text.safetensors"]
     assert "no such file" in lines["nowhere.safetensors"]
     assert "peer_a.safetensors: no such file" in lines["empty"]
