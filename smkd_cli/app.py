@@ -69,13 +69,17 @@ def corrupt(
         ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the drawn labels.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the drawn labels, 0 to 2³² - 1.")] = 0,
     sampling: Annotated[str, typer.Option(help="per-sample, exact (per class) or coteaching.")] = "per-sample",
     labels: Annotated[
         str | None, typer.Option(metavar="FILE", help="A CSV of labels of your own instead of a data set; - is stdin.")
     ] = None,
     column: Annotated[str, typer.Option(help="Which column of --labels holds the labels.")] = "label",
     classes: Annotated[int | None, typer.Option(help="Number of classes in --labels (default: largest + 1).")] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(metavar="CHAR", help="Between the fields of --labels; , ; | and tab are seen by themselves."),
+    ] = None,
     output: Annotated[str | None, typer.Option("-o", "--output", help="The manifest's path; - is stdout.")] = None,
     data: Root = None,
     quiet: Quiet = False,
@@ -93,6 +97,7 @@ def corrupt(
         labels=labels,
         column=column,
         classes=classes,
+        separator=separator,
         output=output,
         data=data,
     )

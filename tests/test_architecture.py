@@ -14,14 +14,14 @@ import smkd_cli
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
-CELLAR = {"errors", "console", "interrupt", "resources", "seeds"}
+CELLAR = {"errors", "console", "interrupt", "resources", "seeds", "limits", "wording"}
 ALLOWED = {
     "app": STAGES | {"recipe", "datasets"} | CELLAR,
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
-    "artifacts": {"errors"},
-    "noise": {"errors"},
+    "artifacts": {"errors", "limits", "wording"},
+    "noise": {"errors", "limits"},
     "methods": set(),
     "datasets": {"artifacts"} | CELLAR,
     "networks": {"errors"},
@@ -29,6 +29,8 @@ ALLOWED = {
     "console": {"errors"},
     "errors": set(),
     "interrupt": set(),
+    "limits": set(),
+    "wording": set(),
     "resources": set(),
     "seeds": set(),
 }

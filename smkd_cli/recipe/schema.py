@@ -18,6 +18,7 @@ from pydantic import (
     model_validator,
 )
 
+from smkd_cli.limits import MAX_SEED
 from smkd_cli.recipe.protocol import (
     AsTuple,
     Augmentation,
@@ -34,8 +35,7 @@ from smkd_cli.recipe.sameness import key_of
 LONGEST_LABEL = 80
 # It names a folder, so it must be none of ``.`` and ``..``.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_LABEL)]
-# NumPy's legacy generator, which the sampling of Co-teaching needs, takes seeds of 32 bits.
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Rate = Annotated[float, Field(ge=0, le=1)]
 # No method has so many; with it the work on a grid is bounded by its cells.
 _MOST_OPTIONS = 100

@@ -172,7 +172,7 @@ def replace(line: int, text: str) -> Callable[[list[str]], None]:
         (replace(15, "1,b,1,3"), "row 2 (line 16): label 3 is not in 0 … 2"),
         (replace(15, "1,b,,2"), "row 2 (line 16): clean_label is empty"),
         (replace(15, "1,b,1"), "row 2 (line 16): label is empty"),
-        (replace(15, "1,b,1,2,0"), "row 2 (line 16): has more fields than the header's 4"),
+        (replace(15, "1,b,1,2,0"), "row 2 (line 16): has 5 fields, but the header has 4"),
         (replace(14, "0,a,0,0,0"), "row 1 (line 15): has 5 fields, but the header has 4"),
         (replace(15, "one,b,1,2"), "row 2 (line 16): index 'one' is not an integer"),
         (replace(15, "7,b,1,2"), "row 2 (line 16): index 7 is not in 0 … 4"),
