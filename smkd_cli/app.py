@@ -11,7 +11,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from smkd_cli import __version__, console
-from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError
+from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError, UsageError
 from smkd_cli.interrupt import Interrupt
 
 app = typer.Typer(
@@ -40,6 +40,12 @@ Overrides = Annotated[
 Profile = Annotated[
     str | None, typer.Option(help="A set of overrides by name or file; 'embedded' runs any grid small, on digits.")
 ]
+
+
+def _read_stdin_once(*sources: str | None) -> None:
+    """Raise a UsageError if more than one input is to come from stdin, of which the second would find nothing."""
+    if sources.count("-") > 1:
+        raise UsageError("two inputs are -, but stdin can be read only once; put one of them into a file")
 
 
 def _version(wanted: bool) -> None:
@@ -128,6 +134,7 @@ def train(
 ) -> None:
     """Train every cell of a recipe's grid and print the run directories."""
     console.be_quiet(quiet)
+    _read_stdin_once(recipe, manifest)
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     if dry_run:
         from smkd_cli.train.plan import run as show_plan
@@ -159,6 +166,7 @@ def evaluate(
 ) -> None:
     """Score trained networks, one JSON record per checkpoint."""
     console.be_quiet(quiet)
+    _read_stdin_once(*checkpoints)
     from smkd_cli.evaluate.command import run
 
     run(checkpoints=checkpoints, split=split, output=output, device=device, data=data)
@@ -185,6 +193,7 @@ def report(
 ) -> None:
     """Build the paper's tables and figures from results."""
     console.be_quiet(quiet)
+    _read_stdin_once(*(sources or []))
     from smkd_cli.report.command import run
 
     run(sources=sources or [], output_format=output_format, output=output, against=against or [])
@@ -226,6 +235,7 @@ def recipes_validate(
     data: Root = None,
 ) -> None:
     """Check recipes and the files that they name, and report every error at once."""
+    _read_stdin_once(*recipes)
     from smkd_cli.recipe.verbs import validate
 
     validate(recipes, overrides or [], profile, data)

@@ -1,14 +1,12 @@
-"""Words from files and command lines, made fit for messages and for names of files."""
+"""Words from files and command lines, made fit for messages."""
 
 from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
 
-LONGEST_SHOWN = 80
+_LONGEST_SHOWN = 80
 _LONGEST_LISTED = 8
-_LONGEST_FILE_NAME = 120  # bytes; a file system takes 255, and temporary names are longer
-_SLUG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.+_-")
 
 
 def shown(value: object) -> str:
@@ -20,7 +18,11 @@ def shown(value: object) -> str:
 
 def plain(value: object) -> str:
     """A value for a message without quotes: short, on one line, control characters escaped."""
-    text = _shortened(str(value))
+    return on_one_line(_shortened(str(value)))
+
+
+def on_one_line(text: str) -> str:
+    """A text with an escape, such as ``\\x1b``, for each character that is not printable."""
     return "".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in text)
 
 
@@ -31,32 +33,8 @@ def listed(values: Sequence[object]) -> str:
     return ", ".join(words) + (f" and {more:,} more" if more > 0 else "")
 
 
-def is_one_line(text: str, most: int) -> bool:
-    """Whether a text is one line of printable characters, not longer than ``most``."""
-    return len(text) <= most and text.isprintable()
-
-
-def one_line(text: str, most: int) -> str:
-    """A text made one line of at most ``most`` printable characters; each other character becomes a minus sign."""
-    return "".join(letter if letter.isprintable() else "-" for letter in text.strip()[:most]).strip()
-
-
-def slug(text: str) -> str:
-    """The text in the letters of a folder name, [a-z0-9.+_-], each other letter replaced by a minus sign."""
-    return "".join(letter if letter in _SLUG_LETTERS else "-" for letter in text.lower())
-
-
-def file_name(text: str) -> str:
-    """The text as a file's name without its suffix: letters and digits of any script and ``.+_-``, never hidden.
-
-    Each other character becomes a minus sign; what is too long for a file system is cut.
-    """
-    kept = "".join(letter if letter.isalnum() or letter in "+-._" else "-" for letter in text)
-    return kept.lstrip(".").encode()[:_LONGEST_FILE_NAME].decode(errors="ignore") or "-"
-
-
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_SHOWN else f"{text[: LONGEST_SHOWN - 20]}…{text[-19:]}"
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[: _LONGEST_SHOWN - 20]}…{text[-19:]}"
 
 
 def _is_invisible(letter: str) -> bool:

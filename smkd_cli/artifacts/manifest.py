@@ -18,6 +18,7 @@ from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, check_word
 from smkd_cli.artifacts.manifest_parquet import read_parquet, write_parquet
 from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.errors import DataError
+from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.wording import plain
 
 __all__ = ["MANIFEST_SCHEMA", "Manifest", "labels_sha256", "read_manifest", "read_manifest_csv", "write_manifest"]
@@ -151,6 +152,8 @@ def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
 
     for key in ("dataset", "split", "kind", "sampling", "transition_matrix"):
         check_word(key, getattr(manifest, key), "the manifest")
+    if not 2 <= manifest.classes <= MAX_CLASSES or not 1 <= len(manifest.label) <= MAX_SAMPLES:
+        raise DataError(f"a manifest cannot hold {len(manifest.label):,} labels of {manifest.classes:,} classes")
     check_labels(manifest.label, "label", manifest.classes, place)
     if manifest.clean_label is not None:
         check_labels(manifest.clean_label, "clean_label", manifest.classes, place)

@@ -8,7 +8,8 @@ from typing import TypeVar
 
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
-from smkd_cli.wording import is_one_line, shown
+from smkd_cli.naming import LONGEST_NAME, is_name
+from smkd_cli.wording import shown
 
 MANIFEST_SCHEMA = "smkd/manifest/1"
 
@@ -17,7 +18,6 @@ _MAY_BE_EMPTY = ("rate", "seed", "sampling", "transition_matrix")
 _MAY_BE_DROPPED = ("realised_rate", "clean_labels_sha256", "labels_sha256")
 # They go into messages, results and names of files.
 _WORDS = ("dataset", "split", "kind", "sampling", "transition_matrix")
-LONGEST_WORD = 100
 
 _MOST = {"classes": MAX_CLASSES, "samples": MAX_SAMPLES}
 
@@ -96,7 +96,7 @@ class Header:
 
 def check_word(key: str, value: str | None, name: str) -> None:
     """Raise a DataError unless a value of the header is one line of printable text, or None."""
-    if value is not None and not is_one_line(value, LONGEST_WORD):
+    if value is not None and not is_name(value):
         raise DataError(
-            f"{name}: {key} in the header is {shown(value)}, not a line of at most {LONGEST_WORD} printable letters"
+            f"{name}: {key} in the header is {shown(value)}, not a line of at most {LONGEST_NAME} printable letters"
         )

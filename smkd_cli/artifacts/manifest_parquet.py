@@ -47,7 +47,7 @@ def read_parquet(path: Path) -> Table:
         with parquet.ParquetFile(path) as file, parquet.ParquetFile(path, read_dictionary=["image"]) as images:
             return _table(_Reader(pyarrow, name, file, images))
     except UnicodeDecodeError as error:
-        raise DataError(f"{name}: cannot be read: the header or the name of an image is not UTF-8 text") from error
+        raise DataError(f"{name}: cannot be read: its header is not UTF-8 text") from error
     except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else plain(error)
         raise DataError(f"{name}: cannot be read: {reason}") from error
@@ -82,6 +82,10 @@ class _Reader:
         self._refuse_nulls(values, "image")
         row, parts = 0, []
         for chunk in values.chunks:
+            try:
+                chunk.dictionary.validate(full=True)
+            except self.pyarrow.ArrowInvalid as error:
+                raise DataError(f"{self.name}: the name of an image is not UTF-8 text") from error
             codes = chunk.indices.to_numpy(zero_copy_only=False)
             first = np.unique(codes, return_index=True)[1]
             if len(first) < len(codes):

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from smkd_cli.artifacts.foreign import SNIFFED, refuse_foreign
 from smkd_cli.errors import DataError
-from smkd_cli.wording import plain
+from smkd_cli.wording import on_one_line
 
 LONGEST_LINE = 1 << 17
 """Bytes; Python's csv takes no longer field."""
@@ -49,7 +49,7 @@ def opened(source: Path | str) -> Iterator[BinaryIO]:
 
 def name_of(source: Path | str) -> str:
     """What messages call a source."""
-    return "stdin" if str(source) == "-" else plain(source)
+    return "stdin" if str(source) == "-" else on_one_line(str(source))
 
 
 def _kept(stream: BinaryIO, name: str) -> BinaryIO:
@@ -140,7 +140,11 @@ class Lines:
         if (at := block.find(b"\0")) >= 0:
             self._refuse(block, at, "holds a null byte; text in UTF-16 must be saved as UTF-8")
         if b"\r" in block and block.count(b"\r") != block.count(b"\r\n") and (alone := _LONE_CR.search(block)):
-            self._refuse(block, alone.start(), "holds a carriage return (CR) that is no part of a line end CR LF")
+            self._refuse(
+                block,
+                alone.start(),
+                "holds a carriage return (CR) that is not followed by a line feed (LF), which must end lines",
+            )
         if not block.isascii():
             try:
                 block.decode()

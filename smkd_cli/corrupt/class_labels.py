@@ -12,7 +12,7 @@ from smkd_cli.artifacts.csv_columns import Texts, not_integer
 from smkd_cli.artifacts.csv_rows import Place
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.limits import MAX_CLASSES
-from smkd_cli.wording import shown
+from smkd_cli.wording import plain, shown
 
 # A column of integers that once had a gap is written as 3.0 by pandas.
 _INTEGER = re.compile(r"\s*([+-]?[0-9]{1,18})(\.0*)?\s*", re.ASCII)
@@ -69,7 +69,7 @@ def _numbers(column: Texts, place: Place) -> Numbers:
     if values.max() >= MAX_CLASSES:
         row, most = column.first_row(int(values.argmax())), int(values.max())
         raise UsageError(
-            f"{place(row)}: {shown(column.name)} {most} is no class: {most + 1} classes are too many (at most"
+            f"{place(row)}: {plain(column.name)} {most} is no class: {most + 1} classes are too many (at most"
             f" {MAX_CLASSES}); choose the column that holds class numbers from 0 on with --column"
         )
     return values[column.codes]
@@ -83,4 +83,4 @@ def _refuse_missing(column: Texts, place: Place) -> None:
     value = column.values[column.codes[row]].strip()
     what = f"is missing ({shown(value)})" if value else "is empty"
     more = f", and so in {count - 1:,} more rows" if count > 1 else ""
-    raise DataError(f"{place(row)}: {column.name} {what}{more}: remove such rows, or write their labels")
+    raise DataError(f"{place(row)}: {plain(column.name)} {what}{more}: remove such rows, or write their labels")

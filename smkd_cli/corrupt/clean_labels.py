@@ -15,13 +15,13 @@ from smkd_cli import console
 from smkd_cli.artifacts.foreign import SNIFFED
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, read_manifest_csv
 from smkd_cli.artifacts.manifest_checks import check_labels
-from smkd_cli.artifacts.manifest_header import LONGEST_WORD
 from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.corrupt.class_labels import class_numbers
 from smkd_cli.corrupt.label_file import CLEAN, read_label_file
 from smkd_cli.corrupt.remarks import remark
 from smkd_cli.errors import DataError, UsageError
-from smkd_cli.wording import one_line
+from smkd_cli.naming import name_from
+from smkd_cli.wording import plain
 
 _SCHEMA = re.compile(rb'(\xef\xbb\xbf)?"?# schema:')
 
@@ -91,7 +91,7 @@ def from_file(
     clean = file.clean if given else None
     if file.clean is not None and not given:
         console.warn(
-            f"{name}: its column {CLEAN} is not used, noise is drawn from {column} as if those were clean;"
+            f"{name}: its column {CLEAN} is not used, noise is drawn from {plain(column)} as if those were clean;"
             f" --column {CLEAN} draws from the clean ones, --kind given takes both as they are"
         )
     labels, names = class_numbers([file.label] if clean is None else [file.label, clean], file.place)
@@ -99,7 +99,9 @@ def from_file(
     classes = _number_of_classes(labels, names, classes, name)
     for label, each in zip(labels, (column, CLEAN), strict=False):
         check_labels(label, each, classes, file.place)
-    remark(name, labels[0], classes, names, told=told, images=file.image is not None)
+    if classes < 2:
+        raise UsageError(f"{name}: labels need at least 2 classes, not 1: is {plain(column)} the column of labels?")
+    remark(name, labels, classes, names, told=told, images=file.image is not None)
     return CleanLabels(_stem(source), "train", dataset, names or range(classes), labels[0], file.image, *labels[1:])
 
 
@@ -127,7 +129,7 @@ def _stem(source: str) -> str:
     if source == "-":
         return "stdin"
     path = Path(source)
-    return (one_line(path.stem, LONGEST_WORD) if path.is_file() else "") or "labels"
+    return (name_from(path.stem) if path.is_file() else "") or "labels"
 
 
 def _from_manifest(manifest: Manifest, name: str, classes: int | None, given: bool) -> CleanLabels:

@@ -10,7 +10,8 @@ from smkd_cli.corrupt.clean_labels import CleanLabels, from_dataset, from_file
 from smkd_cli.corrupt.summary import show
 from smkd_cli.errors import UsageError
 from smkd_cli.limits import MAX_CLASSES, MAX_SEED
-from smkd_cli.wording import file_name, shown
+from smkd_cli.naming import file_word
+from smkd_cli.wording import shown
 
 # Labels that people gave are no kind of noise to draw, so this name stands beside the kinds.
 _GIVEN = "given"
@@ -119,7 +120,7 @@ def default_path(manifest: Manifest) -> Path:
 
     Data set and split may be words of a file, so their letters are made those of a file's name.
     """
-    words = [file_name(manifest.dataset), file_name(manifest.split), manifest.kind]
+    words = [file_word(manifest.dataset), file_word(manifest.split), manifest.kind]
     if manifest.kind != _GIVEN:
         sampling = [] if manifest.sampling == noise.samplings()[0] else [str(manifest.sampling)]
         words += [f"{manifest.rate:.10g}", *sampling, f"seed{manifest.seed}"]

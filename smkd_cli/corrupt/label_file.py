@@ -12,9 +12,10 @@ from numpy.typing import NDArray
 
 from smkd_cli.artifacts.csv_columns import Texts, fields_of, read_columns
 from smkd_cli.artifacts.csv_rows import Place, Rows
+from smkd_cli.artifacts.manifest_checks import check_images
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError, UsageError
-from smkd_cli.wording import listed, shown
+from smkd_cli.wording import listed, plain, shown
 
 IMAGE, CLEAN = "image", "clean_label"
 _SEPARATORS = (",", ";", "\t", "|")
@@ -55,7 +56,8 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
 
     Raises:
         UsageError: the file has no such column.
-        DataError: it is no CSV file, has no rows, or a row does not fit the header; the message names it.
+        DataError: it is no CSV file, has no rows, a row does not fit the header, or an image is named twice or not at
+            all; the message names the row.
     """
     lines = Lines(stream, name)
     columns, separator = _header(lines, column, separator)
@@ -69,13 +71,15 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
     found, arrays = read_columns(rows, name, columns, separator=separator, labels=labels, texts=texts)
     if len(columns) == 1 and (gap := rows.place_of_gap()):
         raise DataError(
-            f"{gap}: {column} is empty: in a file of one column a blank line may be a lost label; remove the line, or"
-            " write the label"
+            f"{gap}: {plain(column)} is empty: in a file of one column a blank line may be a lost label; remove"
+            " the line, or write the label"
         )
     image = arrays.get(IMAGE)
-    return LabelFile(
-        columns, found[column], found.get(CLEAN), image if image is not None and any(image) else None, rows.place
-    )
+    if image is not None and not any(image):
+        image = None
+    if image is not None:
+        check_images(image, rows.place)
+    return LabelFile(columns, found[column], found.get(CLEAN), image, rows.place)
 
 
 def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str], str]:
@@ -92,9 +96,11 @@ def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str]
             return names, found
         if not line.startswith("#"):
             break
+    if not names:
+        raise DataError(f"{lines.name}: is empty; it needs a line that names its columns, and rows of labels")
     raise UsageError(
         f"{lines.name}: has no column {shown(column)}: {_hint(column, names)}Its first line names"
-        f" {listed(names) or 'none'}; that line must name the columns. Choose with --column"
+        f" {listed(names)}; that line must name the columns. Choose with --column or --separator"
     )
 
 

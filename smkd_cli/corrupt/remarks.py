@@ -12,36 +12,41 @@ from smkd_cli.wording import listed, plain, shown
 
 
 def remark(
-    name: str, label: NDArray[np.int64], classes: int, class_names: Sequence[str] | None, *, told: bool, images: bool
+    name: str,
+    labels: Sequence[NDArray[np.int64]],
+    classes: int,
+    class_names: Sequence[str] | None,
+    *,
+    told: bool,
+    images: bool,
 ) -> None:
     """Say what the labels of a file were taken for, and warn of what is seldom meant.
 
     Args:
         name: of the file.
-        label: int64 (n,), each in 0 … classes - 1.
+        labels: int64 (n,), the given and, where known, the clean ones, each in 0 … classes - 1.
         class_names: sorted, where the file names its classes.
         told: whether the user has said how many classes there are.
         images: whether the file names its images.
     """
-    samples = np.bincount(label, minlength=classes)
+    count = len(labels[0])
+    samples = np.bincount(np.concatenate(labels), minlength=classes)
     order = "" if images else "; no column image names the images, so they must be in the order of the data set"
-    console.say(f"{name}: {len(label):,} labels of {classes:,} classes{order}")
+    console.say(f"{name}: {count:,} labels of {classes:,} classes{order}")
     if class_names is not None:
         numbered = [f"{number} is {plain(each)}" for number, each in enumerate(class_names)]
         console.say(f"{name}: classes are numbered by their names, sorted: {listed(numbered)}")
         _warn_of_case(name, class_names)
     absent = np.flatnonzero(samples == 0)
-    if len(absent) == 0:
-        pass
-    elif absent[0] == 0 and label.min() == 1:
+    if len(absent) and absent[0] == 0 and classes > 1 and samples[1]:
         console.warn(f"{name}: labels begin at 1, but class numbers at 0: class 0 of {classes:,} never occurs")
-    elif not told:
+    elif len(absent) and not told:
         console.warn(
-            f"{name}: of {classes:,} classes {len(absent):,} never occur: {listed(absent.tolist())}; the number of"
+            f"{name}: {len(absent):,} of {classes:,} classes have no label: {listed(absent.tolist())}; the number of"
             " classes is the largest label plus one unless --classes says it"
         )
-    if classes > len(label):
-        console.warn(f"{name}: more classes ({classes:,}) than labels ({len(label):,}): is this the column of labels?")
+    if classes > count:
+        console.warn(f"{name}: more classes ({classes:,}) than labels ({count:,}): is this the column of labels?")
 
 
 def _warn_of_case(name: str, class_names: Sequence[str]) -> None:

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from smkd_cli import methods
+from smkd_cli.naming import slug
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.problems import in_words
 from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
 from smkd_cli.recipe.suggestions import unknown
-from smkd_cli.wording import slug
 
 
 @dataclass(frozen=True)
