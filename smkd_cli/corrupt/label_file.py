@@ -79,7 +79,7 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
         image = None
     if image is not None:
         check_images(image, rows.place)
-    return LabelFile(columns, found[column], found.get(CLEAN), image, rows.place)
+    return LabelFile(columns, found[column], found[CLEAN] if CLEAN in others else None, image, rows.place)
 
 
 def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str], str]:
@@ -106,17 +106,21 @@ def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str]
 
 def _split(line: str, name: str, column: str, separator: str | None) -> tuple[list[str], str]:
     """The header's fields by the separator that finds the column, or else by that which finds most fields."""
-    best: tuple[list[str], str] | None = None
+    best: tuple[list[str], str] = [], separator or ","
+    wrong: DataError | None = None
     for candidate in (separator,) if separator else _SEPARATORS:
         try:
             fields = [field.strip() for field in fields_of(line, name, candidate)]
-        except DataError:  # quotes that make sense with another separator only
+        except DataError as error:  # perhaps its quotes make sense with another separator
+            wrong = wrong or error
             continue
         if column in fields:
             return fields, candidate
-        if best is None or len(fields) > len(best[0]):
+        if len(fields) > len(best[0]):
             best = fields, candidate
-    return best or (fields_of(line, name, separator or ","), ",")
+    if wrong and len(best[0]) < 2:
+        raise wrong
+    return best
 
 
 def _hint(column: str, names: Sequence[str]) -> str:
