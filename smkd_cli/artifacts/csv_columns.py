@@ -48,7 +48,9 @@ def fields_of(line: str, name: str, separator: str = ",") -> list[str]:
     try:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error as error:
-        raise DataError(f"{name}: is not a CSV file: its line {shown(line)} has a wrong quote: {error}") from error
+        raise DataError(
+            f"{name}: is not a CSV file: its line {shown(line)} has a wrong quote: {plain(error)}"
+        ) from error
 
 
 def read_columns(

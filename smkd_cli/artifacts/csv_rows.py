@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError
+from smkd_cli.wording import plain
 
 Place = Callable[[int], str]
 """Names a row, counted from 0, the way a user finds it in the file."""
@@ -128,7 +129,7 @@ class Rows:
                 yield fields
         except csv.Error as error:
             broken = reader.line_num > self._rows - start + 1
-            fault = _OPEN if "unexpected end" in str(error) else _BROKEN if broken else f"is not CSV: {error}"
+            fault = _OPEN if "unexpected end" in str(error) else _BROKEN if broken else f"is not CSV: {plain(error)}"
             raise DataError(f"{self.place(self._rows)}: {fault}") from error
 
     def _fitted(self, fields: list[str]) -> list[str]:

@@ -7,8 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from smkd_cli.artifacts.csv_columns import name_of
 from smkd_cli.artifacts.manifest import read_manifest, write_manifest
+from smkd_cli.artifacts.text_lines import name_of
 from smkd_cli.recipe import Cell, Recipe, fitting_cells
 from smkd_cli.recipe.fit import GivenLabels
 
