@@ -44,23 +44,23 @@ def read_parquet(path: Path) -> Table:
             start = stream.read(SNIFFED)
         if not start.startswith(b"PAR1"):
             refuse_foreign(start, name, "Parquet")
-        with parquet.ParquetFile(path) as file, parquet.ParquetFile(path, read_dictionary=["image"]) as images:
-            return _table(_Reader(pyarrow, name, file, images))
+        with parquet.ParquetFile(path) as file:
+            return _table(_Reader(pyarrow, path, name, file))
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: cannot be read: its header is not UTF-8 text") from error
-    except (OSError, ValueError, MemoryError, pyarrow.ArrowException) as error:
+    except (OSError, ValueError, LookupError, MemoryError, pyarrow.ArrowException) as error:
         reason = error.strerror if isinstance(error, OSError) and error.strerror else plain(error)
         raise DataError(f"{name}: cannot be read: {reason}") from error
 
 
 @dataclass(frozen=True)
 class _Reader:
-    """One file, opened twice: with the names of images as text, and each different one once."""
+    """The columns of one file."""
 
     pyarrow: Any
+    path: Path
     name: str
     file: Any
-    images: Any
 
     def place(self, row: int) -> str:
         return f"{self.name}: row {row + 1}"
@@ -76,7 +76,8 @@ class _Reader:
 
     def names(self) -> NDArray[Any] | None:
         """The names of the images (n,), or None; a name is not repeated in memory before it is refused."""
-        values = self.images.read(columns=["image"]).column("image")
+        with self.pyarrow.parquet.ParquetFile(self.path, read_dictionary=["image"]) as file:
+            values = file.read(columns=["image"]).column("image")
         if values.null_count == len(values):
             return None
         self._refuse_nulls(values, "image")

@@ -227,6 +227,14 @@ def test_parquet_is_not_believed(parquet: Callable[..., Path]) -> None:
     assert "classes in the header is '1e30'" in message({b"classes": b"1e30"})
     assert "dataset in the header" in message({b"dataset": b"\x1b[31m"})
     assert "has 4 rows of" in message({b"samples": b"3"})
+    path = parquet()
+    table = pyarrow.parquet.read_table(path)
+    pyarrow.parquet.write_table(table.drop_columns(["image"]), path)
+    assert "the columns must be index, image, clean_label, label, not index, clean_label, label" in refused(
+        path, path.read_bytes()
+    )
+    pyarrow.parquet.write_table(pyarrow.table({"name": ["a"], "label": [0]}), path)
+    assert "labels of your own are read from CSV" in refused(path, path.read_bytes())
 
 
 @pytest.mark.parametrize(
