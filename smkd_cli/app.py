@@ -13,6 +13,7 @@ import typer
 from smkd_cli import __version__, console
 from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError, UsageError
 from smkd_cli.interrupt import Interrupt
+from smkd_cli.words import message
 
 app = typer.Typer(
     name="smkd",
@@ -161,6 +162,9 @@ def evaluate(
     split: Annotated[Literal["test", "train"], typer.Option(help="Which images to score.")] = "test",
     output: Annotated[str, typer.Option("-o", "--output", help="Where the JSON Lines go; - is stdout.")] = "-",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="With --split train: run the file of methods that a checkpoint names.")
+    ] = False,
     data: Root = None,
     quiet: Quiet = False,
 ) -> None:
@@ -169,7 +173,14 @@ def evaluate(
     _read_stdin_once(*checkpoints)
     from smkd_cli.evaluate.command import run
 
-    run(checkpoints=checkpoints, split=split, output=output, device=device, data=data)
+    run(
+        checkpoints=checkpoints,
+        split=split,
+        output=output,
+        device=device,
+        data=data,
+        trust_code=trust_code,
+    )
 
 
 @app.command()
@@ -330,11 +341,14 @@ def _failed(error: BaseException) -> int:
     if os.environ.get("SMKD_DEBUG"):
         raise error
     if isinstance(error, SmkdError):
-        console.complain(str(error) if isinstance(error, InterruptedRunError) else f"error: {error}")
+        told = message(error)
+        console.complain(told if isinstance(error, InterruptedRunError) else f"error: {told}")
         return error.exit_code
     if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
-        console.complain(f"error: {error.filename or 'a file or stream'}: {error.strerror or error}")
+        told = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
+        console.complain(f"error: {told}")
         return DataError.exit_code
     # Anything else is a defect of ours.
-    console.complain(f"error: {type(error).__name__}: {error} (smkd --debug shows where)")
+    told = message(f"{type(error).__name__}: {error}")
+    console.complain(f"error: {told} (smkd --debug shows where)")
     return 1

@@ -15,6 +15,7 @@ from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Any, TextIO
 
 from smkd_cli.errors import ClosedPipeError, DataError
+from smkd_cli.words import message
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -107,18 +108,18 @@ def people() -> Console:
     """The rich console on stderr, for tables and progress that people read."""
     from rich.console import Console
 
-    return Console(stderr=True, quiet=is_quiet())
+    return Console(stderr=True, quiet=is_quiet(), markup=False, emoji=False, highlight=False)
 
 
 def say(text: str) -> None:
     """A line for people, on stderr."""
     if not is_quiet():
-        sys.stderr.write(f"{text}\n")
+        sys.stderr.write(f"{message(text)}\n")
 
 
 def warn(text: str) -> None:
     """A warning on stderr; shown even when quiet, because silence could cost a wrong result."""
-    sys.stderr.write(f"warning: {text}\n")
+    sys.stderr.write(f"warning: {message(text)}\n")
 
 
 def complain(text: str) -> None:

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from records import record
 
+from smkd_cli.artifacts.results import write_result
 from smkd_cli.recipe import expand, load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -138,7 +140,7 @@ def test_a_finished_cell_of_another_recipe_is_told_and_nothing_is_trained(tmp_pa
     cell.mkdir(parents=True)
     recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=3", setting], None)
     (cell / "recipe.yaml").write_text(next(iter(expand(recipe))).to_yaml())
-    (cell / "result.json").write_text(json.dumps({"status": "finished"}))
+    write_result(cell / "result.json", record())
     for options in ([], ["--run"]):
         process = clone.start(*options)
         said, words = process.communicate(timeout=60)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
 import re
 import shutil
@@ -12,9 +11,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from smkd_cli.artifacts.files import make_folder, publish_text
+from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
 
 CHECKPOINT_SCHEMA = "smkd/checkpoint/2"
@@ -51,21 +50,22 @@ class RunDirectory:
     def checkpoint(self) -> Path:
         return self.path / "checkpoint" / "state.safetensors"
 
-    def finished(self) -> dict[str, Any] | None:
+    def finished(self) -> ResultRecord | None:
         """The record in ``result.json`` if the cell has finished well, else None.
 
         Raises:
-            DataError: the record is damaged.
+            DataError: what is there is no record of a cell.
         """
         try:
-            record: dict[str, Any] = json.loads(self.result.read_bytes())
+            record = read_result(self.result)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.result}: cannot be read ({error}); remove it to train the cell again") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{self.result}: holds no record; remove it to train the cell again")
-        return record if record.get("status") == "finished" else None
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.result}: damaged: {why}; move it away to train the cell again") from error
+        if not isinstance(record, ResultRecord):
+            raise DataError(f"{self.result}: holds scores of smkd eval; move it away to train the cell again")
+        return record if record.status == "finished" else None
 
     def unfinished(self) -> bool:
         """Whether training has begun here and has not come to a good end."""
@@ -135,5 +135,5 @@ class RunDirectory:
         if here != recipe.encode():
             raise DataError(
                 f"{self.path}: was made by another recipe (see {self.recipe.name} in it); "
-                "give the recipe another name, name another --runs, or remove the directory"
+                "give the recipe another name, name another --runs, or move the directory away"
             )

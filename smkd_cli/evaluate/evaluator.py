@@ -19,6 +19,7 @@ from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets.hold_out import hold_out
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.evaluate.trust import check_code
 from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.scoring import ImageBank, label_scores, predict, scores
 
@@ -33,9 +34,12 @@ class Evaluator:
         split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
         device: ``auto``, ``cpu`` or ``cuda``.
         data: folder of the data sets, None for the default.
+        trust_code: whether a file of methods that a checkpoint names may be run, which training images need.
     """
 
-    def __init__(self, split: Literal["test", "train"], device: str, data: Path | None) -> None:
+    def __init__(
+        self, split: Literal["test", "train"], device: str, data: Path | None, trust_code: bool = False
+    ) -> None:
         if device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"--device {device}: must be auto, cpu or cuda")
         if device == "cuda" and not torch.cuda.is_available():
@@ -43,6 +47,7 @@ class Evaluator:
         self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         self.split = split
         self.data = data
+        self.trust_code = trust_code
         self._images = cache(self._read_images)
 
     def _read_images(self, name: str) -> tuple[ImageBank, datasets.Split]:
@@ -64,6 +69,9 @@ class Evaluator:
         facts = next(iter(loaded.values()))[1]
         if len(loaded) < len(files) or any(other.record != facts.record for _, other in loaded.values()):
             raise DataError(f"{path}: its two files are not of one pair; was one copied there from elsewhere?")
+        if self.split == "train":
+            for _, about in loaded.values():
+                check_code(path, about.cell.method, self.trust_code)
         bank, split = self._images(facts.cell.dataset)
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
@@ -87,7 +95,7 @@ class Evaluator:
             "split": self.split,
             "images": len(truth),
             "cell": facts.record,
-            "epochs": (RunDirectory(path).finished() or {}).get("scores"),
+            "epochs": _epochs(path),
             "networks": by_network,
             "mean": _mean(list(by_network.values())),
             "ensemble": scores(together, truth),
@@ -150,6 +158,12 @@ class Evaluator:
             assert own.target is not None
             refined[indices] = own.target.argmax(1)
         return label_scores(prediction[of], refined[of], labels[of], truth[of])
+
+
+def _epochs(path: Path) -> dict[str, Any] | None:
+    """The scores in the result of a run directory."""
+    result = RunDirectory(path).finished()
+    return result.scores.model_dump(exclude_unset=True) if result and result.scores else None
 
 
 def _precision(facts: PeerFacts) -> torch.dtype:

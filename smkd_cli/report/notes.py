@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from smkd_cli.artifacts.results import Cell, Found, Result
+from smkd_cli.artifacts.result_types import Cell, Found, OwnProtocol, Result
 from smkd_cli.report.fill import Filled
 from smkd_cli.report.layout import Layout, percent
 
@@ -63,10 +62,12 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unf
     if missing:
         yield f"{missing} of {len(cells)} cells are missing."
     if beside := unfinished.beside(filled.used):
-        yield f"{_counted(len(beside), 'run')} unfinished: {_some(str(path) for path in beside)}."
+        yield f"{_counted(len(beside), 'run')} unfinished: {some(str(path) for path in beside)}."
     if filled.failures:
-        yield f"{_counted(len(filled.failures), 'run')} failed: {_some(filled.failures)}."
+        yield f"{_counted(len(filled.failures), 'run')} failed: {some(filled.failures)}."
     yield from filled.warnings
+    if filled.left_out:
+        yield f"{_counted(len(filled.left_out), 'run')} left out: {some(filled.left_out)}."
     sources = Counter(result.source for result in filled.used)
     named = [f"{source} ({_counted(n, 'result')})" for source, n in sources.items()]
     yield f"Sources: {', '.join(named)}."
@@ -87,9 +88,11 @@ def of_report(found: Found, unfinished: Unfinished) -> Iterable[str]:
     elsewhere = [path for path in found.unfinished if path not in told]
     if elsewhere:
         yield (
-            f"{_counted(len(elsewhere), 'run')} unfinished: {_some(str(path) for path in elsewhere)}. "
+            f"{_counted(len(elsewhere), 'run')} unfinished: {some(str(path) for path in elsewhere)}. "
             "The same smkd train goes on with them."
         )
+    if found.damaged:
+        yield f"{_counted(len(found.damaged), 'record')} cannot be used: {some(found.damaged)}."
     if found.train_split:
         yield f"{_counted(found.train_split, 'score record')} of training images left out; a report is of test images."
 
@@ -131,14 +134,13 @@ def _own_recipes(used: Sequence[Result]) -> Iterable[str]:
         yield f"Not trained as the title says but as the authors of the method do: {told}."
 
 
-def _in_words(own: dict[str, Any]) -> str:
-    optimizer, schedule = own.get("optimizer", {}), own.get("schedule", {})
+def _in_words(own: OwnProtocol) -> str:
     words = [
-        _counted(own["epochs"], "epoch") if "epochs" in own else "",
-        f"batches of {own['batch_size']}" if "batch_size" in own else "",
-        f"{optimizer['name']}, lr {optimizer['lr']:g}" if optimizer else "",
-        f"{schedule['name']} schedule" if schedule else "",
-        "augmentation of its own" if "augmentation" in own else "",
+        "" if own.epochs is None else _counted(own.epochs, "epoch"),
+        "" if own.batch_size is None else f"batches of {own.batch_size}",
+        f"{own.optimizer.name}, lr {own.optimizer.lr:g}" if own.optimizer else "",
+        f"{own.schedule.name} schedule" if own.schedule else "",
+        "augmentation of its own" if own.augmentation is not None else "",
     ]
     return ", ".join(word for word in words if word)
 
@@ -147,7 +149,8 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _some(items: Iterable[str]) -> str:
+def some(items: Iterable[str]) -> str:
+    """The first few, and how many more there are."""
     named = list(items)
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return "; ".join(named[:_NAMED]) + more

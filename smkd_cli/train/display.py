@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from smkd_cli import console
 from smkd_cli.recipe import Cell
+from smkd_cli.words import message
 
 Watch = Callable[[Cell, dict[str, Any]], None]
 
@@ -27,10 +28,10 @@ def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
         yield lambda _cell, _event: None
     elif screen.is_terminal:
         with Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[said]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=screen,
             # Paths on the same terminal must pass above the bars; paths into a pipe must stay out of them.
@@ -78,7 +79,7 @@ class _Live:
             if cell.slug in self.running:
                 self.progress.remove_task(self.running.pop(cell.slug))
             if kind == "failed":
-                self.progress.console.print(f"{cell.slug} failed: {event['error']}", markup=False)
+                self.progress.console.print(f"{cell.slug} failed: {message(event['error'])}")
             if kind != "interrupted":  # which comes back
                 self.progress.advance(self.grid)
 

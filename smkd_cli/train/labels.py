@@ -54,7 +54,7 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
     elif read_manifest(published).sha256 != manifest.sha256:
         raise DataError(
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
-            "name another --runs, or remove the directory"
+            "name another --runs, or move the directory away"
         )
     learned, held_out = hold_out(len(given), cell.recipe.validation.fraction, cell.seed)
     about = {

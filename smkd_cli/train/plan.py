@@ -12,6 +12,7 @@ from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import grid_on
 from smkd_cli.train.schedule import steps_per_epoch
 from smkd_cli.train.timeline import Timeline
+from smkd_cli.words import printable
 
 
 @dataclass(frozen=True)
@@ -72,7 +73,7 @@ def run(
 def _show(title: str, totals: dict[str, list[Cost]]) -> None:
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=printable(title), title_justify="left")
     table.add_column("")
     for heading in ("cells", "steps", "images through the pair", "PFLOP"):
         table.add_column(heading, justify="right")

@@ -5,54 +5,13 @@ from __future__ import annotations
 import json
 import math
 import re
-from typing import Any
 
 import pytest
+from records import record, scored
 
-from smkd_cli.artifacts.results import read_metrics, read_results, write_result
+from smkd_cli.artifacts.metrics import read_metrics
+from smkd_cli.artifacts.results import read_results, write_result
 from smkd_cli.errors import DataError
-
-
-def record(**changes: Any) -> dict[str, Any]:
-    """A result as training writes it."""
-    score = {"epoch": 3, "a": 60.0, "b": 62.0, "mean": 61.0, "ensemble": 63.0}
-    cell = {
-        "recipe": "r",
-        "tables": ["II"],
-        "profile": None,
-        "protocol": "p",
-        "label": "CE",
-        "method": "CE",
-        "options": {"eta": 2.0},
-        "dataset": "digits",
-        "classes": 10,
-        "networks": ["n", "n"],
-        "epochs": 3,
-        "noise": {"kind": "symmetric", "rate": 0.4, "sampling": "per-sample", "seed": 1, "realised_rate": 0.39},
-        "seed": 1,
-        "validation_fraction": 0.0,
-    }
-    made = {
-        "status": "finished",
-        "error": None,
-        "cell": cell,
-        "scores": {"last": score, "selected": {**score, "by": "last epoch"}, "best": {**score, "by": "test accuracy"}},
-        "provenance": {"smkd": "0.1.0", "finished": "2030-01-01T00:00:00+00:00"},
-    }
-    return made | changes
-
-
-def scored(**changes: Any) -> dict[str, Any]:
-    """A score record as evaluation writes it."""
-    tops = {"a": {"top1": 60.0, "top5": 90.0}, "b": {"top1": 62.0, "top5": 90.0}}
-    made = {
-        "schema": "smkd/scores/1",
-        "checkpoint": "runs/r/ce",
-        "split": "test",
-        "images": 9,
-        "cell": record()["cell"],
-    }
-    return made | {"epochs": None, "networks": tops, "mean": {"top1": 61.0}, "ensemble": {"top1": 63.0}} | changes
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -84,29 +43,6 @@ def test_a_wrong_record_is_not_written(wrong, tmp_path):
     with pytest.raises(ValueError, match=r"."):
         write_result(tmp_path / "result.json", record(**wrong))
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "damaged"),
-        ('{"schema": "smkd/result/1", "sta', "damaged"),
-        ("\x00\xff", "damaged"),
-        ("[]", "damaged"),
-        ('{"schema": "smkd/result/2"}', "schema 'smkd/result/2' is not known"),
-        ('{"schema": "smkd/result/1"}', "status: Field required"),
-        (json.dumps({"schema": "smkd/result/1", **record(scores=None)}), "a finished cell has scores"),
-        (json.dumps({"schema": "smkd/result/1", **record(scores={"last": {"mean": -1.0}})}), "scores.last.mean"),
-    ],
-)
-def test_a_damaged_result_is_named(content, message, tmp_path, smkd):
-    path = tmp_path / "runs" / "r" / "result.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(content, encoding="latin-1")
-    result = smkd("report", "runs")
-    assert result.code == 4
-    assert "runs/r/result.json" in result.err
-    assert message in result.err
 
 
 def test_run_directories_are_found_below_and_through_links(tmp_path):
@@ -154,13 +90,20 @@ def test_the_last_epoch_of_a_score_record(tmp_path):
     [
         ('{"schema": "smkd/scores/1"}', "stdin, line 2: damaged: checkpoint: Field required"),
         ("{", "stdin, line 2: damaged"),
-        ("nowhere", "stdin, line 2: 'nowhere' is neither a score record nor a run directory"),
+        ('{"schema": "other/1"}', "stdin, line 2: damaged: schema 'other/1' is not one of smkd"),
     ],
 )
-def test_a_damaged_line_is_named(line, message, smkd):
+def test_a_damaged_line_is_named_and_the_others_are_reported(line, message, smkd):
     result = smkd("report", "-", stdin=f"{json.dumps(scored())}\n{line}\n")
+    assert (result.code, message in result.err, "61.00" in result.out) == (0, True, True)
+    alone = smkd("report", "-", stdin=f"\n{line}\n")
+    assert (alone.code, alone.out, message in alone.err) == (4, "", True)
+
+
+def test_a_line_that_is_neither_record_nor_folder(smkd):
+    result = smkd("report", "-", stdin=f"{json.dumps(scored())}\nnowhere\n")
     assert (result.code, result.out) == (4, "")
-    assert message in result.err
+    assert "stdin, line 2: 'nowhere' is neither a score record nor a run directory" in result.err
 
 
 def test_train_split_scores_are_no_results(smkd):
