@@ -15,6 +15,7 @@ from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.checks import check
 from smkd_cli.recipe.document import Document
 from smkd_cli.recipe.grid import used_rules
+from smkd_cli.recipe.method_checks import unusable_methods
 from smkd_cli.recipe.overrides import apply_override, apply_profile
 from smkd_cli.recipe.problems import add_problems
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe, name_from
@@ -87,7 +88,7 @@ def _checked(document: Document) -> Recipe:
         valid[field] = _sound_entries(document.data.get(field), model)
     warnings = check(document, valid)
     document.raise_problems()
-    for warning in warnings:
+    for warning in (*warnings, *unusable_methods()):
         console.warn(warning)
     assert recipe is not None
     return recipe
