@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.artifacts.result_types import Cell, Percent, Record, Score, Scores, Word
@@ -63,7 +63,7 @@ class ScoreRecord(Record):
     """A line of ``smkd eval``."""
 
     schema_version: Literal["smkd/scores/1"] = Field(alias="schema")
-    checkpoint: str
+    checkpoint: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
     split: Literal["train", "test"]
     cell: Cell | None = None
     epochs: Scores | None = None

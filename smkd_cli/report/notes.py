@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
@@ -25,6 +26,10 @@ def _setting(cell: Cell) -> str:
     return f"{cell.dataset}, {networks}, {cell.epochs} epochs{profile}"
 
 
+def _folder_of(path: Path) -> Path:
+    return Path(os.path.realpath(path)).parent  # Path.resolve raises where links lead in a circle
+
+
 class Unfinished:
     """The unfinished runs, by the folder that they lie in: the tables of a report ask for theirs one after another."""
 
@@ -32,13 +37,13 @@ class Unfinished:
         self.paths = paths
         self._in_folder: dict[Path, list[int]] = {}
         for number, path in enumerate(paths):
-            self._in_folder.setdefault(path.resolve().parent, []).append(number)
+            self._in_folder.setdefault(_folder_of(path), []).append(number)
 
     def beside(self, results: Sequence[Result]) -> list[Path]:
         """Those that lie in one folder with a result, as the runs of its recipe do; in the order of the paths."""
         if not self.paths:
             return []
-        folders = {result.place.resolve().parent for result in results}
+        folders = {_folder_of(result.place) for result in results}
         return [
             self.paths[number] for number in sorted(n for folder in folders for n in self._in_folder.get(folder, ()))
         ]

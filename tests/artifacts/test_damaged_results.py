@@ -193,6 +193,21 @@ def test_a_record_with_a_key_twice_counts_once(smkd):
     assert smkd("report", "-", stdin=line).code == 0
 
 
+@pytest.mark.parametrize(
+    "checkpoint", ["", "x\0y", "a" * 5000, "a/" * 3000, "loop", "loop/x", "\n", "/dev/zero", "~", "."]
+)
+def test_a_checkpoint_that_is_no_path_here(checkpoint, tmp_path, smkd):
+    (tmp_path / "runs" / "begun").mkdir(parents=True)
+    for name in ("recipe.yaml", "metrics.csv"):
+        (tmp_path / "runs" / "begun" / name).touch()
+    (tmp_path / "loop").symlink_to("loop")
+    cell = record()["cell"] | {"tables": ["figure2"], "method": "SMKD-S+MyLC", "options": {"eta": 2}}
+    lines = [json.dumps(scored(checkpoint=checkpoint, **facts)) for facts in ({}, {"cell": cell}, {"cell": None})]
+    (tmp_path / "scores").write_text("\n".join([*lines, json.dumps(scored())]))
+    result = smkd("report", "runs", "scores")
+    assert result.code == 0, result.err
+
+
 SINGLE = st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5)
 VALUES = st.recursive(
     SINGLE | st.sampled_from([10**400, -(10**400)]),
