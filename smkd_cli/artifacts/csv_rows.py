@@ -125,7 +125,8 @@ class Rows:
         try:
             for fields in reader:
                 if reader.line_num > self._rows - start + 1:
-                    raise DataError(f"{self.place(self._rows)}: {_BROKEN}")
+                    # A quote too many is seldom closed where the number of fields is right again.
+                    raise DataError(f"{self.place(self._rows)}: {_BREAK if len(fields) == self._columns else _BROKEN}")
                 yield fields
         except csv.Error as error:
             broken = reader.line_num > self._rows - start + 1
@@ -139,6 +140,7 @@ class Rows:
         return fields[:wanted] + [""] * (wanted - len(fields))
 
 
+_BREAK = "a field in quotes holds a line break; write each row on one line"
 _BROKEN = 'a field in quotes holds a line break, or a quote (") is opened and not closed; write each row on one line'
 _OPEN = 'a quote (") is opened and not closed on its line'
 
