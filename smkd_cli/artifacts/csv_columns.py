@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import csv
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -92,7 +92,7 @@ def read_columns(
     known: dict[str, dict[str, int]] = {column: {} for column in labels}
     parts: dict[str, list[NDArray[Any]]] = {column: [] for column in wanted.values()}
     count = 0
-    for chunk in _chunks(rows, len(order), separator, {order.index(counter): counter for counter in counters}):
+    for chunk in _chunks(rows, name, len(order), separator, {order.index(counter): counter for counter in counters}):
         for number, column in wanted.items():
             array = chunk[number].to_numpy()
             parts[column].append(_codes(array, known[column], column, name) if column in known else array)
@@ -131,17 +131,17 @@ def not_integer(value: str, name: str, where: str) -> str:
     return f"{where}: {plain(name)} {shown(value)} is not an integer{large}"
 
 
-def _chunks(rows: Rows, columns: int, separator: str, counters: dict[int, str]) -> Iterator[pd.DataFrame]:
+def _chunks(rows: Rows, name: str, columns: int, separator: str, counters: dict[int, str]) -> Iterator[pd.DataFrame]:
     """Some rows at a time, all fields as text but for the counters."""
     import pandas as pd
 
-    def parse(numbers: dict[int, Any]) -> Iterator[pd.DataFrame]:
+    def parse(texts: Iterable[int]) -> Iterator[pd.DataFrame]:
         with pd.read_csv(
             rows,  # type: ignore[call-overload]
             header=None,
             names=range(columns),
             sep=separator,
-            dtype=dict.fromkeys(range(columns), "object") | numbers,
+            dtype=dict.fromkeys(texts, "object"),
             na_filter=False,
             skip_blank_lines=False,
             low_memory=False,  # chunks of its own within ours cost a third more time
@@ -150,17 +150,22 @@ def _chunks(rows: Rows, columns: int, separator: str, counters: dict[int, str]) 
             yield from reader
 
     try:
-        yield from parse(dict.fromkeys(counters, "int64"))
+        for chunk in parse(number for number in range(columns) if number not in counters):
+            # Asked for integers, pandas would take 1.0 for one, and infinity with a warning.
+            if len(chunk) and any(chunk[number].dtype != np.int64 for number in counters):
+                break
+            yield chunk
+        else:
+            return
     except pd.errors.EmptyDataError:
         return
-    except (ValueError, OverflowError) as error:
-        rows.rewind()
-        first = 0
-        for chunk in parse({}):
-            for number, counter in counters.items():
-                _refuse_text(chunk[number], counter, first, rows.place)
-            first += len(chunk)
-        raise DataError(f"a column of {', '.join(counters.values())} cannot be read: {plain(error)}") from error
+    rows.rewind()
+    first = 0
+    for chunk in parse(range(columns)):
+        for number, counter in counters.items():
+            _refuse_text(chunk[number], counter, first, rows.place)
+        first += len(chunk)
+    raise DataError(f"{name}: the column {', '.join(counters.values())} does not hold integers")
 
 
 def _codes(fields: NDArray[Any], known: dict[str, int], column: str, name: str) -> NDArray[np.int32]:
