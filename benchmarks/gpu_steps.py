@@ -162,7 +162,8 @@ def _do(part: Part, place: Place, seconds: float) -> bool:
     print(f"\n=== {part.name}, at most {seconds:.0f} s", flush=True)
     start = time.monotonic()
     code, over = _watched(words, place, seconds)
-    end = "time is over" if over else "done" if code == 0 else f"exit code {code}"
+    well = "goes on next time" if part.endless else "done"
+    end = "time is over" if over else well if code == 0 else f"exit code {code}"
     place.note(
         part, end=end, seconds=round(time.monotonic() - start, 1), done=code == 0 and not over and not part.endless
     )

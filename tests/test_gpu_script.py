@@ -221,6 +221,7 @@ def test_what_has_no_end_goes_on_each_time_and_knows_its_minutes(tmp_path, place
     for _ in range(3):
         assert steps.run([endless], place(), 80) == 0
     assert said(tmp_path) == ["cells"] * 3
+    assert place().state["cells"]["end"] == "goes on next time"
     assert all(0.9 < float(minutes) <= 1 for minutes in (tmp_path / "minutes").read_text().split())
 
 
