@@ -30,6 +30,7 @@ _GRACE_SECONDS = 20.0
 _PUBLISHED_EVERY = 10.0
 _TRIES = 2
 _PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,10 @@ def _watched(words: Sequence[str], place: Place, seconds: float) -> tuple[int, b
     over = threading.Event()
     how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
     how |= {"cwd": ROOT, "env": environment(place), "process_group": 0, "preexec_fn": _end_with_parent}
-    with (place.results / "log.txt").open("a", encoding="utf-8") as log, _published_regularly(place):
+    with (place.results / "log.txt").open("a", encoding="utf-8") as log:
         print(f"\n$ {' '.join(words)}", file=log, flush=True)
-        with subprocess.Popen(words, **how) as process:
+        # Threads are begun after it: what runs in the child before the command must find no lock of theirs.
+        with subprocess.Popen(words, **how) as process, _published_regularly(place):
 
             def end() -> None:
                 over.set()
@@ -206,7 +208,7 @@ def _watched(words: Sequence[str], place: Place, seconds: float) -> tuple[int, b
 def _end_with_parent() -> None:
     """Not to hold the device when we are killed without a word, which only Linux can do."""
     if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
 
 
 def _end(process: subprocess.Popen[str]) -> None:
