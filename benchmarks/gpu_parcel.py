@@ -131,7 +131,8 @@ def _unpack(pieces: Sequence[Path], files: dict[str, str], work: Path) -> None:
 
 def install_wheels(wheels: Path, site: Path, requirements: Sequence[str]) -> list[str]:
     """Install, of wheels, what the running Python lacks for these requirements, and says what cannot be had."""
-    quiet = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PYTHONPATH": str(site)}
+    paths = os.pathsep.join([str(site), *filter(None, [os.environ.get("PYTHONPATH")])])
+    quiet = {**os.environ, "PIP_CONFIG_FILE": os.devnull, "PYTHONPATH": paths}
     pip = [sys.executable, "-m", "pip", "--disable-pip-version-check"]
     offline = ["--quiet", "--no-index", "--find-links", str(wheels)]
 
