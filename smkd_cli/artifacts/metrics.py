@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Iterable
+from collections.abc import Sequence
 from pathlib import Path
 
 from smkd_cli.errors import DataError
@@ -24,7 +24,7 @@ def has_metrics(run_directory: Path) -> bool:
 
 
 def read_metrics(run_directory: Path, *columns: str) -> list[tuple[float, ...]]:
-    """The named columns of ``metrics.csv``, a tuple per epoch; an empty field is NaN, and every other value is finite.
+    """The named columns of ``metrics.csv``, a tuple per epoch; an empty field is NaN, every other value finite.
 
     Raises:
         DataError: the file is missing or damaged (cut in a row, epochs that are not 1, 2, 3 …), or lacks a column.
@@ -34,15 +34,15 @@ def read_metrics(run_directory: Path, *columns: str) -> list[tuple[float, ...]]:
     try:
         with path.open(encoding="utf-8", newline="") as stream:
             lines = iter(lambda: stream.readline(_LONGEST_ROW), "")
-            header = next(csv.reader([next(lines, "")]), [])
+            header = _fields(next(lines, "\n"))
             if missing := [column for column in ("epoch", *columns) if column not in header]:
-                raise DataError(f"{path}: there is no column {missing[0]!r}; train the cell again")
+                raise ValueError(f"there is no column {missing[0]!r}")
             rows = []
             for number, line in enumerate(lines, start=2):
                 values = _row(line, header)
-                if float(values["epoch"]) != number - 1:
-                    raise ValueError(f"is of epoch {shortened(values['epoch'])!r} instead of {number - 1}")
-                rows.append(tuple(_number(values[column]) for column in columns))
+                if values["epoch"] != str(number - 1):
+                    raise ValueError(f"it is not the row of epoch {number - 1}")
+                rows.append(tuple(_number(column, values[column]) for column in columns))
             return rows
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
@@ -50,17 +50,21 @@ def read_metrics(run_directory: Path, *columns: str) -> list[tuple[float, ...]]:
         raise DataError(f"{path}: line {number}: {error}; train the cell again") from error
 
 
-def _row(line: str, header: Iterable[str]) -> dict[str, str]:
+def _fields(line: str) -> list[str]:
     if not line.endswith("\n"):
-        raise ValueError("is cut")
-    try:
-        return dict(zip(header, next(csv.reader([line]), []), strict=True))
-    except ValueError as error:
-        raise ValueError("has another number of fields than the header") from error
+        raise ValueError("it has no end, so the row was torn")
+    return next(csv.reader([line], strict=True), [])
 
 
-def _number(text: str) -> float:
+def _row(line: str, header: Sequence[str]) -> dict[str, str]:
+    fields = _fields(line)
+    if len(fields) != len(header):
+        raise ValueError(f"it has {len(fields)} fields, but the header has {len(header)}")
+    return dict(zip(header, fields, strict=True))
+
+
+def _number(column: str, text: str) -> float:
     value = float(text or "nan")
     if text and not abs(value) < _LARGEST:
-        raise ValueError(f"{shortened(text)} is no number that is measured here")
+        raise ValueError(f"{column} is {shortened(text)}")
     return value

@@ -90,7 +90,7 @@ def test_what_is_clear_is_taken(smkd: Smkd, content: str | bytes, labels: list[i
         ("label\n0\n1\n".encode("utf-16"), "but UTF-16 text: save it as UTF-8"),
         ("label\n0\n1\n".encode("utf-16-le"), "line 1 holds a null byte; text in UTF-16 must be saved as UTF-8"),
         ("image,label\na,0\ncafé,1\n".encode("latin-1"), "line 3 is not UTF-8 text: byte 0xe9"),
-        (gzip.compress(b"label\n0\n"), "but compressed: unpack it first"),
+        (gzip.compress(b"label\n0\n", mtime=0), "but compressed: unpack it first"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "but a Git LFS pointer"),
         (b"\x93NUMPY\x01\x00v\x00{'descr'", "but a NumPy array (.npy): save the labels in it as CSV"),
         (b"PK\x03\x04\x14\x00", "Excel workbooks (.xlsx), .npz and PyTorch files (.pt)"),

@@ -235,7 +235,7 @@ HEADER = "epoch,sent_a_to_b,sent_b_to_a\n"
 @pytest.mark.parametrize("form", ["terminal", "json"])
 def test_a_run_with_damaged_metrics_is_left_out_of_the_figure_and_named(content, form, make_run, smkd):
     options = {"eta": 2.0, "b2": -8.0}
-    good = make_run(60.0, "SMKD-P+MyLC", tables=["figure2"], options=options)
+    good = make_run(60.0, "SMKD-P+MyLC", tables=["figure2"], options=options, epoch=2)
     (good / "metrics.csv").write_text(f"{HEADER}1,2,3\n2,4,5\n")
     bad = make_run(60.0, "SMKD-P+MyLC", tables=["figure2"], options=options, seed=2)
     (bad / "metrics.csv").write_bytes(content.encode(errors="surrogateescape"))
