@@ -5,10 +5,16 @@ Control characters, bidirectional controls, line breaks and lone surrogates beco
 
 from __future__ import annotations
 
+import unicodedata
+from collections.abc import Sequence
+
 # What one word, one line and one message may take.
 LONGEST_WORD = 200
 _LONGEST_LINE = 2000
 _MOST_LINES = 200
+# Of a value that is quoted in the middle of a sentence, and how many of such.
+_LONGEST_VALUE = 80
+_MOST_VALUES = 8
 
 
 class _Visible(dict[int, str]):
@@ -47,7 +53,26 @@ def shortened(text: str, longest: int = LONGEST_WORD) -> str:
     """The text, or of a longer one its start and its end."""
     if len(text) <= longest:
         return text
-    return f"{text[: longest // 2]}…{text[-(longest // 2) :]} ({len(text)} characters)"
+    return f"{text[: longest // 2]}…{text[-(longest // 2) :]} ({len(text):,} characters)"
+
+
+def plain(value: object) -> str:
+    """A value for the middle of a sentence: printable, on one line, and short."""
+    return printable(shortened(str(value), _LONGEST_VALUE))
+
+
+def quoted(value: object) -> str:
+    """As :func:`plain`, in quotes; what nobody would see in it is named."""
+    text = str(value)
+    hidden = sorted({_name(letter) for letter in text if _is_invisible(letter)})
+    return repr(shortened(text, _LONGEST_VALUE)) + (f" (with a {', a '.join(hidden[:3])})" if hidden else "")
+
+
+def listed(values: Sequence[object]) -> str:
+    """Values for the middle of a sentence, with commas between; of many only the first."""
+    more = len(values) - _MOST_VALUES
+    shown = [plain(value) for value in values[:_MOST_VALUES]]
+    return ", ".join(shown) + (f" and {more:,} more" if more > 0 else "")
 
 
 def message(text: object) -> str:
@@ -61,3 +86,11 @@ def message(text: object) -> str:
 def in_json(document: str) -> str:
     """A JSON document whose strings have an escape for each character that is not printable."""
     return document.translate(_IN_JSON)
+
+
+def _is_invisible(letter: str) -> bool:
+    return not letter.isascii() and unicodedata.category(letter) in {"Cf", "Zs", "Zl", "Zp"}
+
+
+def _name(letter: str) -> str:
+    return unicodedata.name(letter, f"U+{ord(letter):04X}").lower()

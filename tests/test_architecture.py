@@ -14,13 +14,13 @@ import smkd_cli
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
-CELLAR = {"errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "wording", "words"}
+CELLAR = {"errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words"}
 ALLOWED = {
     "app": STAGES | {"recipe", "datasets"} | CELLAR,
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
-    "artifacts": {"errors", "limits", "naming", "wording", "words"},
+    "artifacts": {"errors", "limits", "naming", "words"},
     "noise": {"errors", "limits"},
     "methods": set(),
     "datasets": {"artifacts"} | CELLAR,
@@ -31,7 +31,6 @@ ALLOWED = {
     "interrupt": set(),
     "limits": set(),
     "naming": set(),
-    "wording": set(),
     "resources": set(),
     "seeds": set(),
     "words": set(),

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smkd_cli.artifacts.csv_rows import Place, Rows
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES
-from smkd_cli.wording import plain, shown
+from smkd_cli.words import plain, quoted
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -49,7 +49,7 @@ def fields_of(line: str, name: str, separator: str = ",") -> list[str]:
         return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error as error:
         raise DataError(
-            f"{name}: is not a CSV file: its line {shown(line)} has a wrong quote: {plain(error)}"
+            f"{name}: is not a CSV file: its line {quoted(line)} has a wrong quote: {plain(error)}"
         ) from error
 
 
@@ -128,7 +128,7 @@ def not_integer(value: str, name: str, where: str) -> str:
     if not value:
         return f"{where}: {plain(name)} is empty"
     large = " of at most 18 digits" if value.strip().isdecimal() and value.isascii() else ""
-    return f"{where}: {plain(name)} {shown(value)} is not an integer{large}"
+    return f"{where}: {plain(name)} {quoted(value)} is not an integer{large}"
 
 
 def _chunks(rows: Rows, name: str, columns: int, separator: str, counters: dict[int, str]) -> Iterator[pd.DataFrame]:

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError
-from smkd_cli.wording import plain
+from smkd_cli.words import plain
 
 Place = Callable[[int], str]
 """Names a row, counted from 0, the way a user finds it in the file."""

@@ -19,7 +19,7 @@ from smkd_cli.artifacts.manifest_parquet import read_parquet, write_parquet
 from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
-from smkd_cli.wording import plain
+from smkd_cli.words import plain
 
 __all__ = ["MANIFEST_SCHEMA", "Manifest", "labels_sha256", "read_manifest", "read_manifest_csv", "write_manifest"]
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smkd_cli.artifacts.csv_rows import Place
 from smkd_cli.errors import DataError
-from smkd_cli.wording import shown
+from smkd_cli.words import quoted
 
 
 def labels_sha256(labels: NDArray[np.integer[Any]]) -> str:
@@ -60,7 +60,7 @@ def check_images(image: NDArray[Any], place: Place) -> None:
     for row in np.flatnonzero(np.isin(hashes, repeated)) if len(repeated) else ():
         first = seen.setdefault(image[row], int(row))
         if first != row:
-            raise DataError(f"{place(int(row))}: image {shown(image[row])} is already in row {first + 1}")
+            raise DataError(f"{place(int(row))}: image {quoted(image[row])} is already in row {first + 1}")
 
 
 def _second(values: NDArray[np.int64], value: int) -> int:

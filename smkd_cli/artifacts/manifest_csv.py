@@ -15,7 +15,7 @@ from smkd_cli.artifacts.csv_rows import Place, Rows
 from smkd_cli.artifacts.manifest_header import Header
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError
-from smkd_cli.wording import shown
+from smkd_cli.words import quoted
 
 COLUMNS = ("index", "image", "clean_label", "label")
 
@@ -82,14 +82,14 @@ def _header(lines: Lines) -> tuple[Header, str]:
         key, colon, value = text[1:].partition(":")
         key = key.strip()
         if not colon or key in values:
-            fault = f"repeats the key {shown(key)}" if colon else "is not '# key: value'"
+            fault = f"repeats the key {quoted(key)}" if colon else "is not '# key: value'"
             raise DataError(f"{name}: line {lines.number} {fault}")
         values[key] = value.strip()
         line = lines.next_line() or ""
     if "schema" not in values:
         raise DataError(f"{name}: is not a manifest: it has no line '# schema: …' at its top (smkd corrupt writes one)")
     if fields_of(line, name, separator) != list(COLUMNS):
-        raise DataError(f"{name}: line {lines.number}: the columns must be {','.join(COLUMNS)}, not {shown(line)}")
+        raise DataError(f"{name}: line {lines.number}: the columns must be {','.join(COLUMNS)}, not {quoted(line)}")
     return Header(values, name), separator
 
 
@@ -130,9 +130,9 @@ def _quoted(names: list[str], start: int) -> list[str]:
     if any(letter in together for letter in _IN_NO_NAME) or max(map(len, names)) > LONGEST_NAME:
         for row, name in enumerate(names, start):
             if any(letter in name for letter in _IN_NO_NAME):
-                raise DataError(f"row {row + 1}: image {shown(name)} holds a line break or null; rename the file")
+                raise DataError(f"row {row + 1}: image {quoted(name)} holds a line break or null; rename the file")
             if len(name) > LONGEST_NAME:
-                raise DataError(f"row {row + 1}: image {shown(name)} is longer than {LONGEST_NAME:,} characters")
+                raise DataError(f"row {row + 1}: image {quoted(name)} is longer than {LONGEST_NAME:,} characters")
     if "," not in together and '"' not in together:
         return names
     return ['"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name for name in names]

@@ -9,7 +9,7 @@ from typing import TypeVar
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.naming import LONGEST_NAME, is_name
-from smkd_cli.wording import shown
+from smkd_cli.words import quoted
 
 MANIFEST_SCHEMA = "smkd/manifest/1"
 
@@ -41,7 +41,8 @@ class Header:
         self.name = name
         if values["schema"] != MANIFEST_SCHEMA:
             raise DataError(
-                f"{name}: has the schema {shown(values['schema'])}, but this version of smkd reads {MANIFEST_SCHEMA!r}:"
+                f"{name}: has the schema {quoted(values['schema'])}, but this version of smkd reads"
+                f" {MANIFEST_SCHEMA!r}:"
                 " write the manifest again with smkd corrupt, or update smkd"
             )
         keys = (*_FILLED, *_MAY_BE_EMPTY, *_MAY_BE_DROPPED)
@@ -49,7 +50,7 @@ class Header:
             if key not in keys:
                 close = get_close_matches(key, keys, n=1)
                 raise DataError(
-                    f"{name}: unknown header key {shown(key)}" + (f"; did you mean {close[0]}?" if close else "")
+                    f"{name}: unknown header key {quoted(key)}" + (f"; did you mean {close[0]}?" if close else "")
                 )
         for key in (*_FILLED, *_MAY_BE_EMPTY):
             if key not in values:
@@ -91,12 +92,12 @@ class Header:
         else:
             if fits(value):
                 return value
-        raise DataError(f"{self.name}: {key} in the header is {shown(text)}, not {wanted}")
+        raise DataError(f"{self.name}: {key} in the header is {quoted(text)}, not {wanted}")
 
 
 def check_word(key: str, value: str | None, name: str) -> None:
     """Raise a DataError unless a value of the header is one line of printable text, or None."""
     if value is not None and not is_name(value):
         raise DataError(
-            f"{name}: {key} in the header is {shown(value)}, not a line of at most {LONGEST_NAME} printable letters"
+            f"{name}: {key} in the header is {quoted(value)}, not a line of at most {LONGEST_NAME} printable letters"
         )

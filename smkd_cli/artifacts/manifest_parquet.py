@@ -14,7 +14,7 @@ from smkd_cli.artifacts.manifest_csv import COLUMNS, LONGEST_NAME, Table
 from smkd_cli.artifacts.manifest_header import Header
 from smkd_cli.artifacts.text_lines import name_of
 from smkd_cli.errors import DataError
-from smkd_cli.wording import listed, plain, shown
+from smkd_cli.words import listed, plain, quoted
 
 _LARGEST_ROW = 3 * 8 + LONGEST_NAME  # bytes, before compression
 _LARGEST_REST = 1 << 20
@@ -91,7 +91,7 @@ class _Reader:
             first = np.unique(codes, return_index=True)[1]
             if len(first) < len(codes):
                 again = int(np.delete(np.arange(len(codes)), first)[0])
-                repeated = shown(chunk.dictionary[int(codes[again])].as_py())
+                repeated = quoted(chunk.dictionary[int(codes[again])].as_py())
                 raise DataError(f"{self.place(row + again)}: image {repeated} appears a second time")
             parts.append(chunk.dictionary_decode().to_numpy(zero_copy_only=False))
             row += len(codes)

@@ -14,7 +14,7 @@ from typing import BinaryIO
 
 from smkd_cli.artifacts.foreign import SNIFFED, refuse_foreign
 from smkd_cli.errors import DataError
-from smkd_cli.wording import on_one_line
+from smkd_cli.words import printable
 
 LONGEST_LINE = 1 << 17
 """Bytes; Python's csv takes no longer field."""
@@ -49,7 +49,7 @@ def opened(source: Path | str) -> Iterator[BinaryIO]:
 
 def name_of(source: Path | str) -> str:
     """What messages call a source."""
-    return "stdin" if str(source) == "-" else on_one_line(str(source))
+    return "stdin" if str(source) == "-" else printable(str(source))
 
 
 def _kept(stream: BinaryIO, name: str) -> BinaryIO:

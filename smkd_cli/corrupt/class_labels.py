@@ -12,7 +12,7 @@ from smkd_cli.artifacts.csv_columns import Texts, not_integer
 from smkd_cli.artifacts.csv_rows import Place
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.limits import MAX_CLASSES
-from smkd_cli.wording import plain, shown
+from smkd_cli.words import plain, quoted
 
 # A column of integers that once had a gap is written as 3.0 by pandas.
 _INTEGER = re.compile(r"\s*([+-]?[0-9]{1,18})(\.0*)?\s*", re.ASCII)
@@ -81,6 +81,6 @@ def _refuse_missing(column: Texts, place: Place) -> None:
         return
     row, count = column.first_row(*missing), int(np.isin(column.codes, missing).sum())
     value = column.values[column.codes[row]].strip()
-    what = f"is missing ({shown(value)})" if value else "is empty"
+    what = f"is missing ({quoted(value)})" if value else "is empty"
     more = f", and so in {count - 1:,} more rows" if count > 1 else ""
     raise DataError(f"{place(row)}: {plain(column.name)} {what}{more}: remove such rows, or write their labels")

@@ -21,7 +21,7 @@ from smkd_cli.corrupt.label_file import CLEAN, read_label_file
 from smkd_cli.corrupt.remarks import remark
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.naming import name_from
-from smkd_cli.wording import plain
+from smkd_cli.words import plain
 
 _SCHEMA = re.compile(rb'(\xef\xbb\xbf)?"?# schema:')
 

@@ -11,7 +11,7 @@ from smkd_cli.corrupt.summary import show
 from smkd_cli.errors import UsageError
 from smkd_cli.limits import MAX_CLASSES, MAX_SEED
 from smkd_cli.naming import file_word
-from smkd_cli.wording import shown
+from smkd_cli.words import quoted
 
 # Labels that people gave are no kind of noise to draw, so this name stands beside the kinds.
 _GIVEN = "given"
@@ -148,5 +148,5 @@ def _character(separator: str | None) -> str | None:
         return None
     character = {"tab": "\t", "\\t": "\t"}.get(separator, separator)
     if len(character) != 1 or not character.isascii() or character.isalnum() or character in _NO_SEPARATORS:
-        raise UsageError(f"--separator {shown(separator)}: must be one character such as , or ; or |, or tab")
+        raise UsageError(f"--separator {quoted(separator)}: must be one character such as , or ; or |, or tab")
     return character

@@ -15,7 +15,7 @@ from smkd_cli.artifacts.csv_rows import Place, Rows
 from smkd_cli.artifacts.manifest_checks import check_images
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError, UsageError
-from smkd_cli.wording import listed, plain, shown
+from smkd_cli.words import listed, plain, quoted
 
 IMAGE, CLEAN = "image", "clean_label"
 _SEPARATORS = (",", ";", "\t", "|")
@@ -64,7 +64,7 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
     others = [other for other in (IMAGE, CLEAN) if other in columns and other != column]
     for wanted in (column, *others):
         if columns.count(wanted) > 1:
-            raise DataError(f"{name}: names a column twice in its first line: {shown(wanted)}")
+            raise DataError(f"{name}: names a column twice in its first line: {quoted(wanted)}")
     rows = Rows(lines, len(columns), separator, exact=False)
     labels = [column, *(CLEAN for other in others if other == CLEAN)]
     texts = [IMAGE for other in others if other == IMAGE]
@@ -99,7 +99,7 @@ def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str]
     if not names:
         raise DataError(f"{lines.name}: is empty; it needs a line that names its columns, and rows of labels")
     raise UsageError(
-        f"{lines.name}: has no column {shown(column)}: {_hint(column, names)}Its first line names"
+        f"{lines.name}: has no column {quoted(column)}: {_hint(column, names)}Its first line names"
         f" {listed(names)}; that line must name the columns. Choose with --column or --separator"
     )
 
@@ -127,7 +127,7 @@ def _hint(column: str, names: Sequence[str]) -> str:
     """The name that is nearest, first of all one that looks the same."""
     alike = [name for name in names if _visible(name) == _visible(column)]
     close = alike or get_close_matches(column, names, n=1)
-    return f"did you mean {close[0] if close[0].isprintable() else shown(close[0])}? " if close else ""
+    return f"did you mean {close[0] if close[0].isprintable() else quoted(close[0])}? " if close else ""
 
 
 def _visible(name: str) -> str:

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli import console
-from smkd_cli.wording import listed, plain, shown
+from smkd_cli.words import listed, plain, quoted
 
 
 def remark(
@@ -54,5 +54,5 @@ def _warn_of_case(name: str, class_names: Sequence[str]) -> None:
     for each in class_names:
         other = folded.setdefault(" ".join(each.casefold().split()), each)
         if other != each:
-            console.warn(f"{name}: {shown(other)} and {shown(each)} are two classes; are they meant to be one?")
+            console.warn(f"{name}: {quoted(other)} and {quoted(each)} are two classes; are they meant to be one?")
             return

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from smkd_cli import console
 from smkd_cli.artifacts.manifest import Manifest
-from smkd_cli.wording import plain
+from smkd_cli.words import plain
 
 _MOST_ROWS = 20
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from smkd_cli.errors import RecipeError
+from smkd_cli.words import shortened
 
 KeyPath = tuple[str | int, ...]
 
@@ -16,12 +17,7 @@ _ENOUGH_PROBLEMS = 10_000
 _LONGEST_MESSAGE = 1000
 
 
-def clipped(text: str, most: int) -> str:
-    """The text, or its start and its length where it is longer than so many characters."""
-    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
-
-
-def listed(problems: Sequence[object]) -> str:
+def problem_lines(problems: Sequence[object]) -> str:
     """Problems, one a line; where there are very many, the others are counted."""
     lines = [str(problem) for problem in problems[:_MOST_PROBLEMS]]
     if len(problems) > _MOST_PROBLEMS:
@@ -47,7 +43,7 @@ class Problem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {clipped(self.message, _LONGEST_MESSAGE)}"
+        return f"{self.where}: {shortened(self.message, _LONGEST_MESSAGE)}"
 
 
 @dataclass
@@ -110,7 +106,7 @@ class Document:
     def raise_problems(self) -> None:
         """Raise a RecipeError with the problems, one a line in the order of the text, if there are any."""
         if self.problems:
-            raise RecipeError(listed(list(dict.fromkeys(sorted(self.problems)))))
+            raise RecipeError(problem_lines(list(dict.fromkeys(sorted(self.problems)))))
 
 
 def _paths(value: Any) -> Iterator[KeyPath]:

@@ -15,7 +15,7 @@ from smkd_cli.artifacts.manifest import Manifest, read_manifest
 from smkd_cli.artifacts.peer import peer_file, read_peer_facts
 from smkd_cli.errors import DataError
 from smkd_cli.recipe.cell import Cell
-from smkd_cli.recipe.document import listed
+from smkd_cli.recipe.document import problem_lines
 from smkd_cli.recipe.expand import Header, expand, methods_under
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
 
@@ -60,7 +60,7 @@ def fitting_cells(grid: Recipe, data: Path | None = None, given: GivenLabels | N
             ignorant[entry.manifest] = labels.name
     problems += _unfit_methods(grid, ignorant, dataset)
     if problems:
-        raise DataError(listed(list(dict.fromkeys(problems))))
+        raise DataError(problem_lines(list(dict.fromkeys(problems))))
     return expand(grid, headers)
 
 

@@ -9,10 +9,11 @@ from typing import Any
 
 from smkd_cli import resources
 from smkd_cli.errors import RecipeError
-from smkd_cli.recipe.document import Document, KeyPath, Problem, Where, clipped
+from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
 from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_reader import MAX_DEPTH, is_readable, parse, read_file
+from smkd_cli.words import shortened
 
 # Keys with plain values that a method or a variant may have in its own way.
 _SPREAD = ("epochs", "batch_size")
@@ -52,7 +53,7 @@ def apply_override(document: Document, override: str) -> None:
     Args:
         override: ``key.path=value``; a number in the path counts the items of a list from 0, the value is YAML.
     """
-    source = clipped(f"--set {override}", _LONGEST_SOURCE)
+    source = shortened(f"--set {override}", _LONGEST_SOURCE)
     dotted, equals, text = override.partition("=")
     try:
         if not equals or not dotted.strip():

@@ -113,7 +113,7 @@ def test_a_long_word_is_shortened(smkd):
         result = smkd("report", "-", "--format", form, stdin=of_label("L" * 1_000_000))
         assert result.code == 0
         assert len(result.out) < 20_000
-        assert "(1000000 characters)" in " ".join(result.out.split())
+        assert "(1,000,000 characters)" in " ".join(result.out.split())
 
 
 def test_a_long_message_is_shortened(smkd):
