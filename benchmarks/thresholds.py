@@ -18,7 +18,8 @@ from pathlib import Path
 import pandas as pd
 from scipy.stats import t
 
-from smkd_cli.artifacts.results import Result, read_metrics, read_results
+from smkd_cli.artifacts.metrics import read_metrics
+from smkd_cli.artifacts.results import Result, read_results
 
 TARGETS, EPOCHS = ("MyLC", "ProSelfLC"), (16, 40, 80)
 ETAS, B2S = (2, 4, 6), (-1, -2, -4, -8)
@@ -214,7 +215,9 @@ def report(file: Path) -> Iterator[str]:
         ]
         over = named(exchange, FAVOURITE[exchange])
         yield from table(f"lead over {over}", ["points", "corrected 95 % interval", "n"], rows)
-        yield f"Taken: {named(exchange, chosen)}."
+        seeds = min((n for *_, n in leads), default=0)
+        decided = seeds == len(CHOOSING)
+        yield f"Taken: {named(exchange, chosen)}." if decided else f"Not decided: {seeds} of {len(CHOOSING)} seeds."
         yield ""
     yield from sent(choosing, "sent of 1,437, MyLC, 40 epochs (right)", [*of_s, *of_p])
     if len(judging.overall("SMKD-P", CHOSEN)) < 2:

@@ -60,6 +60,15 @@ def test_the_interval_is_students_and_wider_for_many_comparisons(thresholds):
     assert thresholds.interval(values, comparisons=11)[1] < low
 
 
+def test_nothing_is_decided_before_every_seed_is_there(thresholds, made_up, tmp_path):
+    table = pd.concat([made_up("SMKD-P", (6, -1), 2.0, 0.5), made_up("SMKD-S", (2, 0), 2.0, 0.5)])
+    for moment in thresholds.MOMENTS:
+        table[[f"sent_{moment}", f"precision_{moment}"]] = 1.0
+    for seeds, words in ((12, "Taken: SMKD-P, η = 6, b2 = −1."), (5, "Not decided: 5 of 12 seeds.")):
+        table[table.seed < 13 + seeds].to_csv(tmp_path / "table.csv", index=False)
+        assert words in "\n".join(thresholds.report(tmp_path / "table.csv"))
+
+
 def test_a_seed_without_all_six_cases_does_not_count(thresholds, made_up):
     table = made_up("SMKD-P", (6, -1), 2.0, 0.5)
     gap = (table.seed == 13) & (table.epochs == 80) & (table.eta == 4) & (table.b2 == -2)
