@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Protocol
@@ -103,6 +104,7 @@ class CapturedStep:
         except Exception as error:  # a compiler raises what it likes, and so does a warning that is made an error
             self.impossible = _reason(error)
         if self.impossible is not None:
+            gc.collect()  # the error and what was computed until then hold each other
             console.warn(f"the training step cannot be captured and {self._otherwise}: {self.impossible}")
 
 

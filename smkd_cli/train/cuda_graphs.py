@@ -49,12 +49,13 @@ class CudaGraphs:
         """After a failed recording, torch 2.11 still allocates from the pool, and its generator thinks it is captured.
 
         Every later random draw would raise, and the pool's memory would be lost. A recording that ends well puts the
-        generator right.
+        generator right. The pool still serves the graphs that it has, but takes no further one.
         """
         device = torch.cuda.current_device()
         with suppress(RuntimeError):  # later versions have ended it themselves
             torch._C._cuda_endAllocateToPool(device, self._pool)
             torch._C._cuda_releasePool(device, self._pool)
+        self._pool = torch.cuda.graph_pool_handle()
         with suppress(RuntimeError), _recording(torch.cuda.CUDAGraph()):
             torch.zeros(1, device="cuda")
 

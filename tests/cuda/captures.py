@@ -39,6 +39,13 @@ def warns(x: Tensor) -> None:
         warnings.warn("as an error", stacklevel=1)
 
 
+def breaks(x: Tensor) -> None:
+    """Ends with an error that CUDA knows nothing of, so that ending the capture goes well."""
+    kept = torch.empty(200 * MEGABYTE, dtype=torch.uint8, device="cuda")
+    kept.random_()
+    raise ValueError("of its own")
+
+
 def takes_too_much(x: Tensor) -> None:
     kept = torch.empty(200 * MEGABYTE, dtype=torch.uint8, device="cuda")
     kept.random_()
@@ -72,6 +79,19 @@ def outcome(work: Callable[[Tensor], None]) -> dict[str, Any]:
     }
 
 
+def beside(first: Callable[[Tensor], None], second: Callable[[Tensor], None]) -> dict[str, Any]:
+    """Of two steps that share their memory."""
+    weight, batch, graphs = torch.zeros(8, device="cuda"), torch.zeros(4, device="cuda"), CudaGraphs()
+    steps = [CapturedStep(only_captured(work), lambda: {"weight": weight}, graphs) for work in (first, second)]
+    for step in (*steps, *steps):
+        step(batch)
+    impossible = [step.impossible is not None for step in steps]
+    del step, steps, graphs
+    torch.cuda.empty_cache()
+    torch.randn(4, device="cuda")
+    return {"impossible": impossible, "megabytes": torch.cuda.memory_reserved() // MEGABYTE}
+
+
 def circumstances() -> dict[str, Any]:
     """Those under which a step is warmed up and recorded."""
     seen: list[tuple[bool, int, bool]] = []
@@ -100,6 +120,10 @@ def circumstances() -> dict[str, Any]:
 
 
 torch.zeros(1, device="cuda")
-steps = {"goes well": goes_well, "asks": asks, "warns": warns, "takes too much": takes_too_much}
-name = json.loads(sys.argv[1])
-json.dump(outcome(only_captured(steps[name])) if name in steps else circumstances(), sys.stdout)
+works = {"goes well": goes_well, "asks": asks, "warns": warns, "breaks": breaks, "takes too much": takes_too_much}
+names = sys.argv[1:]
+if len(names) == 2:
+    found = beside(works[names[0]], works[names[1]])
+else:
+    found = outcome(only_captured(works[names[0]])) if names else circumstances()
+json.dump(found, sys.stdout)

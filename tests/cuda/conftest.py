@@ -42,11 +42,10 @@ def library(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def standin(library: Path) -> Callable[..., Any]:
     """Run a script of this folder over the stand-in, with warnings as errors; what it prints is JSON."""
 
-    def run(script: str, *arguments: object) -> Any:
+    def run(script: str, *arguments: str) -> Any:
         paths = [str(HERE.parents[1]), str(HERE.parent / "helpers")]
         environment = os.environ | {"LD_PRELOAD": str(library), "PYTHONPATH": os.pathsep.join(paths)}
-        words = [json.dumps(argument) for argument in arguments]
-        command = [sys.executable, "-W", "error", str(HERE / script), *words]
+        command = [sys.executable, "-W", "error", str(HERE / script), *arguments]
         done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         return json.loads(done.stdout)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -21,7 +22,8 @@ def faults(standin):
     """What is wrong with the steps of these methods and setups."""
 
     def of(setups, methods, sizes=(BATCH, BATCH)):
-        return standin("steps.py", {"setups": [one.record() for one in setups], "methods": methods, "sizes": sizes})
+        asked = {"setups": [one.record() for one in setups], "methods": methods, "sizes": sizes}
+        return standin("steps.py", json.dumps(asked))
 
     return of
 
@@ -55,6 +57,7 @@ def test_what_cannot_be_captured_is_noticed(faults):
         ("goes well", {}),
         ("asks", {"impossible": "CUDA error: operation not permitted when stream is capturing"}),
         ("warns", {"impossible": "as an error"}),
+        ("breaks", {"impossible": "of its own"}),
         ("takes too much", {"raised": "OutOfMemoryError"}),
     ],
 )
@@ -64,8 +67,16 @@ def test_a_failed_capture_leaves_nothing_behind(standin, name, otherwise):
     assert found == {"raised": None, "impossible": None, "default stream": True, "collecting": True, **otherwise}
 
 
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_failed_capture_spares_those_that_share_its_memory(standin, failing):
+    names = ["asks", "goes well"] if failing == 0 else ["goes well", "asks"]
+    found = standin("captures.py", *names)
+    assert found.pop("megabytes") < 100
+    assert found == {"impossible": [failing == 0, failing == 1]}
+
+
 def test_under_what_circumstances_a_step_is_captured(standin):
-    assert standin("captures.py", "circumstances") == {
+    assert standin("captures.py") == {
         "captured": 1,
         "streams": 1,
         "collecting while capturing": False,
