@@ -98,9 +98,10 @@ def test_peers_side_by_side_give_the_bits_of_peers_in_turn(method):
     assert_same_bits(state_of(in_turn), state_of(side_by_side))
 
 
-# What waits for a CUDA device, or goes over the host, and so cannot be captured.
+# What waits for a CUDA device, or goes over the host, and so cannot be captured. ``equal`` does too, but quantiles ask it
+# on a processor only: tests/cuda notices.
 WAITING = re.compile(
-    "_local_scalar_dense|equal|nonzero|masked_select|bincount|_unique2|unique_.*|lift.*|_?linalg_(?!vector_norm).*"
+    "_local_scalar_dense|nonzero|masked_select|bincount|_unique2|unique_.*|lift.*|_?linalg_(?!vector_norm).*"
 )
 
 
@@ -290,7 +291,7 @@ def test_on_cuda(exact, method, step, peers):
 
 
 @needs_cuda
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize("method", ["SMKD-P+MyLC", "FFL", "PCL", "T2S-KD", "M-DYR", "Co-teaching+", "CDR"])
 def test_on_cuda_a_captured_step_leaves_what_an_eager_one_does(method):
     """Whole batches and a smaller one, several times: what a graph keeps between its replays would show."""
     eager, captured = (pair(method, replace(SETUP, device="cuda", step=step, deterministic=True)) for step in STEPS)
