@@ -98,8 +98,8 @@ def test_peers_side_by_side_give_the_bits_of_peers_in_turn(method):
     assert_same_bits(state_of(in_turn), state_of(side_by_side))
 
 
-# What waits for a CUDA device, or goes over the host, and so cannot be captured. ``equal`` does too, but quantiles ask it
-# on a processor only: tests/cuda notices.
+# What waits for a CUDA device, or goes over the host, and so cannot be captured. ``equal`` does too, but a quantile
+# asks it on a processor, and only there: tests/cuda would notice.
 WAITING = re.compile(
     "_local_scalar_dense|nonzero|masked_select|bincount|_unique2|unique_.*|lift.*|_?linalg_(?!vector_norm).*"
 )
