@@ -100,7 +100,7 @@ def _batches(growth: Growth) -> None:
 def epochs(growth: Growth, folder: Path) -> None:
     import torch
 
-    from smkd_cli.artifacts.results import read_metrics
+    from smkd_cli.artifacts.metrics import read_metrics
     from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
     from smkd_cli.artifacts.tensors import save_tensors
     from smkd_cli.train.measure import summary

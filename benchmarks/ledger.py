@@ -6,8 +6,9 @@
 Each line of a ledger is one ``smkd train`` command. Its cells are trained under ``--work``, where weights and
 checkpoints stay. Of each finished cell, the record, the metrics and the resolved recipe are copied to the ledger's
 results, and a cell that stands there is not trained again, on whatever machine; if its line has come to say something
-else, nothing is trained before it is removed. In time before the minutes are over, or by SIGINT or SIGTERM, the command
-is asked to stop, and saves; called again with the same ``--work``, it goes on in the middle of a cell.
+else, nothing is trained before it is removed. In time before the minutes are over, or by SIGINT, SIGTERM, SIGHUP or
+SIGUSR1, the command is asked to stop, and saves; called again with the same ``--work``, it goes on in the middle of a
+cell.
 """
 
 from __future__ import annotations
@@ -31,6 +32,7 @@ import yaml
 
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, expand, load_recipe
+from smkd_cli.train.stopping import SIGNALS, heeded
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("metrics.csv", "recipe.yaml", "result.json")  # the record last: with it, a cell is finished
@@ -74,8 +76,8 @@ class Ledger:
     results: Path
 
     @classmethod
-    def read(cls, path: Path) -> Ledger:
-        """From a YAML file.
+    def read(cls, path: Path, results: Path | None = None) -> Ledger:
+        """From a YAML file; its results may stand elsewhere than it says.
 
         Its ``results`` is a folder, as seen from the file. Each of its ``lines`` has a ``recipe`` (a name, or a path as
         seen from the project's root) and what to ``set`` in it, after what the ledger itself has to ``set`` in all.
@@ -87,7 +89,7 @@ class Ledger:
             path_here = os.path.relpath(ROOT / line["recipe"])
             recipe = path_here if Path(path_here).is_file() else line["recipe"]
             lines.append(Line(recipe, (*common, *line.get("set", []))))
-        return cls(tuple(lines), path.parent / content["results"])
+        return cls(tuple(lines), results or path.parent / content["results"])
 
     def finished(self, folder: Path) -> bool:
         """Whether a cell stands in the results."""
@@ -152,7 +154,7 @@ class Command:
             process.terminate()
 
         timer = threading.Timer(min(self._seconds, threading.TIMEOUT_MAX), end)
-        before = {number: signal.signal(number, pass_on) for number in (signal.SIGINT, signal.SIGTERM)}
+        before = {number: signal.signal(number, pass_on) for number in heeded(SIGNALS)}
         timer.start()
         try:
             yield
@@ -204,12 +206,13 @@ def main() -> int:
     parser.add_argument("--run", action="store_true", help="train what is not finished, in order")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop in time to be done after so many")
     parser.add_argument("--work", type=Path, help="folder of weights and checkpoints (default: runs/LEDGER)")
+    parser.add_argument("--results", type=Path, help="folder of finished cells (default: as the ledger says)")
     parser.epilog = "After --, options of smkd train, such as --jobs 2 --device cuda."
     ours, options = sys.argv[1:], []
     if "--" in ours:
         ours, options = ours[: ours.index("--")], ours[ours.index("--") + 1 :]
     arguments = parser.parse_args(ours)
-    ledger = Ledger.read(arguments.ledger)
+    ledger = Ledger.read(arguments.ledger, arguments.results)
     contradictions = list(ledger.contradictions())
     if contradictions or not arguments.run:
         for contradiction in contradictions:

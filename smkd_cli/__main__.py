@@ -1,6 +1,23 @@
-"""``python -m smkd_cli`` is ``smkd``."""
+"""``python -m smkd_cli`` is ``smkd``; both begin here."""
 
-from smkd_cli.app import main
+from __future__ import annotations
+
+import signal
+from typing import NoReturn
+
+
+def main() -> NoReturn:
+    """Load the command line and run it."""
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        # While modules load there is nothing to tidy up, and a traceback through them tells nobody anything.
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    from smkd_cli import console
+
+    console.open_streams()
+    from smkd_cli import app
+
+    app.main()
+
 
 if __name__ == "__main__":
     main()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -10,7 +11,9 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from smkd_cli import __version__, console
-from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError
+from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError, UsageError
+from smkd_cli.interrupt import Interrupt
+from smkd_cli.words import message
 
 app = typer.Typer(
     name="smkd",
@@ -40,9 +43,15 @@ Profile = Annotated[
 ]
 
 
+def _read_stdin_once(*sources: str | None) -> None:
+    """Raise a UsageError if more than one input is to come from stdin, of which the second would find nothing."""
+    if sources.count("-") > 1:
+        raise UsageError("two inputs are -, but stdin can be read only once; put one of them into a file")
+
+
 def _version(wanted: bool) -> None:
     if wanted:
-        print(f"smkd {__version__}")  # noqa: T201
+        sys.stdout.write(f"smkd {__version__}\n")
         raise typer.Exit
 
 
@@ -67,13 +76,17 @@ def corrupt(
         ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the drawn labels.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the drawn labels, 0 to 2³² - 1.")] = 0,
     sampling: Annotated[str, typer.Option(help="per-sample, exact (per class) or coteaching.")] = "per-sample",
     labels: Annotated[
         str | None, typer.Option(metavar="FILE", help="A CSV of labels of your own instead of a data set; - is stdin.")
     ] = None,
     column: Annotated[str, typer.Option(help="Which column of --labels holds the labels.")] = "label",
     classes: Annotated[int | None, typer.Option(help="Number of classes in --labels (default: largest + 1).")] = None,
+    separator: Annotated[
+        str | None,
+        typer.Option(metavar="CHAR", help="Between the fields of --labels; , ; | and tab are seen by themselves."),
+    ] = None,
     output: Annotated[str | None, typer.Option("-o", "--output", help="The manifest's path; - is stdout.")] = None,
     data: Root = None,
     quiet: Quiet = False,
@@ -91,6 +104,7 @@ def corrupt(
         labels=labels,
         column=column,
         classes=classes,
+        separator=separator,
         output=output,
         data=data,
     )
@@ -121,11 +135,12 @@ def train(
 ) -> None:
     """Train every cell of a recipe's grid and print the run directories."""
     console.be_quiet(quiet)
+    _read_stdin_once(recipe, manifest)
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     if dry_run:
         from smkd_cli.train.plan import run as show_plan
 
-        show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs)
+        show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs, data=data)
         return
     from smkd_cli.train.command import run
 
@@ -147,14 +162,25 @@ def evaluate(
     split: Annotated[Literal["test", "train"], typer.Option(help="Which images to score.")] = "test",
     output: Annotated[str, typer.Option("-o", "--output", help="Where the JSON Lines go; - is stdout.")] = "-",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="With --split train: run the file of methods that a checkpoint names.")
+    ] = False,
     data: Root = None,
     quiet: Quiet = False,
 ) -> None:
     """Score trained networks, one JSON record per checkpoint."""
     console.be_quiet(quiet)
+    _read_stdin_once(*checkpoints)
     from smkd_cli.evaluate.command import run
 
-    run(checkpoints=checkpoints, split=split, output=output, device=device, data=data)
+    run(
+        checkpoints=checkpoints,
+        split=split,
+        output=output,
+        device=device,
+        data=data,
+        trust_code=trust_code,
+    )
 
 
 @app.command()
@@ -178,6 +204,7 @@ def report(
 ) -> None:
     """Build the paper's tables and figures from results."""
     console.be_quiet(quiet)
+    _read_stdin_once(*(sources or []))
     from smkd_cli.report.command import run
 
     run(sources=sources or [], output_format=output_format, output=output, against=against or [])
@@ -216,11 +243,13 @@ def recipes_validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipe files or names; - is stdin.")],
     overrides: Overrides = None,
     profile: Profile = None,
+    data: Root = None,
 ) -> None:
-    """Check recipes and report every error at once."""
+    """Check recipes and the files that they name, and report every error at once."""
+    _read_stdin_once(*recipes)
     from smkd_cli.recipe.verbs import validate
 
-    validate(recipes, overrides or [], profile)
+    validate(recipes, overrides or [], profile, data)
 
 
 @methods_app.command("ls")
@@ -268,28 +297,58 @@ def datasets_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Which data sets (default: all that are here).")] = None,
     data: Root = None,
 ) -> None:
-    """Check the files of data sets against their known checksums."""
+    """Check the files of data sets against their known checksums, and count images that are there twice."""
     from smkd_cli.datasets.verbs import verify
 
     verify(names or [], data)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 130/143 stopped."""
+    """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 128 + signal."""
+    console.open_streams()
+    interrupt = Interrupt()
+    with interrupt.listening():
+        code = _code_of(arguments, interrupt)
+    sys.exit(code)
+
+
+def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | None:
+    """Run the command line, say what went wrong, and give the exit code."""
+    try:
+        code = _run(arguments)
+        sys.stdout.flush()
+        if not interrupt.came or not code:
+            return code
+    except ClosedPipeError as error:
+        return error.exit_code if console.began_data() else 0  # of help, the reader has seen what it wanted
+    except (Exception, KeyboardInterrupt) as error:
+        if not interrupt.came or isinstance(error, SmkdError):
+            return _failed(error)
+    console.complain("interrupted")
+    return 128 + signal.SIGINT
+
+
+def _run(arguments: list[str] | None) -> int | str | None:
     try:
         app(arguments)
-    except SmkdError as error:
-        if os.environ.get("SMKD_DEBUG"):
-            raise
-        if isinstance(error, InterruptedRunError):
-            print(error, file=sys.stderr)  # noqa: T201
-        elif not isinstance(error, ClosedPipeError):
-            print(f"error: {error}", file=sys.stderr)  # noqa: T201
-        sys.exit(error.exit_code)
-    except Exception as error:
-        if os.environ.get("SMKD_DEBUG"):
-            raise
-        # An OSError that no room foresaw is still about a file; anything else is a defect of ours.
-        print(f"error: {type(error).__name__}: {error} (smkd --debug shows where)", file=sys.stderr)  # noqa: T201
-        sys.exit(DataError.exit_code if isinstance(error, OSError) else 1)
-    sys.exit(0)
+    except SystemExit as stop:
+        return stop.code
+    return 0
+
+
+def _failed(error: BaseException) -> int:
+    """Say what went wrong; with ``--debug``, raise it."""
+    if os.environ.get("SMKD_DEBUG"):
+        raise error
+    if isinstance(error, SmkdError):
+        told = message(error)
+        console.complain(told if isinstance(error, InterruptedRunError) else f"error: {told}")
+        return error.exit_code
+    if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
+        told = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
+        console.complain(f"error: {told}")
+        return DataError.exit_code
+    # Anything else is a defect of ours.
+    told = message(f"{type(error).__name__}: {error}")
+    console.complain(f"error: {told} (smkd --debug shows where)")
+    return 1

@@ -34,7 +34,7 @@ class DataError(SmkdError):
 
 
 class TrainingError(SmkdError):
-    """Training failed: a loss that is not finite."""
+    """Training failed: a loss that is not finite, a process that was killed, or an error that nobody foresaw."""
 
     exit_code = 5
 
@@ -49,7 +49,8 @@ class InterruptedRunError(SmkdError):
     """A signal stopped the command after everything was saved; the same command goes on from there.
 
     Args:
-        signal_number: the signal that arrived; the exit code is 128 plus it (130 for SIGINT, 143 for SIGTERM).
+        signal_number: the signal that arrived; the exit code is 128 plus it (129 for SIGHUP, 130 for SIGINT, 138 for
+            SIGUSR1, 143 for SIGTERM).
     """
 
     def __init__(self, signal_number: int, message: str) -> None:

@@ -14,22 +14,27 @@ import smkd_cli
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
-CELLAR = {"errors", "console", "resources", "seeds"}
+CELLAR = {"errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "wording", "words"}
 ALLOWED = {
     "app": STAGES | {"recipe", "datasets"} | CELLAR,
-    "__main__": {"app"},
+    "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
-    "artifacts": {"errors"},
-    "noise": {"errors"},
+    "artifacts": {"errors", "limits", "naming", "wording", "words"},
+    "noise": {"errors", "limits"},
     "methods": set(),
     "datasets": {"artifacts"} | CELLAR,
     "networks": {"errors"},
     "scoring": set(),
-    "console": {"errors"},
+    "console": {"errors", "words"},
     "errors": set(),
+    "interrupt": set(),
+    "limits": set(),
+    "naming": set(),
+    "wording": set(),
     "resources": set(),
     "seeds": set(),
+    "words": set(),
 }
 
 

@@ -13,7 +13,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from records import record
 
+from smkd_cli.artifacts.results import write_result
 from smkd_cli.recipe import expand, load_recipe
 
 ROOT = Path(__file__).parents[1]
@@ -73,6 +75,9 @@ def test_what_is_finished_travels_and_is_not_done_again(tmp_path, smkd):
     one.run("--run")
     for name in ("ce", "mylc"):
         assert sorted(path.name for path in one.cell(name).iterdir()) == KEPT
+    assert one.run("--results", "elsewhere").startswith("  0 of   1")
+    shutil.copytree(one.folder / "results", one.folder / "elsewhere")
+    assert one.run("--results", "elsewhere").startswith("  1 of   1")
     more = [*LINES, {"recipe": "small.yaml", "set": ["methods=[CE, LS]"]}]
     two = Clone(tmp_path / "two", more)
     shutil.copytree(one.folder / "results", two.folder / "results", dirs_exist_ok=True)
@@ -135,7 +140,7 @@ def test_a_finished_cell_of_another_recipe_is_told_and_nothing_is_trained(tmp_pa
     cell.mkdir(parents=True)
     recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=3", setting], None)
     (cell / "recipe.yaml").write_text(next(iter(expand(recipe))).to_yaml())
-    (cell / "result.json").write_text(json.dumps({"status": "finished"}))
+    write_result(cell / "result.json", record())
     for options in ([], ["--run"]):
         process = clone.start(*options)
         said, words = process.communicate(timeout=60)

@@ -1,171 +1,187 @@
-"""Columns of a CSV file with labels: read fast, and every fault named by its row."""
+"""Columns of a CSV file with labels: read fast, in bounded memory, and every fault named by its row."""
 
 from __future__ import annotations
 
 import csv
-import io
 import re
-import sys
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from smkd_cli.artifacts.csv_rows import Place, Rows
 from smkd_cli.errors import DataError
+from smkd_cli.limits import MAX_CLASSES
+from smkd_cli.wording import plain, shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Place = Callable[[int], str]
-"""Names a row, counted from 0, the way a user finds it in the file."""
+MOST_COLUMNS = 256
+# At a time; what is parsed then stays in the cache, and a wide file in memory.
+_FIELDS = 1 << 17
 
 _INTEGER = re.compile(r"\s*[+-]?[0-9]{1,18}\s*", re.ASCII)
 
 
-@contextmanager
-def opened(source: Path | str) -> Iterator[BinaryIO]:
-    """The bytes of a file, or of stdin for ``-``, as a stream that can be read twice.
+@dataclass(frozen=True, eq=False)
+class Texts:
+    """A column of few different texts: row i holds ``values[codes[i]]``."""
+
+    name: str
+    codes: NDArray[np.int32]
+    values: list[str]
+
+    def first_row(self, *values: int) -> int:
+        """The first row that holds one of these values, which are given by their codes."""
+        return int(np.isin(self.codes, values).argmax())
+
+
+def fields_of(line: str, name: str, separator: str = ",") -> list[str]:
+    """The fields of one line.
 
     Raises:
-        DataError: there is no such file, or it cannot be read.
-    """
-    if str(source) == "-":
-        yield io.BytesIO(sys.stdin.buffer.read())
-        return
-    try:
-        with Path(source).open("rb") as stream:
-            yield stream if stream.seekable() else io.BytesIO(stream.read())
-    except OSError as error:
-        raise DataError(f"{source}: cannot be read: {error.strerror or error}") from error
-
-
-def name_of(source: Path | str) -> str:
-    """What messages call a source."""
-    return "stdin" if str(source) == "-" else str(source)
-
-
-def next_line(stream: BinaryIO, name: str) -> str:
-    """The next line without its end and without a byte-order mark; empty at the end of the file.
-
-    Raises:
-        DataError: the line is not UTF-8.
+        DataError: a quote is opened in it and not closed.
     """
     try:
-        return stream.readline().decode("utf-8-sig").rstrip("\r\n")
-    except UnicodeDecodeError as error:
-        raise DataError(f"{name}: is not a CSV file: it is not UTF-8 text") from error
-
-
-def next_fields(stream: BinaryIO, name: str) -> list[str]:
-    """The fields of the next line; none at the end of the file.
-
-    Raises:
-        DataError: the line is not UTF-8, or so long that it cannot be CSV.
-    """
-    try:
-        return next(csv.reader([next_line(stream, name)]), [])
+        return next(csv.reader([line], delimiter=separator, strict=True), [])
     except csv.Error as error:
-        raise DataError(f"{name}: is not a CSV file: {error}") from error
-
-
-def rows_of(name: str, first_line: int) -> Place:
-    """Names the rows of a file whose first row is on line ``first_line``."""
-    return lambda row: f"{name}: row {row + 1} (line {first_line + row})"
+        raise DataError(
+            f"{name}: is not a CSV file: its line {shown(line)} has a wrong quote: {plain(error)}"
+        ) from error
 
 
 def read_columns(
-    stream: BinaryIO,
+    rows: Rows,
     name: str,
     columns: Sequence[str],
-    place: Place,
     *,
+    separator: str = ",",
     labels: Sequence[str] = (),
     texts: Sequence[str] = (),
     counters: Sequence[str] = (),
-) -> dict[str, NDArray[Any] | None]:
+    most: int | None = None,
+) -> tuple[dict[str, Texts], dict[str, NDArray[Any]]]:
     """Read some columns of the rows that follow the header line.
 
     Args:
-        stream: seekable, standing at the first row.
+        rows: the rows, with as many fields as there are ``columns``.
         name: names the file in messages.
-        columns: the names in the header line, in order.
-        place: names a row in messages.
-        labels: columns of integers with few different values.
+        columns: the names in the header line, in order; those that are read stand there once.
+        separator: one ASCII character.
+        labels: columns with few different values.
         texts: columns of text.
         counters: columns of integers that are all different.
+        most: rows after so many need not be read.
 
     Returns:
-        Arrays (n,) by name: int64 for integers, object for texts; None for labels that are empty in all rows.
+        The label columns, and arrays (n,) of the others, int64 for counters and object for texts, each by its name.
 
     Raises:
-        DataError: a field is not an integer, a row has too many fields, or the file has no rows or is not UTF-8.
+        DataError: a counter is not an integer, a label column has more than ``MAX_CLASSES`` different values, a row is
+            broken, or the file has no rows or too many columns.
     """
-    import pandas as pd
-
-    start = stream.tell()
-    first = next_fields(stream, name)
-    if not first:
+    if len(columns) > MOST_COLUMNS:
+        raise DataError(
+            f"{name}: has {len(columns):,} columns, and at most {MOST_COLUMNS} are read; leave out the others"
+        )
+    order = list(columns)
+    wanted = {order.index(column): column for column in (*labels, *texts, *counters)}
+    known: dict[str, dict[str, int]] = {column: {} for column in labels}
+    parts: dict[str, list[NDArray[Any]]] = {column: [] for column in wanted.values()}
+    count = 0
+    for chunk in _chunks(rows, name, len(order), separator, {order.index(counter): counter for counter in counters}):
+        for number, column in wanted.items():
+            array = chunk[number].to_numpy()
+            parts[column].append(_codes(array, known[column], column, name) if column in known else array)
+        count += len(chunk)
+        if most is not None and count > most:
+            break
+    if not count:
         raise DataError(f"{name}: has no rows")
-    if len(first) != len(columns):
-        raise DataError(f"{place(0)}: has {len(first)} fields, but the header has {len(columns)}")
-
-    def parse(dtypes: dict[str, Any]) -> pd.DataFrame:
-        stream.seek(start)
-        try:
-            # Columns that nobody wants are read all the same: with usecols pandas overlooks rows that are too long.
-            return pd.read_csv(
-                stream,
-                header=None,
-                names=list(columns),
-                dtype=dict.fromkeys(columns, "object") | dtypes,
-                na_filter=False,
-                skip_blank_lines=False,
-            )
-        except pd.errors.ParserError as error:
-            line = re.search(r"in line (\d+)", str(error))
-            if line:
-                raise DataError(
-                    f"{place(int(line[1]) - 1)}: has more fields than the header's {len(columns)}"
-                ) from error
-            raise DataError(f"{name}: is not a CSV file: {str(error).strip()}") from error
-        except UnicodeDecodeError as error:
-            raise DataError(f"{name}: is not UTF-8 text") from error
-
-    try:
-        table = parse(dict.fromkeys(counters, "int64"))
-    except (ValueError, OverflowError):
-        for counter in counters:
-            _refuse_text(parse({})[counter], counter, place)
-        raise
-    arrays = {name: table[name].to_numpy() for name in (*labels, *texts, *counters)}
-    return arrays | {label: _integers(arrays[label], label, place) for label in labels}
+    joined = {column: np.concatenate(arrays) for column, arrays in parts.items()}
+    found = {column: Texts(column, joined.pop(column), list(known[column])) for column in labels}
+    return found, joined
 
 
-def _integers(fields: NDArray[Any], name: str, place: Place) -> NDArray[np.int64] | None:
-    """Text (n,) as integers, each different text looked at once; None where all of it is empty.
+def integers(column: Texts, place: Place) -> NDArray[np.int64] | None:
+    """A label column as integers (n,), each different text looked at once; None where all of it is empty.
 
     Parsing as numbers would be no faster and, in some versions of pandas, take 1e3 or 2.0 for integers.
+
+    Raises:
+        DataError: a text is not an integer; the message names its row.
     """
+    if column.values == [""]:
+        return None
+    wrong = [code for code, value in enumerate(column.values) if not _INTEGER.fullmatch(value)]
+    if wrong:
+        row = column.first_row(*wrong)
+        raise DataError(not_integer(column.values[column.codes[row]], column.name, place(row)))
+    return np.array([int(value) for value in column.values], np.int64)[column.codes]
+
+
+def not_integer(value: str, name: str, where: str) -> str:
+    """The message about a field that should be an integer."""
+    if not value:
+        return f"{where}: {plain(name)} is empty"
+    large = " of at most 18 digits" if value.strip().isdecimal() and value.isascii() else ""
+    return f"{where}: {plain(name)} {shown(value)} is not an integer{large}"
+
+
+def _chunks(rows: Rows, name: str, columns: int, separator: str, counters: dict[int, str]) -> Iterator[pd.DataFrame]:
+    """Some rows at a time, all fields as text but for the counters."""
+    import pandas as pd
+
+    def parse(texts: Iterable[int]) -> Iterator[pd.DataFrame]:
+        with pd.read_csv(
+            rows,  # type: ignore[call-overload]
+            header=None,
+            names=range(columns),
+            sep=separator,
+            dtype=dict.fromkeys(texts, "object"),
+            na_filter=False,
+            skip_blank_lines=False,
+            low_memory=False,  # chunks of its own within ours cost a third more time
+            chunksize=max(1, _FIELDS // columns),
+        ) as reader:
+            yield from reader
+
+    try:
+        for chunk in parse(number for number in range(columns) if number not in counters):
+            # Asked for integers, pandas would take 1.0 for one, and infinity with a warning.
+            if len(chunk) and any(chunk[number].dtype != np.int64 for number in counters):
+                break
+            yield chunk
+        else:
+            return
+    except pd.errors.EmptyDataError:
+        return
+    rows.rewind()
+    first = 0
+    for chunk in parse(range(columns)):
+        for number, counter in counters.items():
+            _refuse_text(chunk[number], counter, first, rows.place)
+        first += len(chunk)
+    raise DataError(f"{name}: the column {', '.join(counters.values())} does not hold integers")
+
+
+def _codes(fields: NDArray[Any], known: dict[str, int], column: str, name: str) -> NDArray[np.int32]:
+    """Text (n,) as numbers of the different texts, new ones of which are added to ``known``."""
     import pandas as pd
 
     codes, values = pd.factorize(fields)
-    if list(values) == [""]:
-        return None
-    wrong = [code for code, value in enumerate(values) if not _INTEGER.fullmatch(value)]
-    if wrong:
-        row = int(np.isin(codes, wrong).argmax())
-        raise DataError(_not_integer(fields[row], name, place(row)))
-    return np.array([int(value) for value in values], np.int64)[codes]
+    numbers = np.array([known.setdefault(value, len(known)) for value in values], np.int32)
+    if len(known) > MAX_CLASSES:
+        raise DataError(
+            f"{name}: column {plain(column)} holds more than {MAX_CLASSES:,} different values, so it names no classes"
+        )
+    return numbers[codes]
 
 
-def _refuse_text(column: pd.Series[Any], name: str, place: Place) -> None:
-    for row, value in enumerate(column):
+def _refuse_text(column: pd.Series[Any], name: str, first: int, place: Place) -> None:
+    for row, value in enumerate(column, first):
         if not _INTEGER.fullmatch(value):
-            raise DataError(_not_integer(value, name, place(row)))
-
-
-def _not_integer(value: str, name: str, where: str) -> str:
-    return f"{where}: {name} {value!r} is not an integer" if value else f"{where}: {name} is empty"
+            raise DataError(not_integer(value, name, place(row)))

@@ -1,7 +1,8 @@
-"""Files that appear whole or not at all, and their checksums."""
+"""Files that appear whole or not at all and outlast a power cut, and their checksums."""
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import tempfile
@@ -9,7 +10,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from smkd_cli.errors import DataError
+from smkd_cli.errors import ClosedPipeError, DataError
+
+# Their entries are links to whatever a descriptor is, which is written to and never replaced.
+_DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+# What file systems answer that cannot, or need not, write a folder to the disk.
+_NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
 
 
 @contextmanager
@@ -17,27 +23,34 @@ def published(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; when the block ends well, that file becomes ``path`` in one step.
 
     The parent folder is made if need be. If the block or the disk fails, ``path`` is as it was before and the
-    temporary file is gone. A device or a named pipe is written to directly, because it must not be replaced.
+    temporary file is gone; when it ends well, file and name are on the disk. Of a symbolic link, the file that it
+    leads to is written. A device or a named pipe is written to directly, because it must not be replaced.
 
     Raises:
+        ClosedPipeError: the reader of a pipe went away.
         DataError: the file cannot be written (read-only folder, full disk); the message names ``path``.
     """
     temporary: Path | None = None
     try:
-        if path.exists() and not path.is_file():
+        if (path.exists() and not path.is_file()) or (path.is_symlink() and path.parent in _DESCRIPTORS):
             yield path
             return
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        target = Path(os.path.realpath(path))
+        if target.is_symlink():
+            raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
+        make_folder(target.parent)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
         os.close(handle)
         temporary = Path(name)
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
         yield temporary
-        with temporary.open("rb") as written:
-            os.fsync(written.fileno())
-        temporary.replace(path)
+        sync(temporary)
+        temporary.replace(target)
+        sync_folder(target.parent)
+    except BrokenPipeError as error:
+        raise ClosedPipeError(f"the reader of {path} went away") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
     finally:
@@ -49,6 +62,45 @@ def publish_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step; see :func:`published`."""
     with published(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder and those above it as far as they are not there, so that they outlast a power cut.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    missing = [each for each in (folder, *folder.parents) if not each.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    for made in reversed(missing):
+        sync_folder(made.parent)
+
+
+def sync(path: Path) -> None:
+    """Wait until a file's content is on the disk.
+
+    Raises:
+        OSError: it cannot be written there.
+    """
+    with path.open("rb") as stream:
+        os.fsync(stream.fileno())
+
+
+def sync_folder(folder: Path) -> None:
+    """Wait until a folder's names are on the disk, where its file system can do that.
+
+    Raises:
+        OSError: the disk fails.
+    """
+    try:
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
+    except OSError as error:
+        if error.errno not in _NO_SYNC:
+            raise
 
 
 def sha256_of(path: Path) -> str:

@@ -11,13 +11,15 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.artifacts.csv_columns import name_of, opened
 from smkd_cli.artifacts.files import published
 from smkd_cli.artifacts.manifest_checks import check_images, check_index, check_labels, labels_sha256
 from smkd_cli.artifacts.manifest_csv import Table, read_csv, write_csv
-from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, Header
+from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, check_word
 from smkd_cli.artifacts.manifest_parquet import read_parquet, write_parquet
+from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.errors import DataError
+from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
+from smkd_cli.wording import plain
 
 __all__ = ["MANIFEST_SCHEMA", "Manifest", "labels_sha256", "read_manifest", "read_manifest_csv", "write_manifest"]
 
@@ -104,11 +106,15 @@ class Manifest:
         if len(missing) == len(rows):
             raise DataError(f"{about} belongs to another data set: it has none of the {len(rows)} images")
         if missing:
-            raise DataError(f"{about} has no row for {len(missing)} images, the first is {image_ids[missing[0]]!s}")
+            raise DataError(
+                f"{about} has no row for {len(missing)} images, the first is {plain(image_ids[missing[0]])}"
+            )
         extra = ours.keys() - image_ids.tolist() if len(ours) != len(rows) else ()
         if extra:
             first = next(name for name in ours if name in extra)
-            raise DataError(f"{about} has rows for {len(extra)} images that the data set lacks, the first is {first}")
+            raise DataError(
+                f"{about} has rows for {len(extra)} images that the data set lacks, the first is {plain(first)}"
+            )
         return self.label[rows], None if self.clean_label is None else self.clean_label[rows]
 
 
@@ -144,6 +150,10 @@ def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
     def place(row: int) -> str:
         return f"row {row + 1}"
 
+    for key in ("dataset", "split", "kind", "sampling", "transition_matrix"):
+        check_word(key, getattr(manifest, key), "the manifest")
+    if not 2 <= manifest.classes <= MAX_CLASSES or not 1 <= len(manifest.label) <= MAX_SAMPLES:
+        raise DataError(f"a manifest cannot hold {len(manifest.label):,} labels of {manifest.classes:,} classes")
     check_labels(manifest.label, "label", manifest.classes, place)
     if manifest.clean_label is not None:
         check_labels(manifest.clean_label, "clean_label", manifest.classes, place)
@@ -163,7 +173,7 @@ def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
 
 def _checked(table: Table) -> Manifest:
     """The manifest that a table holds, in the order of its index, if it holds one."""
-    header = Header(table.header, table.name)
+    header = table.header
     classes = header.count("classes", 2)
     check_index(table.index, header.count("samples", 1), table.name, table.place)
     check_labels(table.label, "label", classes, table.place)
@@ -173,10 +183,10 @@ def _checked(table: Table) -> Manifest:
         check_images(table.image, table.place)
     order = np.argsort(table.index)
     manifest = Manifest(
-        dataset=table.header["dataset"],
-        split=table.header["split"],
+        dataset=header.values["dataset"],
+        split=header.values["split"],
         classes=classes,
-        kind=table.header["kind"],
+        kind=header.values["kind"],
         rate=header.fraction("rate"),
         seed=header.seed(),
         sampling=header.text("sampling"),
@@ -186,17 +196,17 @@ def _checked(table: Table) -> Manifest:
         image=None if table.image is None else table.image[order],
     )
     for key, column in (("labels_sha256", "label"), ("clean_labels_sha256", "clean_label")):
-        if key in table.header and table.header[key] != manifest.header[key]:
+        if key in header.values and header.values[key] != manifest.header[key]:
             raise DataError(
                 f"{table.name}: the column {column} is not the one that was written: it does not have the header's"
                 f" {key}. If you changed it on purpose, delete the line '# {key}: …'"
             )
     # Labels changed on purpose no longer have the rate that was realised before.
     realised = header.fraction("realised_rate")
-    untouched = {"realised_rate", "labels_sha256", "clean_labels_sha256"} <= table.header.keys()
+    untouched = {"realised_rate", "labels_sha256", "clean_labels_sha256"} <= header.values.keys()
     if untouched and realised != manifest.realised_rate:
         raise DataError(
-            f"{table.name}: realised_rate in the header is {table.header['realised_rate'] or 'empty'},"
+            f"{table.name}: realised_rate in the header is {plain(header.values['realised_rate']) or 'empty'},"
             f" but that of the labels is {manifest.header['realised_rate'] or 'not known'}"
         )
     return manifest

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.artifacts.csv_columns import Place
+from smkd_cli.artifacts.csv_rows import Place
 from smkd_cli.errors import DataError
+from smkd_cli.wording import shown
 
 
 def labels_sha256(labels: NDArray[np.integer[Any]]) -> str:
@@ -19,16 +20,20 @@ def labels_sha256(labels: NDArray[np.integer[Any]]) -> str:
 
 def check_index(index: NDArray[np.int64], samples: int, name: str, place: Place) -> None:
     """Raise a DataError unless ``index`` (n,) holds each of 0 … samples - 1 once."""
+    if len(index) == samples and (index == np.arange(samples)).all():
+        return
     outside = (index < 0) | (index >= samples)
     if outside.any():
         row = int(outside.argmax())
         raise DataError(f"{place(row)}: index {index[row]} is not in 0 … {samples - 1}, as the header's samples demand")
-    counts = np.bincount(index, minlength=samples)
-    if counts.max() > 1:
-        row = _second(index, int(index[counts[index] > 1][0]))
+    # Sorted and not counted: the header may say samples of which there are no rows, more than memory could count.
+    ordered = np.sort(index)
+    repeated = ordered[1:][ordered[1:] == ordered[:-1]]
+    if len(repeated):
+        row = _second(index, int(repeated[0]))
         raise DataError(f"{place(row)}: index {index[row]} appears a second time")
     if len(index) < samples:
-        gone = int(counts.argmin())
+        gone = int((np.append(ordered, -1) != np.arange(len(index) + 1)).argmax())
         raise DataError(
             f"{name}: the row of index {gone} is missing ({len(index)} rows, the header says {samples} samples)"
         )
@@ -55,7 +60,7 @@ def check_images(image: NDArray[Any], place: Place) -> None:
     for row in np.flatnonzero(np.isin(hashes, repeated)) if len(repeated) else ():
         first = seen.setdefault(image[row], int(row))
         if first != row:
-            raise DataError(f"{place(int(row))}: image {str(image[row])!r} is already in row {first + 1}")
+            raise DataError(f"{place(int(row))}: image {shown(image[row])} is already in row {first + 1}")
 
 
 def _second(values: NDArray[np.int64], value: int) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, BinaryIO, TextIO
@@ -9,12 +10,21 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.artifacts.csv_columns import Place, next_line, read_columns, rows_of
+from smkd_cli.artifacts.csv_columns import fields_of, integers, read_columns
+from smkd_cli.artifacts.csv_rows import Place, Rows
+from smkd_cli.artifacts.manifest_header import Header
+from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError
+from smkd_cli.wording import shown
 
 COLUMNS = ("index", "image", "clean_label", "label")
 
 _BLOCK = 1 << 16
+_IN_NO_NAME = "\n\r\0"
+LONGEST_NAME = 1 << 13
+_MOST_HEADER_LINES = 100
+# A spreadsheet fills the lines above the table up to the table's width, and may put quotes around their text.
+_BY_SPREADSHEET = re.compile(r"\"#|#.*?([,;\t])\1\1$")
 
 
 @dataclass(frozen=True)
@@ -22,7 +32,7 @@ class Table:
     """What a manifest file says, before anything is believed: arrays (n,) in the order of its rows."""
 
     name: str
-    header: dict[str, str]
+    header: Header
     index: NDArray[np.int64]
     image: NDArray[Any] | None
     clean_label: NDArray[np.int64] | None
@@ -40,30 +50,52 @@ def read_csv(stream: BinaryIO, name: str) -> Table:
     Raises:
         DataError: a line is not what a manifest holds there.
     """
-    header: dict[str, str] = {}
-    number = 1
-    while (line := next_line(stream, name)).startswith("#"):
-        key, colon, value = line[1:].partition(":")
-        key = key.strip()
-        if not colon or key in header:
-            fault = f"repeats the key {key!r}" if colon else "is not '# key: value'"
-            raise DataError(f"{name}: line {number} {fault}")
-        header[key] = value.strip()
-        number += 1
-    if "schema" not in header:
-        raise DataError(f"{name}: is not a manifest: it has no line '# schema: …' at its top (smkd corrupt writes one)")
-    if line != ",".join(COLUMNS):
-        raise DataError(f"{name}: line {number}: the columns must be {','.join(COLUMNS)}, not {line!r}")
-    place = rows_of(name, number + 1)
-    read = read_columns(
-        stream, name, COLUMNS, place, labels=("clean_label", "label"), texts=("image",), counters=("index",)
+    lines = Lines(stream, name)
+    header, separator = _header(lines)
+    rows = Rows(lines, len(COLUMNS), separator)
+    found, arrays = read_columns(
+        rows,
+        name,
+        COLUMNS,
+        separator=separator,
+        labels=("clean_label", "label"),
+        texts=("image",),
+        counters=("index",),
+        most=header.count("samples", 1),
     )
-    index, image, label = read["index"], read["image"], read["label"]
-    assert index is not None  # counters and texts are never None
-    assert image is not None
+    label, image = integers(found["label"], rows.place), arrays["image"]
     if label is None:
-        raise DataError(f"{place(0)}: label is empty")
-    return Table(name, header, index, image if any(image) else None, read["clean_label"], label, place)
+        raise DataError(f"{rows.place(0)}: label is empty")
+    clean_label = integers(found["clean_label"], rows.place)
+    return Table(name, header, arrays["index"], image if any(image) else None, clean_label, label, rows.place)
+
+
+def _header(lines: Lines) -> tuple[Header, str]:
+    """The header, and the separator of the columns: a comma, unless a spreadsheet has saved the file."""
+    name, values, separator = lines.name, dict[str, str](), ","
+    line = lines.next_line() or ""
+    saved = _BY_SPREADSHEET.match(line)
+    if saved:
+        separator = saved[1] or _separator_after_quotes(line)
+    while line.startswith(("#", '"#')) and lines.number <= _MOST_HEADER_LINES:
+        text = separator.join(fields_of(line, name, separator)).rstrip(separator) if saved else line
+        key, colon, value = text[1:].partition(":")
+        key = key.strip()
+        if not colon or key in values:
+            fault = f"repeats the key {shown(key)}" if colon else "is not '# key: value'"
+            raise DataError(f"{name}: line {lines.number} {fault}")
+        values[key] = value.strip()
+        line = lines.next_line() or ""
+    if "schema" not in values:
+        raise DataError(f"{name}: is not a manifest: it has no line '# schema: …' at its top (smkd corrupt writes one)")
+    if fields_of(line, name, separator) != list(COLUMNS):
+        raise DataError(f"{name}: line {lines.number}: the columns must be {','.join(COLUMNS)}, not {shown(line)}")
+    return Header(values, name), separator
+
+
+def _separator_after_quotes(line: str) -> str:
+    after = re.match(r'"(?:[^"]|"")*"([,;\t])', line)
+    return after[1] if after else ","
 
 
 def write_csv(
@@ -95,9 +127,12 @@ def write_csv(
 def _quoted(names: list[str], start: int) -> list[str]:
     """Names as CSV fields; one look at the whole block decides whether any of them needs quotes."""
     together = "".join(names)
-    if "\n" in together or "\r" in together:
-        row = next(row for row, name in enumerate(names, start) if "\n" in name or "\r" in name)
-        raise DataError(f"row {row + 1}: image {names[row - start]!r} holds a line break; rename the file")
+    if any(letter in together for letter in _IN_NO_NAME) or max(map(len, names)) > LONGEST_NAME:
+        for row, name in enumerate(names, start):
+            if any(letter in name for letter in _IN_NO_NAME):
+                raise DataError(f"row {row + 1}: image {shown(name)} holds a line break or null; rename the file")
+            if len(name) > LONGEST_NAME:
+                raise DataError(f"row {row + 1}: image {shown(name)} is longer than {LONGEST_NAME:,} characters")
     if "," not in together and '"' not in together:
         return names
     return ['"' + name.replace('"', '""') + '"' if "," in name or '"' in name else name for name in names]

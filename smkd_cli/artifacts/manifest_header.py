@@ -7,12 +7,19 @@ from difflib import get_close_matches
 from typing import TypeVar
 
 from smkd_cli.errors import DataError
+from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
+from smkd_cli.naming import LONGEST_NAME, is_name
+from smkd_cli.wording import shown
 
 MANIFEST_SCHEMA = "smkd/manifest/1"
 
 _FILLED = ("schema", "dataset", "split", "classes", "samples", "kind")
 _MAY_BE_EMPTY = ("rate", "seed", "sampling", "transition_matrix")
 _MAY_BE_DROPPED = ("realised_rate", "clean_labels_sha256", "labels_sha256")
+# They go into messages, results and names of files.
+_WORDS = ("dataset", "split", "kind", "sampling", "transition_matrix")
+
+_MOST = {"classes": MAX_CLASSES, "samples": MAX_SAMPLES}
 
 T = TypeVar("T")
 
@@ -25,7 +32,8 @@ class Header:
         name: names the file in messages.
 
     Raises:
-        DataError: another schema, or a key is unknown, missing or without its value.
+        DataError: another schema, or a key is unknown, missing or without its value, or a word is not one line of at
+            most 100 printable characters.
     """
 
     def __init__(self, values: Mapping[str, str], name: str) -> None:
@@ -33,7 +41,7 @@ class Header:
         self.name = name
         if values["schema"] != MANIFEST_SCHEMA:
             raise DataError(
-                f"{name}: has the schema {values['schema']!r}, but this version of smkd reads {MANIFEST_SCHEMA!r}:"
+                f"{name}: has the schema {shown(values['schema'])}, but this version of smkd reads {MANIFEST_SCHEMA!r}:"
                 " write the manifest again with smkd corrupt, or update smkd"
             )
         keys = (*_FILLED, *_MAY_BE_EMPTY, *_MAY_BE_DROPPED)
@@ -41,7 +49,7 @@ class Header:
             if key not in keys:
                 close = get_close_matches(key, keys, n=1)
                 raise DataError(
-                    f"{name}: unknown header key {key!r}" + (f"; did you mean {close[0]}?" if close else "")
+                    f"{name}: unknown header key {shown(key)}" + (f"; did you mean {close[0]}?" if close else "")
                 )
         for key in (*_FILLED, *_MAY_BE_EMPTY):
             if key not in values:
@@ -49,6 +57,8 @@ class Header:
         for key in _FILLED:
             if not values[key]:
                 raise DataError(f"{name}: the header gives no value for {key}")
+        for key in _WORDS:
+            check_word(key, values[key], name)
 
     def text(self, key: str) -> str | None:
         """A value as text; None where it is empty or dropped."""
@@ -56,13 +66,15 @@ class Header:
 
     def count(self, key: str, least: int) -> int:
         """An integer of at least ``least`` that must be there."""
-        value = self._typed(key, int, lambda count: count >= least, f"an integer of at least {least}")
+        most = _MOST[key]
+        wanted = f"an integer of at least {least} and at most {most:,}"
+        value = self._typed(key, int, lambda count: least <= count <= most, wanted)
         assert value is not None  # such keys are never empty
         return value
 
     def seed(self) -> int | None:
         """The seed, if there is one."""
-        return self._typed("seed", int, lambda seed: seed >= 0, "a non-negative integer")
+        return self._typed("seed", int, lambda seed: 0 <= seed < 2**63, "an integer from 0 to 2⁶³ - 1")
 
     def fraction(self, key: str) -> float | None:
         """A number in [0, 1], if it is there."""
@@ -79,4 +91,12 @@ class Header:
         else:
             if fits(value):
                 return value
-        raise DataError(f"{self.name}: {key} in the header is {text!r}, not {wanted}")
+        raise DataError(f"{self.name}: {key} in the header is {shown(text)}, not {wanted}")
+
+
+def check_word(key: str, value: str | None, name: str) -> None:
+    """Raise a DataError unless a value of the header is one line of printable text, or None."""
+    if value is not None and not is_name(value):
+        raise DataError(
+            f"{name}: {key} in the header is {shown(value)}, not a line of at most {LONGEST_NAME} printable letters"
+        )

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.artifacts.manifest_csv import COLUMNS, Table
+from smkd_cli.artifacts.foreign import SNIFFED, refuse_foreign
+from smkd_cli.artifacts.manifest_csv import COLUMNS, LONGEST_NAME, Table
+from smkd_cli.artifacts.manifest_header import Header
+from smkd_cli.artifacts.text_lines import name_of
 from smkd_cli.errors import DataError
+from smkd_cli.wording import listed, plain, shown
+
+_LARGEST_ROW = 3 * 8 + LONGEST_NAME  # bytes, before compression
+_LARGEST_REST = 1 << 20
 
 
 def _pyarrow(path: Path) -> tuple[Any, Any]:
@@ -22,44 +30,106 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
 
 
 def read_parquet(path: Path) -> Table:
-    """Read a Parquet manifest.
+    """Read a Parquet manifest; what its metadata says is checked before a row is read.
 
     Raises:
-        DataError: pyarrow is not installed, the file cannot be read, or its columns are not a manifest's.
+        DataError: pyarrow is not installed, the file cannot be read, or it is not a manifest's.
     """
     pyarrow, parquet = _pyarrow(path)
+    name = name_of(path)
+    if path.exists() and not path.is_file():
+        raise DataError(f"{name}: cannot be read: Parquet must be in a regular file")
     try:
-        table = parquet.read_table(path)
-    except (OSError, pyarrow.ArrowException) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
-    header = {key.decode(): value.decode() for key, value in (table.schema.metadata or {}).items()}
-    if "schema" not in header:
-        raise DataError(f"{path}: is not a manifest: its metadata has no 'schema' (smkd corrupt writes one)")
-    if table.column_names != list(COLUMNS):
-        raise DataError(f"{path}: the columns must be {', '.join(COLUMNS)}, not {', '.join(table.column_names)}")
+        with path.open("rb") as stream:
+            start = stream.read(SNIFFED)
+        if not start.startswith(b"PAR1"):
+            refuse_foreign(start, name, "Parquet")
+        with parquet.ParquetFile(path) as file:
+            return _table(_Reader(pyarrow, path, name, file))
+    except UnicodeDecodeError as error:
+        raise DataError(f"{name}: cannot be read: its header is not UTF-8 text") from error
+    except (OSError, ValueError, LookupError, MemoryError, pyarrow.ArrowException) as error:
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else plain(error)
+        raise DataError(f"{name}: cannot be read: {reason}") from error
 
-    def column(name: str) -> NDArray[Any] | None:
-        values = table.column(name)
-        wanted = pyarrow.string() if name == "image" else pyarrow.int64()
-        if values.type != wanted:
-            raise DataError(f"{path}: column {name} holds {values.type}, not {wanted}")
-        if values.null_count == len(values) and name in ("image", "clean_label"):
+
+@dataclass(frozen=True)
+class _Reader:
+    """The columns of one file."""
+
+    pyarrow: Any
+    path: Path
+    name: str
+    file: Any
+
+    def place(self, row: int) -> str:
+        return f"{self.name}: row {row + 1}"
+
+    def integers(self, column: str) -> NDArray[np.int64] | None:
+        """A column (n,); None where all of it is empty and may be."""
+        values = self.file.read(columns=[column]).column(column)
+        if column == "clean_label" and values.null_count == len(values):
             return None
-        if values.null_count:
-            row = int(values.is_null().to_numpy().argmax())
-            raise DataError(f"{place(row)}: {name} is empty")
-        array: NDArray[Any] = values.to_numpy()
+        self._refuse_nulls(values, column)
+        array: NDArray[np.int64] = values.to_numpy()
         return array
 
-    def place(row: int) -> str:
-        return f"{path}: row {row + 1}"
+    def names(self) -> NDArray[Any] | None:
+        """The names of the images (n,), or None; a name is not repeated in memory before it is refused."""
+        with self.pyarrow.parquet.ParquetFile(self.path, read_dictionary=["image"]) as file:
+            values = file.read(columns=["image"]).column("image")
+        if values.null_count == len(values):
+            return None
+        self._refuse_nulls(values, "image")
+        row, parts = 0, []
+        for chunk in values.chunks:
+            try:
+                chunk.dictionary.validate(full=True)
+            except self.pyarrow.ArrowInvalid as error:
+                raise DataError(f"{self.name}: the name of an image is not UTF-8 text") from error
+            codes = chunk.indices.to_numpy(zero_copy_only=False)
+            first = np.unique(codes, return_index=True)[1]
+            if len(first) < len(codes):
+                again = int(np.delete(np.arange(len(codes)), first)[0])
+                repeated = shown(chunk.dictionary[int(codes[again])].as_py())
+                raise DataError(f"{self.place(row + again)}: image {repeated} appears a second time")
+            parts.append(chunk.dictionary_decode().to_numpy(zero_copy_only=False))
+            row += len(codes)
+        return np.concatenate(parts)
 
-    if not table.num_rows:
-        raise DataError(f"{path}: has no rows")
-    index, image, clean_label, label = map(column, COLUMNS)
-    assert index is not None  # only image and clean_label may be
+    def _refuse_nulls(self, values: Any, column: str) -> None:
+        if values.null_count:
+            row = int(values.is_null().to_numpy().argmax())
+            raise DataError(f"{self.place(row)}: {column} is empty")
+
+
+def _table(reader: _Reader) -> Table:
+    name, schema, metadata = reader.name, reader.file.schema_arrow, reader.file.metadata
+    values = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    if "schema" not in values:
+        raise DataError(
+            f"{name}: is not a manifest: its metadata has no 'schema' (smkd corrupt writes one);"
+            " labels of your own are read from CSV"
+        )
+    header = Header(values, name)
+    if schema.names != list(COLUMNS):
+        raise DataError(f"{name}: the columns must be {', '.join(COLUMNS)}, not {listed(schema.names)}")
+    for column in COLUMNS:
+        wanted = "string" if column == "image" else "int64"
+        if str(held := schema.field(column).type) != wanted:
+            raise DataError(f"{name}: column {column} holds {plain(held)}, not {wanted}")
+    rows, samples = metadata.num_rows, header.count("samples", 1)
+    if not rows:
+        raise DataError(f"{name}: has no rows")
+    size = sum(metadata.row_group(group).total_byte_size for group in range(metadata.num_row_groups))
+    if rows > samples or size > _LARGEST_ROW * rows + _LARGEST_REST:
+        raise DataError(
+            f"{name}: has {rows:,} rows of {size:,} bytes together, too much for the header's {samples:,} samples"
+        )
+    index, clean_label, label = (reader.integers(column) for column in ("index", "clean_label", "label"))
+    assert index is not None  # only the clean labels may be
     assert label is not None
-    return Table(str(path), header, index, image, clean_label, label, place)
+    return Table(name, header, index, reader.names(), clean_label, label, reader.place)
 
 
 def write_parquet(

@@ -3,23 +3,25 @@
 from __future__ import annotations
 
 import fcntl
-import json
 import os
+import re
 import shutil
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import make_folder, publish_text
+from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
 
 CHECKPOINT_SCHEMA = "smkd/checkpoint/2"
 PEER_SCHEMA = "smkd/peer/1"
 # A process that was just killed may take a moment to let go of its lock.
 _PATIENCE_SECONDS = 3.0
+# Ours, and those that safetensors' own writer left.
+_HALF_WRITTEN = re.compile(r"\..+\.part|\.tmp[A-Za-z0-9]{6}")
 
 
 @dataclass(frozen=True)
@@ -48,21 +50,22 @@ class RunDirectory:
     def checkpoint(self) -> Path:
         return self.path / "checkpoint" / "state.safetensors"
 
-    def finished(self) -> dict[str, Any] | None:
+    def finished(self) -> ResultRecord | None:
         """The record in ``result.json`` if the cell has finished well, else None.
 
         Raises:
-            DataError: the record is damaged.
+            DataError: what is there is no record of a cell.
         """
         try:
-            record: dict[str, Any] = json.loads(self.result.read_bytes())
+            record = read_result(self.result)
         except (FileNotFoundError, NotADirectoryError):
             return None
         except (OSError, ValueError) as error:
-            raise DataError(f"{self.result}: cannot be read ({error}); remove it to train the cell again") from error
-        if not isinstance(record, dict):
-            raise DataError(f"{self.result}: holds no record; remove it to train the cell again")
-        return record if record.get("status") == "finished" else None
+            why = getattr(error, "strerror", None) or error
+            raise DataError(f"{self.result}: damaged: {why}; move it away to train the cell again") from error
+        if not isinstance(record, ResultRecord):
+            raise DataError(f"{self.result}: holds scores of smkd eval; move it away to train the cell again")
+        return record if record.status == "finished" else None
 
     def unfinished(self) -> bool:
         """Whether training has begun here and has not come to a good end."""
@@ -80,7 +83,7 @@ class RunDirectory:
             DataError: another process holds it, or it cannot be written.
         """
         try:
-            self.path.mkdir(parents=True, exist_ok=True)
+            make_folder(self.path)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
@@ -105,8 +108,10 @@ class RunDirectory:
 
     def _clear(self) -> None:
         """Remove what a killed process left behind: half-written files, and the checkpoint of a finished cell."""
-        for part in (*self.path.glob(".*.part"), *self.checkpoint.parent.glob(".*.part")):
-            part.unlink(missing_ok=True)
+        for folder in (self.path, self.checkpoint.parent):
+            for file in folder.glob(".*"):
+                if _HALF_WRITTEN.fullmatch(file.name):
+                    file.unlink(missing_ok=True)
         if self.finished():
             self.remove_checkpoint()
 
@@ -130,5 +135,5 @@ class RunDirectory:
         if here != recipe.encode():
             raise DataError(
                 f"{self.path}: was made by another recipe (see {self.recipe.name} in it); "
-                "give the recipe another name, name another --runs, or remove the directory"
+                "give the recipe another name, name another --runs, or move the directory away"
             )

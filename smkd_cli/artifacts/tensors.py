@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from pydantic import TypeAdapter, ValidationError
 
 from smkd_cli.artifacts.files import published
 from smkd_cli.errors import DataError
@@ -13,37 +16,74 @@ from smkd_cli.errors import DataError
 if TYPE_CHECKING:
     from torch import Tensor
 
+T = TypeVar("T")
 
-def _checksum(tensors: dict[str, Tensor], facts: str) -> str:
-    """SHA-256 over the facts and, in the order of their names, every tensor's name, type, shape and bytes."""
+_ANY_FACTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
+# The format's names of types, by torch's.
+_TYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "bool": "BOOL", "uint8": "U8"}
+_TYPES |= {f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)}
+
+
+def _bytes_of(tensor: Tensor) -> memoryview:
+    """The bytes of a contiguous tensor on the CPU, not copied."""
     import torch
 
+    # reshape, because a tensor of no dimension cannot be viewed as bytes
+    return tensor.reshape(-1).view(torch.uint8).numpy().data
+
+
+def _checksum(tensors: Mapping[str, Tensor], facts: str) -> str:
+    """SHA-256 over the facts and, in the order of their names, every tensor's name, type, shape and bytes."""
     digest = hashlib.sha256(facts.encode())
     for name in sorted(tensors):
         tensor = tensors[name]
         digest.update(f"\n{name} {tensor.dtype} {tuple(tensor.shape)}\n".encode())
-        # reshape, because a tensor of no dimension cannot be viewed as bytes
-        digest.update(tensor.reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(_bytes_of(tensor))
     return digest.hexdigest()
 
 
-def save_tensors(path: Path, tensors: dict[str, Tensor], schema: str, facts: dict[str, Any]) -> None:
+def save_tensors(path: Path, tensors: Mapping[str, Tensor], schema: str, facts: Mapping[str, Any]) -> None:
     """Publish tensors and JSON-able facts as one safetensors file whose header holds their checksum.
 
-    Raises:
-        DataError: the file cannot be written.
-    """
-    from safetensors import SafetensorError
-    from safetensors.torch import save_file
+    The same tensors and facts give the same bytes. safetensors' own writer orders the header's keys at random, and
+    writes through a temporary file of its own that is nobody else's to read.
 
+    Raises:
+        DataError: the file cannot be written, or a tensor is of a type that the format does not know.
+        ValueError: the facts hold a number that is not finite.
+    """
     ours = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
-    text = json.dumps(facts, sort_keys=True)
-    header = {"schema": schema, "facts": text, "sha256": _checksum(ours, text)}
-    with published(path) as temporary:
-        try:
-            save_file(ours, temporary, metadata=header)
-        except SafetensorError as error:
-            raise DataError(f"{path}: cannot be written: {error}") from error
+    for name, tensor in ours.items():
+        if _type_of(tensor) not in _TYPES:
+            raise DataError(f"{path}: {name} is of type {_type_of(tensor)}, which cannot be saved")
+    text = json.dumps(facts, sort_keys=True, allow_nan=False)
+    # Wide types first: so all of them begin at a multiple of their width.
+    order = sorted(ours, key=lambda name: (-ours[name].element_size(), name))
+    about = {"facts": text, "schema": schema, "sha256": _checksum(ours, text)}
+    header = _header({name: ours[name] for name in order}, about)
+    with published(path) as temporary, temporary.open("wb") as stream:
+        stream.write(len(header).to_bytes(8, "little") + header)
+        for name in order:
+            stream.write(_bytes_of(ours[name]))
+
+
+def _header(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
+    """The JSON that says what tensors follow it, padded so that the first begins at a multiple of 8 bytes."""
+    header: dict[str, Any] = {"__metadata__": about}
+    end = 0
+    for name, tensor in tensors.items():
+        begin, end = end, end + tensor.nbytes
+        header[name] = {
+            "dtype": _TYPES[_type_of(tensor)],
+            "shape": list(tensor.shape),
+            "data_offsets": [begin, end],
+        }
+    content = json.dumps(header, separators=(",", ":")).encode()
+    return content + b" " * (-len(content) % 8)
+
+
+def _type_of(tensor: Tensor) -> str:
+    return str(tensor.dtype).removeprefix("torch.")
 
 
 def load_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, Any]]:
@@ -52,19 +92,67 @@ def load_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, 
     Raises:
         DataError: the file is missing, truncated, not of this schema, or does not match its checksum.
     """
+    return load_as(path, schema, _ANY_FACTS)
+
+
+def load_as(path: Path, schema: str, facts: TypeAdapter[T]) -> tuple[dict[str, Tensor], T]:
+    """As :func:`load_tensors`, with facts of a type.
+
+    Raises:
+        DataError: as :func:`load_tensors`, or the facts are not of that type.
+    """
+    tensors, header = _read(path)
+    about = _facts_of(path, header, schema, facts)
+    if _checksum(tensors, header["facts"]) != header.get("sha256"):
+        raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
+    return tensors, about
+
+
+def read_facts(path: Path, schema: str, facts: TypeAdapter[T]) -> T:
+    """The facts alone, without the tensors, without torch, and without a look at the checksum.
+
+    Raises:
+        DataError: as :func:`load_as`, but for the checksum.
+    """
+    return _facts_of(path, _read(path, tensors=False)[1], schema, facts)
+
+
+def _facts_of(path: Path, header: Mapping[str, str], schema: str, facts: TypeAdapter[T]) -> T:
+    if header.get("schema") != schema:
+        raise DataError(f"{path}: its schema is {header.get('schema')!r:.80}, not {schema!r}; was it written by smkd?")
+    try:
+        return facts.validate_json(header.get("facts", ""))
+    except ValidationError as error:
+        first = error.errors()[0]
+        key = ".".join(map(str, first["loc"]))
+        raise DataError(f"{path}: its header is not one of smkd: {key + ': ' if key else ''}{first['msg']}") from error
+
+
+def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
     from safetensors import SafetensorError, safe_open
 
     try:
-        with safe_open(path, framework="pt") as stream:
-            header = stream.metadata() or {}
-            tensors = {name: stream.get_tensor(name) for name in stream.keys()}  # noqa: SIM118
+        if path.exists() and not path.is_file():  # a device or a pipe has no end
+            raise DataError(f"{path}: not a file")
+        with safe_open(path, framework="pt" if tensors else "np") as stream:
+            found = {name: stream.get_tensor(name) for name in stream.keys()} if tensors else {}  # noqa: SIM118
+            return found, stream.metadata() or {}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except (SafetensorError, OSError) as error:
-        raise DataError(f"{path}: not a readable safetensors file (truncated or damaged): {error}") from error
-    if header.get("schema") != schema:
-        raise DataError(f"{path}: its schema is {header.get('schema')!r}, not {schema!r}; was it written by smkd?")
-    facts = header.get("facts", "")
-    if _checksum(tensors, facts) != header.get("sha256"):
-        raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
-    return tensors, json.loads(facts)
+        raise DataError(f"{path}: not a readable safetensors file (truncated or damaged): {error!s:.200}") from error
+
+
+def difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str | None:
+    """What tells two sets of tensors apart in names, shapes and types; None where nothing does."""
+    for name in [*wanted, *found]:
+        if name not in found:
+            return f"{name} is missing"
+        if name not in wanted:
+            return f"{name} does not belong there"
+        here, there = found[name], wanted[name]
+        if here.shape != there.shape:
+            return f"{name} has the shape {tuple(here.shape)}, not {tuple(there.shape)}"
+        if here.dtype != there.dtype:
+            return f"{name} is of type {_type_of(here)}, not {_type_of(there)}"
+    return None

@@ -2,21 +2,28 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.artifacts.csv_columns import name_of, next_fields, next_line, opened, read_columns, rows_of
+from smkd_cli import console
+from smkd_cli.artifacts.foreign import SNIFFED
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, read_manifest_csv
 from smkd_cli.artifacts.manifest_checks import check_labels
+from smkd_cli.artifacts.text_lines import name_of, opened
+from smkd_cli.corrupt.class_labels import class_numbers
+from smkd_cli.corrupt.label_file import CLEAN, read_label_file
+from smkd_cli.corrupt.remarks import remark
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.naming import name_from
+from smkd_cli.wording import plain
 
-_FIRST_LINE = 2  # of the rows: the header is line 1
+_SCHEMA = re.compile(rb'(\xef\xbb\xbf)?"?# schema:')
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +37,7 @@ class CleanLabels:
         class_names: one per class; their numbers where they have no names.
         label: int64 (n,), each in 0 … C - 1.
         image: str (n,), or None where images have no names.
+        clean: int64 (n,), the clean labels where ``label`` may be wrong already and they are known.
     """
 
     name: str
@@ -38,6 +46,7 @@ class CleanLabels:
     class_names: Sequence[str | int]
     label: NDArray[np.int64]
     image: NDArray[Any] | None
+    clean: NDArray[np.int64] | None = None
 
 
 def from_dataset(name: str, root: Path | None) -> CleanLabels:
@@ -54,55 +63,78 @@ def from_dataset(name: str, root: Path | None) -> CleanLabels:
     return CleanLabels(name, "train", name, dataset.class_names, split.labels, split.image_ids)
 
 
-def from_file(source: str, column: str, classes: int | None, dataset: str) -> CleanLabels:
+def from_file(
+    source: str, column: str, classes: int | None, dataset: str, *, separator: str | None = None, given: bool = False
+) -> CleanLabels:
     """The labels of a CSV file with a header line, or the clean labels of a manifest.
 
     Args:
         source: path of the file; ``-`` is stdin. Its column ``image``, if it has one, names the images.
-        column: the column that holds the labels; a manifest's is ``clean_label`` always.
-        classes: number of classes; None for the largest label plus one, or what the manifest says.
+        column: the column that holds the labels, class numbers or names; a manifest's is ``clean_label`` always.
+        classes: number of classes; None for the largest label plus one, for as many as there are names, or for what the
+            manifest says.
         dataset: the data set whose classes they are, for asymmetric noise; a manifest names its own.
+        separator: see :func:`smkd_cli.corrupt.label_file.read_label_file`.
+        given: whether the labels may be wrong already; then a column ``clean_label`` holds the clean ones.
 
     Raises:
-        UsageError: the file has no such column.
-        DataError: the file cannot be read, or a label is not a class number; the message names the row.
+        UsageError: the file has no such column, or another number of classes.
+        DataError: the file cannot be read, or a label is no class; the message names the row.
     """
     name = name_of(source)
     if Path(source).suffix == ".parquet":
-        return _from_manifest(read_manifest(source), name, classes)
+        return _from_manifest(read_manifest(source), name, classes, given)
     with opened(source) as stream:
-        start = next_line(stream, name)
-        stream.seek(0)
-        if start.startswith("# schema:"):
-            return _from_manifest(read_manifest_csv(stream, name), name, classes)
-        label, image = _read(stream, name, column)
-    classes = classes or 1 + int(label.max())
-    check_labels(label, column, classes, rows_of(name, _FIRST_LINE))
-    stem = "stdin" if source == "-" else Path(source).stem
-    return CleanLabels(stem, "train", dataset, range(classes), label, image)
-
-
-def _read(stream: BinaryIO, name: str, column: str) -> tuple[NDArray[np.int64], NDArray[Any] | None]:
-    header = [field.strip() for field in next_fields(stream, name)]
-    if column not in header:
-        close = get_close_matches(column, header, n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(
-            f"{name}: has no column {column!r}: {hint}Its first line names {', '.join(header) or 'none'}."
-            " Choose with --column"
+        if _is_manifest(stream):
+            return _from_manifest(read_manifest_csv(stream, name), name, classes, given)
+        file = read_label_file(stream, name, column, separator)
+    clean = file.clean if given else None
+    if file.clean is not None and not given:
+        console.warn(
+            f"{name}: its column {CLEAN} is not used, noise is drawn from {plain(column)} as if those were clean;"
+            f" --column {CLEAN} draws from the clean ones, --kind given takes both as they are"
         )
-    if len(set(header)) < len(header):
-        raise DataError(f"{name}: names a column twice in its first line: {','.join(header)}")
-    place = rows_of(name, _FIRST_LINE)
-    texts = ("image",) if "image" in header else ()
-    read = read_columns(stream, name, header, place, labels=(column,), texts=texts)
-    label, image = read[column], read.get("image")
-    if label is None:
-        raise DataError(f"{place(0)}: {column} is empty")
-    return label, image if image is not None and any(image) else None
+    labels, names = class_numbers([file.label] if clean is None else [file.label, clean], file.place)
+    told = classes is not None
+    classes = _number_of_classes(labels, names, classes, name)
+    for label, each in zip(labels, (column, CLEAN), strict=False):
+        check_labels(label, each, classes, file.place)
+    if classes < 2:
+        raise UsageError(f"{name}: labels need at least 2 classes, not 1: is {plain(column)} the column of labels?")
+    remark(name, labels, classes, names, told=told, images=file.image is not None)
+    return CleanLabels(_stem(source), "train", dataset, names or range(classes), labels[0], file.image, *labels[1:])
 
 
-def _from_manifest(manifest: Manifest, name: str, classes: int | None) -> CleanLabels:
+def _number_of_classes(
+    labels: Sequence[NDArray[np.int64]], names: Sequence[str] | None, told: int | None, name: str
+) -> int:
+    if names is None:
+        return told or 1 + max(int(label.max()) for label in labels)
+    if told not in (None, len(names)):
+        raise UsageError(
+            f"{name}: names {len(names)} classes and not the {told} of --classes; where a class never occurs, the"
+            " numbers of the others cannot be known from their names: write class numbers"
+        )
+    return len(names)
+
+
+def _is_manifest(stream: BinaryIO) -> bool:
+    start = stream.read(SNIFFED)
+    stream.seek(0)
+    return _SCHEMA.match(start) is not None
+
+
+def _stem(source: str) -> str:
+    """What labels are called that come from a file: its name, if it has one of its own."""
+    if source == "-":
+        return "stdin"
+    path = Path(source)
+    return (name_from(path.stem) if path.is_file() else "") or "labels"
+
+
+def _from_manifest(manifest: Manifest, name: str, classes: int | None, given: bool) -> CleanLabels:
+    if given:
+        raise UsageError(f"{name}: is a manifest already; train on it as it is with `smkd train --manifest`")
     if classes is not None and classes != manifest.classes:
         raise UsageError(f"{name}: is a manifest of {manifest.classes} classes; leave out --classes {classes}")
     if manifest.clean_label is None:

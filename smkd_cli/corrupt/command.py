@@ -9,9 +9,13 @@ from smkd_cli.artifacts.manifest import Manifest, write_manifest
 from smkd_cli.corrupt.clean_labels import CleanLabels, from_dataset, from_file
 from smkd_cli.corrupt.summary import show
 from smkd_cli.errors import UsageError
+from smkd_cli.limits import MAX_CLASSES, MAX_SEED
+from smkd_cli.naming import file_word
+from smkd_cli.wording import shown
 
 # Labels that people gave are no kind of noise to draw, so this name stands beside the kinds.
 _GIVEN = "given"
+_NO_SEPARATORS = '"\r\n\0.+-_#'
 
 
 def run(
@@ -24,6 +28,7 @@ def run(
     labels: str | None,
     column: str,
     classes: int | None,
+    separator: str | None,
     output: str | None,
     data: Path | None,
 ) -> None:
@@ -33,7 +38,7 @@ def run(
         dataset: name of the data set; with ``labels``, the one whose classes they are.
         kind, rate, seed, sampling: see :func:`smkd_cli.noise.corrupt_labels`; the rate is 0.4 by default, 0 for clean.
         labels: path of a CSV of labels, ``-`` for stdin, or None for those of the data set.
-        column, classes: of ``labels``.
+        column, classes, separator: of ``labels``; a separator is one character or ``tab``.
         output: path of the manifest, ``-`` for its content on stdout, or None for :func:`default_path`.
         data: the folder of the data sets.
 
@@ -42,14 +47,13 @@ def run(
         DataError: the labels cannot be read or are wrong, or the manifest cannot be written.
         ClosedPipeError: whoever read the manifest from stdout went away.
     """
-    if labels is None and classes is not None:
-        raise UsageError("--classes belongs to --labels; a named data set knows its classes")
-    if classes is not None and classes < 2:
-        raise UsageError(f"label noise needs at least 2 classes, not --classes {classes}")
-    if kind == _GIVEN and (labels is None or rate is not None):
-        raise UsageError(f"--kind {_GIVEN} takes the labels of --labels as they are, wrong ones and all, at no rate")
+    _check(kind, rate, seed, labels, classes, separator)
     rate = (0.0 if kind == "clean" else 0.4) if rate is None else rate
-    source = from_dataset(dataset, data) if labels is None else from_file(labels, column, classes, dataset)
+    if labels is None:
+        source = from_dataset(dataset, data)
+    else:
+        given = kind == _GIVEN
+        source = from_file(labels, column, classes, dataset, separator=_character(separator), given=given)
     if kind == _GIVEN:
         manifest = as_given(source)
     else:
@@ -65,14 +69,17 @@ def run(
         else:
             stream.write(f"{path}\n")
     if kind == _GIVEN:
-        console.say(f"{source.name}: {len(manifest.label):,} labels as they are; which of them are clean is not known")
+        known = "which of them are clean is not known"
+        if manifest.realised_rate is not None:
+            known = f"{100 * manifest.realised_rate:.2f} % of them are not those of the column clean_label"
+        console.say(f"{source.name}: {len(manifest.label):,} labels as they are; {known}")
         return
     stay = noise.transitions(kind, rate, manifest.classes, source.dataset).stay
     show(manifest, source.label, stay, source.class_names)
 
 
 def as_given(source: CleanLabels) -> Manifest:
-    """The manifest of labels that may be wrong already: nothing is drawn, and no clean label is known."""
+    """The manifest of labels that may be wrong already: nothing is drawn, and clean ones are those of the source."""
     return Manifest(
         dataset=source.name,
         split=source.split,
@@ -83,6 +90,7 @@ def as_given(source: CleanLabels) -> Manifest:
         sampling=None,
         transition_matrix=None,
         label=source.label,
+        clean_label=source.clean,
         image=source.image,
     )
 
@@ -108,16 +116,37 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
 
 
 def default_path(manifest: Manifest) -> Path:
-    """``manifests/<data set>-<split>-<kind>-<rate>[-<sampling>]-seed<seed>.csv``, without the default sampling."""
-    sampling = [] if manifest.sampling == noise.samplings()[0] else [manifest.sampling]
-    if manifest.kind == _GIVEN:
-        return Path("manifests", f"{manifest.dataset}-{manifest.split}-{_GIVEN}.csv")
-    words = [
-        manifest.dataset,
-        manifest.split,
-        manifest.kind,
-        f"{manifest.rate:.10g}",
-        *sampling,
-        f"seed{manifest.seed}",
-    ]
-    return Path("manifests", "-".join(map(str, words)) + ".csv")
+    """``manifests/<data set>-<split>-<kind>-<rate>[-<sampling>]-seed<seed>.csv``, without the default sampling.
+
+    Data set and split may be words of a file, so their letters are made those of a file's name.
+    """
+    words = [file_word(manifest.dataset), file_word(manifest.split), manifest.kind]
+    if manifest.kind != _GIVEN:
+        sampling = [] if manifest.sampling == noise.samplings()[0] else [str(manifest.sampling)]
+        words += [f"{manifest.rate:.10g}", *sampling, f"seed{manifest.seed}"]
+    return Path("manifests", "-".join(words) + ".csv")
+
+
+def _check(
+    kind: str, rate: float | None, seed: int, labels: str | None, classes: int | None, separator: str | None
+) -> None:
+    """Raise a UsageError if the options make no sense, whatever the labels are."""
+    if labels is None and classes is not None:
+        raise UsageError("--classes belongs to --labels; a named data set knows its classes")
+    if labels is None and separator is not None:
+        raise UsageError("--separator belongs to --labels; a named data set is no CSV file")
+    if classes is not None and not 2 <= classes <= MAX_CLASSES:
+        raise UsageError(f"label noise needs at least 2 classes and at most {MAX_CLASSES}, not --classes {classes}")
+    if not 0 <= seed <= MAX_SEED:
+        raise UsageError(f"seed {seed} is not in 0 … {MAX_SEED}")
+    if kind == _GIVEN and (labels is None or rate is not None):
+        raise UsageError(f"--kind {_GIVEN} takes the labels of --labels as they are, wrong ones and all, at no rate")
+
+
+def _character(separator: str | None) -> str | None:
+    if separator is None:
+        return None
+    character = {"tab": "\t", "\\t": "\t"}.get(separator, separator)
+    if len(character) != 1 or not character.isascii() or character.isalnum() or character in _NO_SEPARATORS:
+        raise UsageError(f"--separator {shown(separator)}: must be one character such as , or ; or |, or tab")
+    return character

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from smkd_cli import console
 from smkd_cli.artifacts.manifest import Manifest
+from smkd_cli.wording import plain
 
 _MOST_ROWS = 20
 
@@ -36,10 +37,9 @@ def show(
     present = np.flatnonzero(samples)
     rates = 100 * changed[present] / samples[present]
     if len(stay) > _MOST_ROWS:
-        low, high = present[rates.argmin()], present[rates.argmax()]
+        low, high = (plain(class_names[present[row]]) for row in (rates.argmin(), rates.argmax()))
         console.say(
-            f"per class: from {rates.min():.2f} % ({class_names[low]}) to {rates.max():.2f} % ({class_names[high]}),"
-            f" mean {rates.mean():.2f} %"
+            f"per class: from {rates.min():.2f} % ({low}) to {rates.max():.2f} % ({high}), mean {rates.mean():.2f} %"
         )
     elif not console.is_quiet():
         console.people().print(_table(samples, changed, expected, class_names))
@@ -52,11 +52,12 @@ def _table(
     class_names: Sequence[str | int],
 ) -> Any:
     from rich.table import Table
+    from rich.text import Text
 
     table = Table("class")
     for title in ("labels", "changed", "expected %", "realised %"):
         table.add_column(title, justify="right")
     for name, count, wrong, share in zip(class_names, samples, changed, expected, strict=True):
         realised = f"{100 * wrong / count:.2f}" if count else "–"
-        table.add_row(str(name), f"{count:,}", f"{wrong:,}", f"{100 * share:.2f}", realised)
+        table.add_row(Text(plain(name)), f"{count:,}", f"{wrong:,}", f"{100 * share:.2f}", realised)
     return table

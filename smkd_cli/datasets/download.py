@@ -54,7 +54,7 @@ def fetch(dataset: DataSet, url: str | None = None) -> None:
     by_hand = dataset.root / archive.filename
     if by_hand.is_file():
         if (actual := md5_of(by_hand)) != archive.md5:
-            raise DataError(f"{by_hand}: not the official file (MD5 {actual}, should be {archive.md5}); delete it")
+            raise DataError(f"{by_hand}: not the official file (MD5 {actual}, should be {archive.md5}); move it away")
         _unpack(by_hand, archive, dataset.root)
         return
     part = by_hand.with_name(f"{by_hand.name}.part")
@@ -137,7 +137,7 @@ def _progress() -> Progress:
 
     people = console.people()
     return Progress(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),
@@ -162,6 +162,6 @@ def _unpack(tar_file: Path, archive: Archive, root: Path) -> None:
                     if md5_of(temporary) != expected:
                         raise DataError(f"{tar_file}: its {member.name} is not the official file (MD5 {expected})")
     except (OSError, EOFError, tarfile.TarError) as error:
-        raise DataError(f"{tar_file}: cannot be unpacked ({error}); delete it") from error
+        raise DataError(f"{tar_file}: cannot be unpacked ({error}); move it away") from error
     if wanted:
-        raise DataError(f"{tar_file}: holds no {', '.join(wanted)}; delete it")
+        raise DataError(f"{tar_file}: holds no {', '.join(wanted)}; move it away")

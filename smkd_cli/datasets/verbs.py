@@ -40,7 +40,10 @@ def fetch(names: list[str], data: Path | None, url: str | None) -> None:
 
 
 def verify(names: list[str], data: Path | None) -> None:
-    """Check data sets, all that are here by default, and print ``name<TAB>ok`` for each that is whole.
+    """Check data sets, all that are here by default, and print a line for each that is whole.
+
+    It says, tab-separated: name, ``ok``, further copies of images within the training and within the test split, test
+    images that are training images too, and images that have more than one label.
 
     Raises:
         UsageError: an unknown name.
@@ -48,14 +51,19 @@ def verify(names: list[str], data: Path | None) -> None:
     """
     everything = [datasets.find(name, data) for name in names or datasets.names()]
     chosen = everything if names else [dataset for dataset in everything if not dataset.missing()]
+    from smkd_cli.datasets.duplicates import duplicates
+
+    console.say("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
     problems = []
     for dataset in chosen:
         try:
             dataset.verify()
+            found = duplicates(dataset.split("train"), dataset.split("test"))
         except DataError as error:
             problems.append(str(error))
         else:
-            console.emit(f"{dataset.name}\tok")
+            facts = (dataset.name, "ok", found.train, found.test, found.shared, found.contradicting)
+            console.emit("\t".join(map(str, facts)))
     if problems:
         raise DataError("\n".join(problems))
 

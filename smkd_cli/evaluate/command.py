@@ -12,10 +12,17 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError
+from smkd_cli.words import in_json
 
 
 def run(
-    *, checkpoints: Sequence[str], split: Literal["test", "train"], output: str, device: str, data: Path | None
+    *,
+    checkpoints: Sequence[str],
+    split: Literal["test", "train"],
+    output: str,
+    device: str,
+    data: Path | None,
+    trust_code: bool = False,
 ) -> None:
     """Score run directories and lone ``.safetensors`` files; ``-`` reads paths from stdin, one a line.
 
@@ -23,6 +30,7 @@ def run(
 
     Raises:
         DataError: a checkpoint or its data is missing or damaged, or there is none to score.
+        UsageError: a method is code in a file, and ``trust_code`` is not given.
     """
     # torch takes seconds to load: it does so once the first path is there, which in a pipeline is after training.
     records: list[str] = []
@@ -36,14 +44,17 @@ def run(
         if evaluator is None:
             from smkd_cli.evaluate.evaluator import Evaluator
 
-            evaluator = Evaluator(split, device, data)
+            evaluator = Evaluator(split, device, data, trust_code)
         record = evaluator.record(path)
-        line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        try:
+            line = json.dumps(record, ensure_ascii=False, allow_nan=False)
+        except ValueError as error:
+            raise DataError(f"{path}: its scores are not finite: its training diverged") from error
         console.say(f"{path}: {record['mean']['top1']:.2f} %")
         if output == "-":
-            console.emit(line)
+            console.emit(in_json(line))
         else:
-            records.append(line + "\n")
+            records.append(in_json(line) + "\n")
     if evaluator is None:
         reason = "no run has finished" if unfinished else "stdin held no path"
         raise DataError(f"no checkpoint to score: {reason}")

@@ -14,10 +14,12 @@ from torch.nn.functional import one_hot
 from smkd_cli import datasets, methods, networks
 from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
-from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
-from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.artifacts.peer import PeerFacts, load_peer
+from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets.hold_out import hold_out
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.evaluate.trust import check_code
 from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.scoring import ImageBank, label_scores, predict, scores
 
@@ -32,9 +34,12 @@ class Evaluator:
         split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
         device: ``auto``, ``cpu`` or ``cuda``.
         data: folder of the data sets, None for the default.
+        trust_code: whether a file of methods that a checkpoint names may be run, which training images need.
     """
 
-    def __init__(self, split: Literal["test", "train"], device: str, data: Path | None) -> None:
+    def __init__(
+        self, split: Literal["test", "train"], device: str, data: Path | None, trust_code: bool = False
+    ) -> None:
         if device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"--device {device}: must be auto, cpu or cuda")
         if device == "cuda" and not torch.cuda.is_available():
@@ -42,6 +47,7 @@ class Evaluator:
         self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
         self.split = split
         self.data = data
+        self.trust_code = trust_code
         self._images = cache(self._read_images)
 
     def _read_images(self, name: str) -> tuple[ImageBank, datasets.Split]:
@@ -59,65 +65,87 @@ class Evaluator:
         files = [RunDirectory(path).peer(peer) for peer in _PEERS] if path.is_dir() else [path]
         if path.is_dir() and not all(file.is_file() for file in files):
             raise DataError(f"{path}: holds no trained pair; is it a run directory that has finished?")
-        loaded = {facts["peer"]: (network, facts) for network, facts in map(self._load, files)}
+        loaded = {facts.peer: (network, facts) for network, facts in map(self._load, files)}
         facts = next(iter(loaded.values()))[1]
-        bank, split = self._images(facts["cell"]["dataset"])
+        if len(loaded) < len(files) or any(other.record != facts.record for _, other in loaded.values()):
+            raise DataError(f"{path}: its two files are not of one pair; was one copied there from elsewhere?")
+        if self.split == "train":
+            for _, about in loaded.values():
+                check_code(path, about.cell.method, self.trust_code)
+        bank, split = self._images(facts.cell.dataset)
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
-        given, clean = self._labels(path if path.is_dir() else path.parent, split)
+        classes = next(iter(log_probs.values())).shape[1]
+        given, clean = self._labels(path if path.is_dir() else path.parent, split, classes)
         truth = torch.from_numpy(clean)
         by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
         labels = None
         if given is not None:
-            labels = {peer: self._label_scores(loaded[peer][1], said, given, clean) for peer, said in log_probs.items()}
+            try:
+                labels = {
+                    peer: self._label_scores(loaded[peer][1], said, given, clean) for peer, said in log_probs.items()
+                }
+            except ValueError as error:
+                raise DataError(f"{path}: its method cannot be made again: {error}") from error
         return {
             "schema": results.SCORES_SCHEMA,
-            "checkpoint": str(path),
+            "checkpoint": str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
             "split": self.split,
             "images": len(truth),
-            "cell": facts["cell"],
-            "epochs": (RunDirectory(path).finished() or {}).get("scores"),
+            "cell": facts.record,
+            "epochs": _epochs(path),
             "networks": by_network,
             "mean": _mean(list(by_network.values())),
             "ensemble": scores(together, truth),
             "labels": labels,
         }
 
-    def _load(self, path: Path) -> tuple[nn.Module, dict[str, Any]]:
-        weights, facts = load_tensors(path, PEER_SCHEMA)
-        dataset = datasets.find(facts["cell"]["dataset"], self.data)
-        network = networks.build(facts["network"], classes=len(dataset.class_names), channels=dataset.image_shape[2])
-        try:
-            network.load_state_dict(weights, strict=True)
-        except RuntimeError as error:
-            raise DataError(f"{path}: its weights are not those of a {facts['network']}: {error}") from error
+    def _load(self, path: Path) -> tuple[nn.Module, PeerFacts]:
+        weights, facts = load_peer(path)
+        for what, name, known in (
+            ("network", facts.network, networks.names()),
+            ("data set", facts.cell.dataset, datasets.names()),
+        ):
+            if name not in known:
+                raise DataError(f"{path}: is of a {what} {name!r:.80}, which is not known")
+        dataset = datasets.find(facts.cell.dataset, self.data)
+        network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
+        if wrong := difference(weights, network.state_dict()):
+            raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")
+        network.load_state_dict(weights)
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network, facts
 
-    def _labels(self, directory: Path, split: datasets.Split) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, directory: Path, split: datasets.Split, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
         """Labels that were trained on (train split only), and the clean ones."""
         if self.split == "test":
             return None, split.labels
         manifest = RunDirectory(directory).manifest
-        given, clean = read_manifest(manifest).aligned_to(split.image_ids)
+        labels = read_manifest(manifest)
+        if labels.classes != classes:
+            raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")
+        given, clean = labels.aligned_to(split.image_ids)
         if clean is None:
             raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
         return given, clean
 
     def _label_scores(
-        self, facts: dict[str, Any], log_probs: Tensor, given: np.ndarray, clean: np.ndarray
+        self, facts: PeerFacts, log_probs: Tensor, given: np.ndarray, clean: np.ndarray
     ) -> dict[str, Any]:
-        """The labels that were learned from, refined as the method did when training ended."""
-        cell = facts["cell"]
-        method = methods.build(cell["method"], cell["options"])
-        learned, _ = hold_out(len(given), cell["validation_fraction"], cell["seed"])
+        """The labels that were learned from, refined as the method did when training ended; ValueError: it cannot."""
+        cell = facts.cell
+        method = methods.build(cell.method, cell.options)
+        learned, _ = hold_out(len(given), cell.validation_fraction, cell.seed)
         labels, truth = (torch.from_numpy(array).to(self.device) for array in (given, clean))
-        memory = {name: torch.tensor(value, device=self.device) for name, value in facts["memory"].items()}
+        memory = {name: torch.tensor(value, device=self.device) for name, value in facts.memory.items()}
         of = torch.from_numpy(learned).to(self.device)
         prediction = log_probs.argmax(1)
-        if any(method.memory(len(labels), log_probs.shape[1]).values()):
+        kept = method.memory(len(labels), log_probs.shape[1])
+        if not {name for name, shape in kept.items() if not shape} <= memory.keys():
+            raise ValueError(f"what {cell.method} remembered is not in its file")
+        if any(kept.values()):
             # What it keeps of every sample is not in a network's file.
             return label_scores(prediction[of], None, labels[of], truth[of])
         end = torch.ones((), device=self.device)
@@ -132,9 +160,15 @@ class Evaluator:
         return label_scores(prediction[of], refined[of], labels[of], truth[of])
 
 
-def _precision(facts: dict[str, Any]) -> torch.dtype:
+def _epochs(path: Path) -> dict[str, Any] | None:
+    """The scores in the result of a run directory."""
+    result = RunDirectory(path).finished()
+    return result.scores.model_dump(exclude_unset=True) if result and result.scores else None
+
+
+def _precision(facts: PeerFacts) -> torch.dtype:
     """The precision that a network was trained, and measured, in."""
-    return torch.bfloat16 if facts["written_by"]["precision"] == "bfloat16" else torch.float32
+    return torch.bfloat16 if facts.written_by.precision == "bfloat16" else torch.float32
 
 
 def _mean(networks_scores: list[dict[str, Any]]) -> dict[str, Any]:

@@ -5,8 +5,9 @@ refines its own labels: ``targets/``), written ``SMKD-P+MyLC``. This room knows 
 commands; it does not even import torch, so that recipes are checked at once.
 """
 
-from smkd_cli.methods.catalogue import build, cost, file_of, full_options, names, parts_of, rule, rules_of
+from smkd_cli.methods.catalogue import build, cost, file_of, full_options, names, parts_of, rule, rules_of, unusable
 from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, Rule
+from smkd_cli.methods.plugins import guarded
 from smkd_cli.methods.stages import Companion, Extra, Stage, share
 
 __all__ = [
@@ -24,9 +25,11 @@ __all__ = [
     "cost",
     "file_of",
     "full_options",
+    "guarded",
     "names",
     "parts_of",
     "rule",
     "rules_of",
     "share",
+    "unusable",
 ]

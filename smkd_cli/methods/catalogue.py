@@ -1,7 +1,8 @@
 """Finds rules and methods by name: the classes of this package, those that other packages offer, those of a file.
 
 A new rule is one new file. Nothing else names it: this package's modules are scanned, the entry points of group
-``smkd.methods`` are loaded, and a rule in a file of one's own is named with its path, ``my_rules.py:Mine``.
+``smkd.methods`` are loaded, and a rule in a file of one's own is named with its path, ``my_rules.py:Mine``. What is not
+of this package is loaded by ``plugins``; nothing in it stops a rule that is.
 """
 
 from __future__ import annotations
@@ -9,10 +10,8 @@ from __future__ import annotations
 import difflib
 import importlib
 import importlib.metadata
-import importlib.util
 import pkgutil
 import re
-import sys
 from collections.abc import Iterable, Mapping
 from functools import cache
 from pathlib import Path
@@ -21,6 +20,7 @@ from typing import Any
 from pydantic import create_model
 
 from smkd_cli import methods
+from smkd_cli.methods import plugins
 from smkd_cli.methods.composed import Composed
 from smkd_cli.methods.contract import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
@@ -47,56 +47,57 @@ def _modules() -> dict[str, str]:
 
 
 @cache
-def _offered() -> tuple[importlib.metadata.EntryPoint, ...]:
+def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
+    return plugins.entry_points()
+
+
+@cache
+def _offered() -> plugins.Offered:
     """What other packages offer."""
-    return tuple(importlib.metadata.entry_points(group="smkd.methods"))
+    return plugins.load(_entry_points(), _own_rules())
 
 
 @cache
 def _quickly(name: str) -> type[Rule] | None:
     """The package's rule of that name, if its file's text says so and no other package offers methods."""
     module = _modules().get(name.lower())
-    if module is None or _offered():
+    if module is None or _entry_points():
         return None
     return _by_name(vars(importlib.import_module(module)).values()).get(name.lower())
 
 
 @cache
-def _rules() -> dict[str, type[Rule]]:
+def _own_rules() -> dict[str, type[Rule]]:
     modules = [importlib.import_module(m.name) for m in pkgutil.walk_packages(methods.__path__, methods.__name__ + ".")]
-    offered: list[object] = [value for module in modules for value in vars(module).values()]
-    offered += [point.load() for point in _offered()]
-    return _by_name(offered)
+    return _by_name(value for module in modules for value in vars(module).values())
 
 
-def _by_name(offered: Iterable[object]) -> dict[str, type[Rule]]:
+@cache
+def _rules() -> dict[str, type[Rule]]:
+    return {**_own_rules(), **_offered().rules}
+
+
+def _by_name(values: Iterable[Any]) -> dict[str, type[Rule]]:
     found: dict[str, type[Rule]] = {}
-    for value in offered:
-        if not (isinstance(value, type) and issubclass(value, Rule) and vars(value).get("name")):
-            continue
-        if found.setdefault(value.name.lower(), value) is not value:
-            raise TypeError(f"two rules are named {value.name}: {found[value.name.lower()]} and {value}")
+    for rule in filter(plugins.is_rule, values):
+        if found.setdefault(rule.name.lower(), rule) is not rule:
+            raise ValueError(f"two rules are named {rule.name}: {found[rule.name.lower()]} and {rule}")
     return found
 
 
 @cache
 def _rules_in(path: str) -> dict[str, type[Rule]]:
     """The rules that a file defines."""
-    file = Path(path)
-    module_name = f"smkd_rules_in_{file.stem}_{abs(hash(file.resolve()))}"
-    spec = importlib.util.spec_from_file_location(module_name, file)
-    if not file.is_file() or spec is None or spec.loader is None:
-        raise ValueError(f"{path}: no such file of methods")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[module_name] = module  # where pydantic looks for the meaning of the fields' types
+    rules = plugins.rules_in(path)
     try:
-        spec.loader.exec_module(module)
-    except Exception as error:  # whatever is wrong with it is its author's affair
-        raise ValueError(f"{path}: cannot be loaded: {type(error).__name__}: {error}") from error
-    found = _by_name(value for value in vars(module).values() if getattr(value, "__module__", None) == module_name)
-    if not found:
-        raise ValueError(f"{path}: defines no method: no subclass of TargetRule, ExchangeRule or Method has a name")
-    return found
+        return _by_name(rules)
+    except ValueError as error:
+        raise ValueError(f"{path}: {error}") from error
+
+
+def unusable() -> tuple[str, ...]:
+    """What other packages offer and cannot be used, in words; nothing of it is loaded before a method is looked for."""
+    return tuple(_offered().warnings) if _entry_points() else ()
 
 
 def names() -> list[str]:
@@ -113,6 +114,8 @@ def _find(name: str) -> type[Rule]:
     wanted = name if path is None else name[len(path) + 1 :]
     rule = rules.get(wanted.lower())
     if rule is None:
+        if path is None and (why := _offered().refused.get(wanted.lower())):
+            raise ValueError(f"method {name!r} cannot be used: {why}")
         close = difflib.get_close_matches(wanted.lower(), list(rules), n=1)
         known = names() if path is None else [rule.name for rule in rules.values()]
         hint = f"did you mean {rules[close[0]].name}?" if close else f"known are {', '.join(known)}"
@@ -131,7 +134,7 @@ def rule(name: str) -> type[Rule]:
 
 def parts_of(name: str) -> tuple[str, ...]:
     """A method's name taken apart: ``SMKD-P+MyLC`` into two, ``Co-teaching+`` not at all."""
-    if name.lower() in _modules() or (_offered() and name.lower() in _rules()):
+    if name.lower() in _modules() or (_entry_points() and name.lower() in _rules()):
         return (name,)
     first, plus, second = name.partition("+")
     return (first, second) if plus else (first,)
@@ -165,14 +168,13 @@ def rules_of(name: str) -> tuple[type[Rule], ...]:
     target = _find(others[0])
     if not issubclass(rule, ExchangeRule) or not issubclass(target, TargetRule):
         raise ValueError(f"{name!r} is not EXCHANGE+TARGET, for example SMKD-P+MyLC")
+    if clash := rule.model_fields.keys() & target.model_fields.keys():
+        raise ValueError(f"{rule.name} and {target.name} share the options {', '.join(sorted(clash))}")
     return rule, target
 
 
 @cache
 def _options_model(rules: tuple[type[Rule], ...]) -> type[Rule]:
-    clash = {key for rule in rules[1:] for key in rule.model_fields if key in rules[0].model_fields}
-    if clash:
-        raise TypeError(f"{' and '.join(rule.name for rule in rules)} share the options {sorted(clash)}")
     return create_model("Options", __base__=rules)
 
 

@@ -51,7 +51,8 @@ class Outputs:
         sent: (N,) of 0 and 1, where the network is confident enough to teach; None when it teaches nothing.
         trust: (N,) or (), ε, the weight of the network's own prediction in its target; None where there is none.
         companions: what the networks beside this one said, (N, C) logits by the companion's name, detached.
-        plain: (N, C) logits of the images before they were mixed, detached; None where nothing is mixed.
+        plain: (N, C) logits of the images before they were mixed, in training mode, detached; None where nothing is
+            mixed.
         modules: what the method trains beside this network, by name.
         features: (N, D, h, w) the last feature maps, with their gradient; None unless the method wants them.
     """
@@ -180,6 +181,13 @@ class Method(Rule):
 
     def mixup(self) -> float | None:
         """Parameter of the symmetric Beta distribution by which images are mixed, one draw per batch; None for none."""
+        return None
+
+    def unmixed_counts(self, clock: Clock) -> Tensor | None:
+        """Whether the running statistics of normalisation follow unmixed images too, () bool; None for always.
+
+        Where images are mixed, each network says something of the unmixed ones first, in training mode.
+        """
         return None
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:

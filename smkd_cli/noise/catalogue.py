@@ -11,11 +11,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli.errors import UsageError
+from smkd_cli.limits import MAX_CLASSES
 from smkd_cli.noise import matrices
 from smkd_cli.noise.forms import Transitions
 
-# More classes than any data set has: the labels are numbers of something else.
-MAX_CLASSES = 100_000
 # A whole matrix has classes² entries of 8 bytes: 800 MB at this bound. Drawing does without.
 _MAX_CLASSES_OF_MATRIX = 10_000
 

@@ -1,12 +1,14 @@
 """What a recipe may say: strict YAML with places, schema, checks, profiles and overrides, and the cells of its grid.
 
-:func:`load_recipe` reads and checks, :func:`expand` makes the cells that are trained. Nothing here imports torch.
+:func:`load_recipe` reads and checks, :func:`expand` makes the cells that are trained,
+:func:`fitting_cells` after a look at the files that the recipe names. Nothing here imports torch.
 """
 
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.expand import expand
+from smkd_cli.recipe.fit import fitting_cells
 from smkd_cli.recipe.load import load_recipe, shipped_recipes
 from smkd_cli.recipe.protocol import Optimizer as OptimizerOptions
 from smkd_cli.recipe.schema import Recipe
 
-__all__ = ["Cell", "OptimizerOptions", "Recipe", "expand", "load_recipe", "shipped_recipes"]
+__all__ = ["Cell", "OptimizerOptions", "Recipe", "expand", "fitting_cells", "load_recipe", "shipped_recipes"]

@@ -9,7 +9,8 @@ from functools import cached_property
 from typing import Any
 
 from smkd_cli import datasets
-from smkd_cli.recipe.grid import short, slug
+from smkd_cli.naming import slug
+from smkd_cli.recipe.grid import short
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
 from smkd_cli.recipe.yaml_writer import dump
 

@@ -11,6 +11,7 @@ from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import Around, check_methods
 from smkd_cli.recipe.protocol import TRAINING, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
+from smkd_cli.recipe.size import check_size
 from smkd_cli.recipe.suggestions import unknown
 
 # The keys of a training with their values and where these stand.
@@ -35,10 +36,13 @@ def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
             document.add_problem(("dataset",), unknown("data set", valid["dataset"], datasets.names()))
     if dataset is not None and "validation" in valid:
         _check_validation(document, valid["validation"].fraction, dataset)
-    for fields in _trainings(valid):
-        _check_training(document, fields, dataset)
     settings: Mapping[int, NoiseEntry] = valid.get("noise", {})
     warnings = _check_noise(document, settings, dataset)
+    if not check_size(document, valid):
+        return warnings
+    fraction = valid["validation"].fraction if "validation" in valid else 0.0
+    for fields in _trainings(valid):
+        _check_training(document, fields, dataset, fraction)
     _check_noise_is_distinct(document, settings, valid.get("seeds", ()))
     around = None
     if dataset is not None and {"batch_size", "validation"} <= valid.keys():
@@ -66,7 +70,7 @@ def _merged(fields: Fields, own: Training, at: KeyPath) -> Fields:
     return {**fields, **{key: (value, (*at, key)) for key, value in own.given.items()}}
 
 
-def _check_training(document: Document, fields: Fields, dataset: datasets.DataSet | None) -> None:
+def _check_training(document: Document, fields: Fields, dataset: datasets.DataSet | None, fraction: float) -> None:
     def limit(key: str, attribute: str | None, highest: int, reason: str) -> None:
         section, path = fields.get(key, (None, ()))
         value = getattr(section, attribute, None) if attribute else section
@@ -88,13 +92,20 @@ def _check_training(document: Document, fields: Fields, dataset: datasets.DataSe
         else:
             limit("schedule", "warmup_epochs", epochs - 1, f"below the {epochs} epochs")
     if dataset is not None:
-        limit("batch_size", None, dataset.train_size, f"the number of training images of {dataset.name}")
+        held_out = _held_out(fraction, dataset)
+        rest = f", less the {held_out} that validation.fraction holds out" if held_out else ""
+        most = dataset.train_size - held_out
+        limit("batch_size", None, most, f"the number of training images of {dataset.name}{rest}")
         side = min(dataset.image_shape[:2])
         limit("augmentation", "crop_padding", side, f"the side of the images of {dataset.name}")
 
 
+def _held_out(fraction: float, dataset: datasets.DataSet) -> int:
+    return round(dataset.train_size * fraction)
+
+
 def _check_validation(document: Document, fraction: float, dataset: datasets.DataSet) -> None:
-    held_out = round(dataset.train_size * fraction)
+    held_out = _held_out(fraction, dataset)
     if fraction and not 0 < held_out < dataset.train_size - 1:
         problem = f"holds out {held_out} of the {dataset.train_size} training images of {dataset.name}"
         document.add_problem(("validation", "fraction"), problem)

@@ -2,12 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from smkd_cli.errors import RecipeError
 
 KeyPath = tuple[str | int, ...]
+
+# A mistake made a thousand times is understood after fifty, and a message repeats what a file says only in part.
+_MOST_PROBLEMS = 50
+_ENOUGH_PROBLEMS = 10_000
+_LONGEST_MESSAGE = 1000
+
+
+def clipped(text: str, most: int) -> str:
+    """The text, or its start and its length where it is longer than so many characters."""
+    return text if len(text) <= most else f"{text[:most]}… ({len(text):,} characters)"
+
+
+def listed(problems: Sequence[object]) -> str:
+    """Problems, one a line; where there are very many, the others are counted."""
+    lines = [str(problem) for problem in problems[:_MOST_PROBLEMS]]
+    if len(problems) > _MOST_PROBLEMS:
+        lines.append(f"and {len(problems) - _MOST_PROBLEMS:,} more problems")
+    return "\n".join(lines)
 
 
 class Where(NamedTuple):
@@ -28,7 +47,7 @@ class Problem(NamedTuple):
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {self.message}"
+        return f"{self.where}: {clipped(self.message, _LONGEST_MESSAGE)}"
 
 
 @dataclass
@@ -57,16 +76,25 @@ class Document:
         name = ".".join(map(str, path))
         self.problems.append(Problem(self.where(path, key=key), f"{name}: {message}" if name else message))
 
+    @property
+    def has_enough_problems(self) -> bool:
+        """Whether looking further would only take time and memory."""
+        return len(self.problems) >= _ENOUGH_PROBLEMS
+
     def put(self, path: KeyPath, value: Any, source: Document, at: KeyPath = ()) -> None:
         """Replace what stands at ``path`` (not the root) by ``value``, which stands at ``at`` in ``source``."""
         parent = self.data
         for step in path[:-1]:
             parent = parent[step]
+        replaced = parent.get(path[-1]) if isinstance(parent, dict) else parent[path[-1]]
         parent[path[-1]] = value
-        for ours, theirs in ((self.values, source.values), (self.keys, source.keys)):
-            for replaced in [place for place in ours if place[: len(path)] == path]:
-                del ours[replaced]
-            ours.update({path + p[len(at) :]: place for p, place in theirs.items() if p[: len(at)] == at})
+        for below in _paths(replaced):
+            self.values.pop(path + below, None)
+            self.keys.pop(path + below, None)
+        for below in _paths(value):
+            for ours, theirs in ((self.values, source.values), (self.keys, source.keys)):
+                if at + below in theirs:
+                    ours[path + below] = theirs[at + below]
         self.values[path] = source.where(at)
         self.keys[path] = source.where(at, key=True)
 
@@ -80,9 +108,18 @@ class Document:
                 self.put((*path, name), value, other, (*at, name))
 
     def raise_problems(self) -> None:
-        """Raise a RecipeError with every problem, one a line in the order of the text, if there is any."""
+        """Raise a RecipeError with the problems, one a line in the order of the text, if there are any."""
         if self.problems:
-            raise RecipeError("\n".join(map(str, dict.fromkeys(sorted(self.problems)))))
+            raise RecipeError(listed(list(dict.fromkeys(sorted(self.problems)))))
+
+
+def _paths(value: Any) -> Iterator[KeyPath]:
+    """The paths of all that stands in a value."""
+    inner = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    for step, part in inner:
+        yield (step,)
+        for path in _paths(part):
+            yield (step, *path)
 
 
 def _look_up(data: Any, path: KeyPath) -> Any:

@@ -26,8 +26,7 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
     Raises:
         RecipeError: two cells would have the same folder, for example because a manifest is named twice.
     """
-    table = [row for number, entry in enumerate(recipe.methods) for row in rows(entry, ("methods", number))]
-    grid = [(noise, [_resolved_method(row, noise, recipe) for row in table]) for noise in recipe.noise]
+    grid = methods_under(recipe)
     variants: list[dict[str, Any]] = [
         {**variant.given, "variant": variant.name, "variants": ()} for variant in recipe.variants
     ]
@@ -45,6 +44,12 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
             )
         seen.add(cell.slug)
     return cells
+
+
+def methods_under(recipe: Recipe) -> list[tuple[NoiseEntry, list[MethodEntry]]]:
+    """The noise settings of a checked recipe, each with all methods, whose options are complete."""
+    table = [row for number, entry in enumerate(recipe.methods) for row in rows(entry, ("methods", number))]
+    return [(noise, [_resolved_method(row, noise, recipe) for row in table]) for noise in recipe.noise]
 
 
 def _resolved_method(row: Row, noise: NoiseEntry, recipe: Recipe) -> MethodEntry:

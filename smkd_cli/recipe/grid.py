@@ -10,10 +10,9 @@ from typing import Any
 from smkd_cli import methods
 from smkd_cli.recipe.document import KeyPath
 from smkd_cli.recipe.protocol import Training
-from smkd_cli.recipe.schema import MethodEntry, RuleOptions
+from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, RuleOptions
 
 OWN_RECIPE = "(own recipe)"
-_SLUG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.+_-")
 
 
 @dataclass(frozen=True)
@@ -63,7 +62,7 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
         swept = {
             key: (value, (*at, "sweep", key, place)) for key, (place, value) in zip(entry.sweep, point, strict=True)
         }
-        label = " ".join([name, *(f"{key}={short(value)}" for key, (value, _) in swept.items())])
+        label = " ".join([name, *(f"{key}={short(value)[: LONGEST_LABEL + 1]}" for key, (value, _) in swept.items())])
         yield Row(method, label, rules, own | swept, entry.protocol)
 
 
@@ -74,11 +73,6 @@ def used_rules(entries: Iterable[MethodEntry]) -> set[str]:
         ValueError: as :func:`rows`.
     """
     return {rule.name for entry in entries for rule in methods.rules_of(entry.name)}
-
-
-def slug(text: str) -> str:
-    """The text in the letters of a folder name, [a-z0-9.+_-], each other letter replaced by a minus sign."""
-    return "".join(letter if letter in _SLUG_LETTERS else "-" for letter in text.lower())
 
 
 def short(value: Any) -> str:

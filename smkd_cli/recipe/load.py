@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
@@ -16,11 +15,12 @@ from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.checks import check
 from smkd_cli.recipe.document import Document
 from smkd_cli.recipe.grid import used_rules
+from smkd_cli.recipe.method_checks import unusable_methods
 from smkd_cli.recipe.overrides import apply_override, apply_profile
 from smkd_cli.recipe.problems import add_problems
-from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, Recipe
+from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe, name_from
 from smkd_cli.recipe.suggestions import unknown
-from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, parse, read_file
+from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, is_readable, parse, read_file
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -40,7 +40,7 @@ def read_source(source: str) -> tuple[str, Path | None]:
     if source == "-":
         return decode(sys.stdin.buffer.read(4 * MAX_CHARACTERS + 1), "stdin"), None
     path, shipped = Path(source), shipped_recipes()
-    if not _is_readable(path):
+    if not is_readable(path):
         if source not in shipped:
             if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
                 raise RecipeError(f"{source}: is not a file; shipped recipes are {', '.join(shipped)}")
@@ -88,7 +88,7 @@ def _checked(document: Document) -> Recipe:
         valid[field] = _sound_entries(document.data.get(field), model)
     warnings = check(document, valid)
     document.raise_problems()
-    for warning in warnings:
+    for warning in (*warnings, *unusable_methods()):
         console.warn(warning)
     assert recipe is not None
     return recipe
@@ -116,16 +116,3 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     ]
     options = {rule: options for rule, options in recipe.options.items() if rule in used}
     return recipe.model_copy(update={"noise": tuple(noise), "options": options})
-
-
-def name_from(stem: str) -> str:
-    """A recipe's name from the stem of its file."""
-    return re.sub(r"[^a-z0-9._-]", "-", stem.lower()).lstrip("._-")[:LONGEST_LABEL] or "recipe"
-
-
-def _is_readable(path: Path) -> bool:
-    """A file or a pipe; a folder of a shipped recipe's name does not hide the recipe."""
-    try:
-        return path.exists() and not path.is_dir()
-    except OSError:  # a name longer than the system allows
-        return False

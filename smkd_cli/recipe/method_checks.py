@@ -4,16 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 
 from pydantic import ValidationError
 
 from smkd_cli import methods
+from smkd_cli.naming import slug
 from smkd_cli.recipe.document import Document, KeyPath
-from smkd_cli.recipe.grid import Row, rows, slug
+from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.problems import in_words
 from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
 from smkd_cli.recipe.suggestions import unknown
+
+
+@cache
+def _told() -> set[str]:
+    return set()
+
+
+def unusable_methods() -> list[str]:
+    """Warnings of methods that other packages offer and that cannot be used, each only once."""
+    new = [warning for warning in methods.unusable() if warning not in _told()]
+    _told().update(new)
+    return new
 
 
 @dataclass(frozen=True)
@@ -54,6 +68,8 @@ def check_methods(
     no_noise: dict[KeyPath, RuleOptions] = {(): {}}
     for number, row in table:
         for at, under_noise in (options or no_noise).items():
+            if document.has_enough_problems:
+                return
             whole = row.with_options_of(under_noise, at).with_options_of(rule_options, ("options",))
             _check_options(document, whole, number, around)
     given = document.data.get("methods")

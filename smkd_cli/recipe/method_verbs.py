@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from functools import partial
 from typing import Any, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -14,6 +15,8 @@ from smkd_cli.errors import UsageError
 from smkd_cli.methods import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
+from smkd_cli.recipe.method_checks import unusable_methods
+from smkd_cli.words import printable
 
 _WORDS = {"noise_rate": "the noise rate", "transition_matrix": "the transition matrix"}
 
@@ -23,11 +26,19 @@ def ls() -> None:
     console.say("name\tkind\tneeds\tstages\tcost\twhat it is")
     for name in methods.names():
         rule = methods.rule(name)
-        made = _example(name)
-        facts = (
-            ("", "", "") if made is None else (_needs(made), str(len(made.stages(100))), f"{methods.cost(made):.2f}")
-        )
-        console.emit("\t".join((name, _kind(rule), *facts, _title(rule))))
+        try:
+            facts = methods.guarded(partial(_facts, name))
+        except ValueError as error:
+            console.warn(f"{name}: says nothing of itself: {error}")
+            facts = ("", "", "")
+        console.emit("\t".join(map(printable, (name, _kind(rule), *facts, _title(rule)))))
+    for warning in unusable_methods():
+        console.warn(warning)
+
+
+def _facts(name: str) -> tuple[str, str, str]:
+    made = _example(name)
+    return ("", "", "") if made is None else (_needs(made), str(len(made.stages(100))), f"{methods.cost(made):.2f}")
 
 
 def show(name: str) -> None:
@@ -38,10 +49,13 @@ def show(name: str) -> None:
     """
     try:
         rules = [methods.rule(part) for part in methods.parts_of(name)]
+        pages = [methods.guarded(partial(_page, rule)) for rule in rules]
     except ValueError as error:
         raise UsageError(str(error)) from error
+    for warning in unusable_methods():
+        console.warn(warning)
     with console.data_out() as stream:
-        stream.write("\n".join("\n".join(_page(rule)) for rule in rules))
+        stream.write("\n".join(map("\n".join, pages)))
 
 
 def _page(rule: type[Rule]) -> list[str]:
@@ -86,10 +100,14 @@ def _needs(made: Method) -> str:
 
 
 def _default_of(field: FieldInfo) -> str:
-    return "must be given" if field.default is PydanticUndefined else f"default {field.default}"
+    if field.default is PydanticUndefined:
+        return "must be given"
+    return f"default {'null' if field.default is None else field.default}"
 
 
 def _type_of(annotation: Any) -> str:
     if get_origin(annotation) is not None:
         return " or ".join(_type_of(part) for part in get_args(annotation))
+    if annotation is type(None):
+        return "null"
     return annotation.__name__ if isinstance(annotation, type) else str(annotation)

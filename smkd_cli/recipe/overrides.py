@@ -9,12 +9,14 @@ from typing import Any
 
 from smkd_cli import resources
 from smkd_cli.errors import RecipeError
-from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
+from smkd_cli.recipe.document import Document, KeyPath, Problem, Where, clipped
+from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.suggestions import unknown
-from smkd_cli.recipe.yaml_reader import parse, read_file
+from smkd_cli.recipe.yaml_reader import MAX_DEPTH, is_readable, parse, read_file
 
 # Keys with plain values that a method or a variant may have in its own way.
 _SPREAD = ("epochs", "batch_size")
+_LONGEST_SOURCE = 200
 
 
 def apply_profile(document: Document, profile: str) -> None:
@@ -30,13 +32,13 @@ def apply_profile(document: Document, profile: str) -> None:
     """
     shipped = {path.stem: path for path in sorted((resources.recipes_folder() / "profiles").glob("*.yaml"))}
     path = shipped.get(profile, Path(profile))
-    if not path.is_file():
+    if not is_readable(path):
         raise RecipeError(f"--profile {profile}: {unknown('profile', profile, shipped)}; or give the path of a file")
     layer = parse(read_file(path), str(path))
     if not isinstance(layer.data, dict):
         raise RecipeError(f"{path}: a profile is a mapping of a recipe's keys to values; this is none")
     document.problems += layer.problems
-    name = path.stem
+    name = name_from(path.stem)
     if document.data.get("profile") != name and isinstance(document.data.get("name"), str):
         document.data["name"] += f"-{name}"
     document.merge(layer)
@@ -50,7 +52,7 @@ def apply_override(document: Document, override: str) -> None:
     Args:
         override: ``key.path=value``; a number in the path counts the items of a list from 0, the value is YAML.
     """
-    source = f"--set {override}"
+    source = clipped(f"--set {override}", _LONGEST_SOURCE)
     dotted, equals, text = override.partition("=")
     try:
         if not equals or not dotted.strip():
@@ -63,6 +65,8 @@ def apply_override(document: Document, override: str) -> None:
 
 
 def _set(document: Document, steps: list[str], layer: Document) -> None:
+    if len(steps) > MAX_DEPTH:
+        raise RecipeError(f"is a path of {len(steps)} keys; no recipe is nested more than {MAX_DEPTH} deep")
     path: KeyPath = ()
     container: Any = document.data
     for step in steps:

@@ -42,6 +42,8 @@ def in_words(detail: Any) -> str:
     kind, given = detail["type"], detail["input"]
     if kind == "value_error":
         return str(detail["ctx"]["error"])
+    if kind == "too_long":
+        return f"has {len(given):,} items; {detail['ctx']['max_length']} are the most"
     if kind == "model_type":
         methods_entry = detail["ctx"]["class_name"] == MethodEntry.__name__
         words = "should be a method's name or a mapping" if methods_entry else "should be a mapping"

@@ -19,6 +19,10 @@ from pydantic import (
     model_validator,
 )
 
+# Far above what anyone trains, and within what PyTorch counts with.
+_MOST_THREADS = 1024
+Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
+
 # YAML has lists where the models, which never change, have tuples.
 AsTuple = Field(strict=False)
 
@@ -36,10 +40,10 @@ def _increasing(items: tuple[float, ...]) -> tuple[float, ...]:
 
 
 def _threads(value: Any) -> int | str:
-    if value == "auto" or (type(value) is int and value >= 1):
+    if value == "auto" or (type(value) is int and 1 <= value <= _MOST_THREADS):
         threads: int | str = value
         return threads
-    raise ValueError(f"should be a whole number from 1, or auto, not {value!r}")
+    raise ValueError(f"should be a whole number from 1, or auto, and at most {_MOST_THREADS}, not {value!r}")
 
 
 class Optimizer(Section):
@@ -126,7 +130,7 @@ class Training(Section):
     A section that is given replaces the recipe's as a whole.
     """
 
-    epochs: Annotated[int, Field(ge=1)] | None = None
+    epochs: Epochs | None = None
     batch_size: Annotated[int, Field(ge=2)] | None = None
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -17,16 +18,28 @@ from pydantic import (
     model_validator,
 )
 
-from smkd_cli.recipe.protocol import AsTuple, Augmentation, Compute, Optimizer, Schedule, Section, Training, Validation
+from smkd_cli.limits import MAX_SEED
+from smkd_cli.recipe.protocol import (
+    AsTuple,
+    Augmentation,
+    Compute,
+    Epochs,
+    Optimizer,
+    Schedule,
+    Section,
+    Training,
+    Validation,
+)
 from smkd_cli.recipe.sameness import key_of
 
 LONGEST_LABEL = 80
 # It names a folder, so it must be none of ``.`` and ``..``.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_LABEL)]
-# NumPy's legacy generator, which the sampling of Co-teaching needs, takes seeds of 32 bits.
-Seed = Annotated[int, Field(ge=0, lt=2**32)]
+Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-MethodOptions = dict[str, Any]
+# No method has so many; with it the work on a grid is bounded by its cells.
+_MOST_OPTIONS = 100
+MethodOptions = Annotated[dict[str, Any], Field(max_length=_MOST_OPTIONS)]
 RuleOptions = dict[str, MethodOptions]
 
 
@@ -43,6 +56,11 @@ def _distinct(items: tuple[Any, ...]) -> tuple[Any, ...]:
             raise ValueError(f"{item} appears twice")
         seen.add(key)
     return items
+
+
+def name_from(stem: str) -> str:
+    """A recipe's name from the stem of its file."""
+    return re.sub(r"[^a-z0-9._-]", "-", stem.lower()).lstrip("._-")[:LONGEST_LABEL] or "recipe"
 
 
 def _pair(value: Any) -> Any:
@@ -68,7 +86,10 @@ class MethodEntry(Section):
     model_config = ConfigDict(extra="allow")
     name: str
     label: Label | None = None
-    sweep: dict[str, Annotated[tuple[Any, ...], AsTuple, Field(min_length=1), AfterValidator(_distinct)]] = Field({})
+    sweep: Annotated[
+        dict[str, Annotated[tuple[Any, ...], AsTuple, Field(min_length=1), AfterValidator(_distinct)]],
+        Field(max_length=_MOST_OPTIONS),
+    ] = Field({})
     protocol: Training | None = None
 
     @property
@@ -80,6 +101,12 @@ class MethodEntry(Section):
     @classmethod
     def _from_name(cls, value: Any) -> Any:
         return {"name": value} if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _not_too_many_options(self) -> Self:
+        if len(self.options) > _MOST_OPTIONS:
+            raise ValueError(f"has {len(self.options):,} options; no method has more than {_MOST_OPTIONS}")
+        return self
 
     @model_serializer
     def _compact(self) -> dict[str, Any]:
@@ -161,7 +188,7 @@ class Recipe(Section):
     options: RuleOptions = Field({})
     noise: Annotated[tuple[NoiseEntry, ...], AsTuple, Field(min_length=1)]
     seeds: Annotated[tuple[Seed, ...], AsTuple, Field(min_length=1), AfterValidator(_distinct)] = (1, 2, 3)
-    epochs: Annotated[int, Field(ge=1)]
+    epochs: Epochs
     batch_size: Annotated[int, Field(ge=2)] = 128
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()

@@ -5,6 +5,8 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from smkd_cli.recipe.document import clipped
+
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:
     """A message about an unknown name: the closest known one, or else all of them."""
@@ -12,4 +14,4 @@ def unknown(what: str, name: str, known: Iterable[str]) -> str:
     folded = {candidate.lower(): candidate for candidate in names}
     close = difflib.get_close_matches(name.lower(), folded, n=1)
     hint = f"did you mean {folded[close[0]]}?" if close else f"there are {', '.join(names) or 'none'}"
-    return f"unknown {what} {name!r}; {hint}"
+    return f"unknown {what} {clipped(name, 100)!r}; {hint}"

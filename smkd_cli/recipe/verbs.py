@@ -7,9 +7,11 @@ from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
-from smkd_cli.errors import RecipeError, UsageError
+from smkd_cli.errors import DataError, RecipeError, SmkdError, UsageError
 from smkd_cli.recipe.expand import expand
-from smkd_cli.recipe.load import load_recipe, name_from, read_source, shipped_recipes
+from smkd_cli.recipe.fit import fitting_cells
+from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
+from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_writer import dump
 
@@ -56,19 +58,21 @@ def copy(recipe: str, destination: Path, force: bool) -> None:
     console.emit(str(target))
 
 
-def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | None) -> None:
-    """Check every recipe and print a line for each that is right.
+def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | None, data: Path | None) -> None:
+    """Check every recipe, with the manifests and teachers that it names, and print a line for each that is right.
 
     Raises:
-        RecipeError: the problems of all recipes that are not.
+        RecipeError: the problems of all recipes that are not, and of their files.
+        DataError: all recipes are right, but files that they name are missing, damaged or do not fit.
     """
-    wrong = []
+    errors: list[SmkdError] = []
     for source in recipes:
         try:
-            cells = expand(load_recipe(source, overrides, profile))
-        except RecipeError as error:
-            wrong.append(str(error))
+            cells = fitting_cells(load_recipe(source, overrides, profile), data)
+        except (RecipeError, DataError) as error:
+            errors.append(error)
         else:
             console.emit(f"{source}: ok, {len(cells)} cells")
-    if wrong:
-        raise RecipeError("\n".join(wrong))
+    if errors:
+        message = "\n".join(map(str, errors))
+        raise RecipeError(message) if any(isinstance(error, RecipeError) for error in errors) else DataError(message)

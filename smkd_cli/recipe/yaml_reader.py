@@ -19,7 +19,7 @@ from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
 
 MAX_CHARACTERS = 1 << 18
-_MAX_DEPTH = 16
+MAX_DEPTH = 16
 _MAX_DIGITS = 64
 
 _NULL = re.compile(r"null|Null|NULL|~|")
@@ -27,6 +27,14 @@ _BOOLEAN = re.compile(r"true|false")
 _INTEGER = re.compile(r"[-+]?(0|[1-9][0-9]*)")
 FLOAT = re.compile(r"[-+]?(\.[0-9]+|(0|[1-9][0-9]*)(\.[0-9]*)?)([eE][-+]?[0-9]+)?")
 _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
+
+
+def is_readable(path: Path) -> bool:
+    """A file or a pipe; a folder of a shipped recipe's name does not hide the recipe."""
+    try:
+        return path.exists() and not path.is_dir()
+    except (OSError, ValueError):  # a name longer than the system allows, or one that holds a NUL
+        return False
 
 
 def read_file(path: Path) -> str:
@@ -82,7 +90,7 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
         raise RecipeError(f"{place}: the character {chr(error.character)!r} is not allowed in YAML") from error
     except yaml.MarkedYAMLError as error:
         place = reader.place(error.problem_mark or error.context_mark)
-        raise RecipeError(f"{place}: {error.problem or error.context}") from error
+        raise RecipeError(str(Problem(place, str(error.problem or error.context)))) from error
     except (ValueError, OverflowError) as error:  # PyYAML lets them through for an escape such as "\UFFFFFFFF"
         raise RecipeError(f"{source}: an escape in a quoted string is no character: {error}") from error
 
@@ -113,8 +121,8 @@ class _Reader:
 
     def node(self, event: Any, path: KeyPath) -> Any:
         self.document.values[path] = self.place(event.start_mark)
-        if len(path) > _MAX_DEPTH:
-            raise RecipeError(f"{self.place(event.start_mark)}: nested more than {_MAX_DEPTH} deep")
+        if len(path) > MAX_DEPTH:
+            raise RecipeError(f"{self.place(event.start_mark)}: nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
             self.problem(event, f"the alias *{event.anchor} is not allowed; write the value out")
             return None

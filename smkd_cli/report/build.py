@@ -30,9 +30,7 @@ def build(found: Found) -> Report:
     across = list(_tables_across_protocols(results, unfinished))
     placed = {id(result) for _, filled in across for result in filled.used}
     for group in by_protocol.values():
-        for table, warned in _tables_of_protocol(group, placed, unfinished):
-            tables.append(table)
-            warnings += warned
+        tables += _tables_of_protocol(group, placed, unfinished, warnings)
     for table, filled in across:
         tables.append(table)
         warnings += filled.warnings
@@ -78,8 +76,8 @@ def _tables_across_protocols(results: Sequence[Result], unfinished: notes.Unfini
 
 
 def _tables_of_protocol(
-    group: Sequence[Result], elsewhere: set[int], unfinished: notes.Unfinished
-) -> Iterable[tuple[Table, list[str]]]:
+    group: Sequence[Result], elsewhere: set[int], unfinished: notes.Unfinished, warnings: list[str]
+) -> Iterable[Table]:
     placed: set[int] = set()
     for layout in layouts():
         if layout.across_protocols:
@@ -91,8 +89,11 @@ def _tables_of_protocol(
             paper = comparable(layout.number, first.dataset, first.networks)
             filled = fill(layout, own, others, [*paper, *_of_other_data(layout)])
             placed |= {id(result) for result in own} & {id(result) for result in filled.used}
+            if filled.left_out:
+                warnings.append(f"{layout.name}: left out ({len(filled.left_out)}): {notes.some(filled.left_out)}")
             if any(cell.status != "missing" for row in filled.rows for cell in row.cells):
-                yield _table(layout, filled, paper, unfinished), filled.warnings
+                warnings += filled.warnings
+                yield _table(layout, filled, paper, unfinished)
     rest: dict[str, list[Result]] = defaultdict(list)
     for result in group:
         if id(result) not in placed and not (id(result) in elsewhere and _across(result)):
@@ -100,7 +101,8 @@ def _tables_of_protocol(
     for recipe, results in rest.items():
         layout = _general_layout(recipe)
         filled = fill(layout, results, [], [])
-        yield _table(layout, filled, [], unfinished), filled.warnings
+        warnings += filled.warnings
+        yield _table(layout, filled, [], unfinished)
 
 
 def _across(result: Result) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Sequence
 from pathlib import Path
 
 from smkd_cli import console
@@ -11,6 +12,8 @@ from smkd_cli.artifacts.results import Found, read_results
 from smkd_cli.errors import DataError
 from smkd_cli.report.build import build
 from smkd_cli.report.gains import with_gains
+from smkd_cli.report.notes import some
+from smkd_cli.words import printable
 
 DEFAULT_SOURCE = "runs"
 
@@ -39,7 +42,10 @@ def run(*, sources: list[str], output_format: str, output: str, against: list[st
     if not sources:
         found = read_results(DEFAULT_SOURCE) if Path(DEFAULT_SOURCE).is_dir() else found
         if not found.results:
+            if found.damaged or found.foreign:
+                raise DataError(_nothing_in(DEFAULT_SOURCE, found))
             console.say(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
+    _tell_what_is_passed_over(found)
     report = with_gains(build(found), against)
     for warning in report.warnings:
         console.warn(warning)
@@ -55,10 +61,25 @@ def run(*, sources: list[str], output_format: str, output: str, against: list[st
         console.say(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
 
 
+def _tell_what_is_passed_over(found: Found) -> None:
+    if found.damaged:
+        console.warn(f"passed over what cannot be used ({len(found.damaged)}): {some(found.damaged)}")
+    if found.foreign:
+        console.say(f"passed over what is not of smkd ({len(found.foreign)}): {_paths(found.foreign)}")
+
+
+def _paths(paths: Sequence[Path]) -> str:
+    return some([printable(str(path)) for path in paths])
+
+
 def _nothing_in(source: str, found: Found) -> str:
     name = "stdin" if source == "-" else source
+    if found.damaged:
+        return f"{name}: no results that can be used: {some(found.damaged)}"
     if found.unfinished:
         return f"{name}: none of {len(found.unfinished)} runs is finished; the same smkd train goes on with them"
     if found.train_split:
         return f"{name}: only scores of training images; run smkd eval without --split train"
+    if found.foreign:
+        return f"{name}: no results; {_paths(found.foreign)} {'are' if len(found.foreign) > 1 else 'is'} not of smkd"
     return f"{name}: no results; smkd train makes run directories, smkd eval makes score records"

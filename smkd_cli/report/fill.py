@@ -11,6 +11,7 @@ from typing import Any
 
 from smkd_cli.artifacts.results import Cell as RunCell
 from smkd_cli.artifacts.results import Result
+from smkd_cli.errors import DataError
 from smkd_cli.report.layout import (
     Coordinates,
     Layout,
@@ -24,7 +25,9 @@ from smkd_cli.report.layout import (
 )
 from smkd_cli.report.published import Published, accuracy_at
 from smkd_cli.report.tables import Cell, Column, Row, Run, summarise, threshold_of_best_two
+from smkd_cli.words import printable, shortened
 
+_LONGEST_REASON = 500
 # The protocol of checkpoints that no recipe made, of which nobody knows what they have in common.
 LONE = "checkpoints"
 
@@ -47,6 +50,7 @@ class Filled:
     Attributes:
         slots: of the columns.
         used: the results that stand in a cell or lost their place to a twin.
+        left_out: results whose numbers cannot be read, and why.
     """
 
     slots: tuple[Slot, ...] = ()
@@ -55,6 +59,7 @@ class Filled:
     used: list[Result] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    left_out: list[str] = field(default_factory=list)
 
 
 def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper: Sequence[Published]) -> Filled:
@@ -69,7 +74,8 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
         others: further results of the same protocol.
         paper: the published numbers that may stand beside ours.
     """
-    samples = [*_samples(layout, own, True), *_samples(layout, others, False)]
+    left_out: list[str] = []
+    samples = [*_samples(layout, own, True, left_out), *_samples(layout, others, False, left_out)]
     found = [sample.at for sample in samples if sample.own]
     rows, columns = (axis if isinstance(axis, tuple) else axis.slots(found) for axis in (layout.rows, layout.columns))
     there: dict[tuple[int, int], list[Sample]] = defaultdict(list)
@@ -77,7 +83,8 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
     for sample in samples:
         for place in itertools.product(down.of(sample.at), across.of(sample.at)):
             there[place].append(sample)
-    filled = Filled(slots=columns, columns=tuple(Column(slot.label, slot.group) for slot in columns))
+    headings = tuple(Column(slot.label, slot.group) for slot in columns)
+    filled = Filled(slots=columns, columns=headings, left_out=left_out)
     values = _paper_values(layout, rows, columns, paper)
     grid = [
         [
@@ -93,12 +100,17 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
     return filled
 
 
-def _samples(layout: Layout, results: Iterable[Result], own: bool) -> Iterable[Sample]:
+def _samples(layout: Layout, results: Iterable[Result], own: bool, left_out: list[str]) -> Iterable[Sample]:
     for result in results:
         if result.cell is not None:
             at = coordinates_of(result.cell)
             if fits(at, layout.where) and (layout.own_recipes or not layout.closed or not at["own_recipe"]):
-                for more, numbers in layout.measure(result):
+                try:
+                    measured = layout.measure(result)
+                except DataError as error:
+                    left_out.append(shortened(printable(str(error)), _LONGEST_REASON))
+                    continue
+                for more, numbers in measured:
                     yield Sample(result, result.cell, own, {**at, **more}, numbers)
 
 
@@ -188,7 +200,7 @@ def _one_configuration(layout: Layout, samples: Sequence[Sample], place: str, fi
 def _configuration(sample: Sample) -> str:
     options = {name: float(value) if type(value) is int else value for name, value in sample.cell.options.items()}
     at, cell = sample.at, sample.cell
-    trained = [cell.protocol, cell.own_protocol]
+    trained = [cell.protocol, cell.own_protocol and cell.own_protocol.given]
     return json.dumps(
         [at["exchange"], at["target"], options, at["noise"], cell.noise.sampling, trained], sort_keys=True
     )
@@ -196,7 +208,7 @@ def _configuration(sample: Sample) -> str:
 
 def _run(sample: Sample) -> Run:
     cell = sample.cell
-    return Run(cell.protocol, cell.noise, cell.seed, sample.at.get("peer", "both"))
+    return Run(cell.protocol, cell.noise, cell.seed, sample.at["peer"])
 
 
 def _difference_in_options(groups: Sequence[Sequence[Sample]]) -> list[str]:
@@ -205,26 +217,28 @@ def _difference_in_options(groups: Sequence[Sequence[Sample]]) -> list[str]:
             "method": run.method,
             "sampling": run.noise.sampling,
             "protocol": run.protocol,
-            "own_protocol": run.own_protocol,
+            "own_protocol": run.own_protocol and run.own_protocol.given,
             **run.options,
         }
         for run in (group[0].cell for group in groups)
     ]
     names = dict.fromkeys(name for cell in cells for name in cell)
     differing = [name for name in names if any(cell.get(name) != cells[0].get(name) for cell in cells)]
-    return [" ".join(f"{name}={cell.get(name, 'unset')}" for name in differing) for cell in cells]
+    return [shortened(" ".join(f"{name}={cell.get(name, 'unset')}" for name in differing), 1000) for cell in cells]
 
 
 def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], place: str, filled: Filled) -> list[Sample]:
     """Finished twins before failed ones, the table's own before others."""
     kept: dict[tuple[int | None, int], Sample] = {}
-    for sample in sorted(samples, key=lambda sample: (not sample.numbers, not sample.own)):
+    for sample in sorted(samples, key=lambda sample: (layout.metric not in sample.numbers, not sample.own)):
         seed = (sample.cell.noise.seed, sample.cell.seed)
         twin = kept.setdefault(seed, sample)
-        if sample.numbers and sample.numbers[layout.metric] != twin.numbers[layout.metric]:
+        number = sample.numbers.get(layout.metric)
+        if number is not None and number != twin.numbers.get(layout.metric):
+            counts, does_not = (printable(str(one.result.place)) for one in (twin, sample))
             filled.warnings.append(
                 f"{layout.name}, {place}: seed {sample.cell.seed} is there twice with different scores; "
-                f"{twin.result.place} counts, {sample.result.place} does not"
+                f"{counts} counts, {does_not} does not"
             )
     return list(kept.values())
 

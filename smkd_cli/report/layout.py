@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
@@ -20,6 +20,9 @@ Coordinates = Mapping[str, Any]
 Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
 
 EXCHANGES = ("Zero", "All", "SMKD-S", "SMKD-P")
+_SINGLE = (str, int, float)
+# Coordinates that only a table gives, so that an option of that name is none.
+_OF_TABLES = ("dataset", "epoch")
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class AsFound:
 
     Attributes:
         label: makes a slot's label of a value.
-        in_order: sort the values; otherwise they stand as found.
+        in_order: an axis of numbers, which are sorted; other values have no place on it. Otherwise they stand as found.
         every: only each so-many-th slot, the first and the last are for people; the others are detail.
     """
 
@@ -59,9 +62,10 @@ class AsFound:
 
     def slots(self, found: Iterable[Coordinates]) -> tuple[Slot, ...]:
         """The slots that these coordinates call for."""
-        values = list(dict.fromkeys(at[self.coordinate] for at in found if self.coordinate in at))
+        there = [at[self.coordinate] for at in found if self.coordinate in at]
         if self.in_order:
-            values.sort()
+            there = sorted(value for value in there if type(value) in {int, float})
+        values = list(dict.fromkeys(there))
         ends = {1, len(values)}
         return tuple(
             Slot(self.label(value), {self.coordinate: value}, detail=number % self.every != 0 and number not in ends)
@@ -149,12 +153,16 @@ def canonical_method(exchange: str, target: str) -> str:
 
 
 def coordinates_of(cell: Cell) -> dict[str, Any]:
-    """Where a result stands; its options are coordinates by their own names."""
+    """Where a result stands; its options of one value are coordinates by their own names."""
     exchange, target = split_method(cell.method)
     static = {"b2": 0.0} if exchange == "SMKD-S" else {}  # Eq. 6: the threshold is constant when b2 is 0
+    options = {
+        name: value for name, value in cell.options.items() if isinstance(value, _SINGLE) and name not in _OF_TABLES
+    }
     return {
         **static,
-        **cell.options,
+        **options,
+        "peer": "both",
         "exchange": exchange,
         "target": target,
         "own_recipe": cell.own_protocol is not None,
@@ -212,8 +220,7 @@ class Places:
         """The numbers of the slots, rising."""
         found = [number for number in self._others if fits(at, self._slots[number].where)]
         for name, by_value in self._by_value.items():
-            # An option may be a list, which is the value of no slot.
-            if name in at and isinstance(at[name], Hashable):
+            if name in at:
                 found += by_value.get(at[name], ())
         return sorted(found)
 

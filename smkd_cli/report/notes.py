@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import Any
 
-from smkd_cli.artifacts.results import Cell, Found, Result
+from smkd_cli.artifacts.result_types import Cell, Found, OwnProtocol, Result
 from smkd_cli.report.fill import Filled
-from smkd_cli.report.layout import Layout
+from smkd_cli.report.layout import Layout, percent
 
 _NAMED = 3
 
@@ -26,6 +26,10 @@ def _setting(cell: Cell) -> str:
     return f"{cell.dataset}, {networks}, {cell.epochs} epochs{profile}"
 
 
+def _folder_of(path: Path) -> Path:
+    return Path(os.path.realpath(path)).parent  # Path.resolve raises where links lead in a circle
+
+
 class Unfinished:
     """The unfinished runs, by the folder that they lie in: the tables of a report ask for theirs one after another."""
 
@@ -33,13 +37,13 @@ class Unfinished:
         self.paths = paths
         self._in_folder: dict[Path, list[int]] = {}
         for number, path in enumerate(paths):
-            self._in_folder.setdefault(path.resolve().parent, []).append(number)
+            self._in_folder.setdefault(_folder_of(path), []).append(number)
 
     def beside(self, results: Sequence[Result]) -> list[Path]:
         """Those that lie in one folder with a result, as the runs of its recipe do; in the order of the paths."""
         if not self.paths:
             return []
-        folders = {result.place.resolve().parent for result in results}
+        folders = {_folder_of(result.place) for result in results}
         return [
             self.paths[number] for number in sorted(n for folder in folders for n in self._in_folder.get(folder, ()))
         ]
@@ -63,10 +67,12 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unf
     if missing:
         yield f"{missing} of {len(cells)} cells are missing."
     if beside := unfinished.beside(filled.used):
-        yield f"{_counted(len(beside), 'run')} unfinished: {_some(str(path) for path in beside)}."
+        yield f"{_counted(len(beside), 'run')} unfinished: {some(str(path) for path in beside)}."
     if filled.failures:
-        yield f"{_counted(len(filled.failures), 'run')} failed: {_some(filled.failures)}."
+        yield f"{_counted(len(filled.failures), 'run')} failed: {some(filled.failures)}."
     yield from filled.warnings
+    if filled.left_out:
+        yield f"{_counted(len(filled.left_out), 'run')} left out: {some(filled.left_out)}."
     sources = Counter(result.source for result in filled.used)
     named = [f"{source} ({_counted(n, 'result')})" for source, n in sources.items()]
     yield f"Sources: {', '.join(named)}."
@@ -87,9 +93,11 @@ def of_report(found: Found, unfinished: Unfinished) -> Iterable[str]:
     elsewhere = [path for path in found.unfinished if path not in told]
     if elsewhere:
         yield (
-            f"{_counted(len(elsewhere), 'run')} unfinished: {_some(str(path) for path in elsewhere)}. "
+            f"{_counted(len(elsewhere), 'run')} unfinished: {some(str(path) for path in elsewhere)}. "
             "The same smkd train goes on with them."
         )
+    if found.damaged:
+        yield f"{_counted(len(found.damaged), 'record')} cannot be used: {some(found.damaged)}."
     if found.train_split:
         yield f"{_counted(found.train_split, 'score record')} of training images left out; a report is of test images."
 
@@ -116,6 +124,12 @@ def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> 
     trained = {(layout.epochs(cell) if callable(layout.epochs) else layout.epochs, cell.epochs) for cell in cells}
     for theirs, ours in sorted((theirs, ours) for theirs, ours in trained if theirs is not None and theirs != ours):
         yield f"The paper trained for {theirs} epochs, these results for {ours}: the differences say little."
+    if held_out := sorted({percent(cell.validation_fraction) for cell in cells if cell.validation_fraction}):
+        yield (
+            f"Ours learned without the {' or '.join(held_out)} of the training images that an epoch is selected by. "
+            "The paper tunes options on 10% and then learns from all of them: the differences of its own methods "
+            "(SMKD, MyLC) are too low by what these images bring."
+        )
 
 
 def _own_recipes(used: Sequence[Result]) -> Iterable[str]:
@@ -125,14 +139,13 @@ def _own_recipes(used: Sequence[Result]) -> Iterable[str]:
         yield f"Not trained as the title says but as the authors of the method do: {told}."
 
 
-def _in_words(own: dict[str, Any]) -> str:
-    optimizer, schedule = own.get("optimizer", {}), own.get("schedule", {})
+def _in_words(own: OwnProtocol) -> str:
     words = [
-        _counted(own["epochs"], "epoch") if "epochs" in own else "",
-        f"batches of {own['batch_size']}" if "batch_size" in own else "",
-        f"{optimizer['name']}, lr {optimizer['lr']:g}" if optimizer else "",
-        f"{schedule['name']} schedule" if schedule else "",
-        "augmentation of its own" if "augmentation" in own else "",
+        "" if own.epochs is None else _counted(own.epochs, "epoch"),
+        "" if own.batch_size is None else f"batches of {own.batch_size}",
+        f"{own.optimizer.name}, lr {own.optimizer.lr:g}" if own.optimizer else "",
+        f"{own.schedule.name} schedule" if own.schedule else "",
+        "augmentation of its own" if own.augmentation is not None else "",
     ]
     return ", ".join(word for word in words if word)
 
@@ -141,7 +154,8 @@ def _counted(n: int, what: str) -> str:
     return f"{n} {what}" if n == 1 else f"{n} {what}s"
 
 
-def _some(items: Iterable[str]) -> str:
+def some(items: Iterable[str]) -> str:
+    """The first few, and how many more there are."""
     named = list(items)
     more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
     return "; ".join(named[:_NAMED]) + more

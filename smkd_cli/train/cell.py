@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,11 +16,13 @@ import torch
 
 from smkd_cli import datasets, methods, networks
 from smkd_cli.artifacts.files import sha256_of
+from smkd_cli.artifacts.peer import describe_memory
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA, RunDirectory
-from smkd_cli.artifacts.tensors import load_tensors, save_tensors
+from smkd_cli.artifacts.tensors import save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell, Recipe
+from smkd_cli.train.checkpoint import Checkpoint, load_checkpoint
 from smkd_cli.train.epoch_plan import Draws, EpochPlan, plan_epoch
 from smkd_cli.train.knowledge import facts_for, files_of, load_teachers
 from smkd_cli.train.labels import labels_for
@@ -118,9 +121,11 @@ class Training:
         self._untold_images = 0
         if saved is not None:
             tensors, facts = saved
-            progress = Progress(**facts["progress"])
-            progress.resumed += 1
-            self.session.restore(tensors, progress)
+            facts.progress.resumed += 1
+            try:
+                self.session.restore(tensors, facts.progress)
+            except DataError as error:
+                raise DataError(f"{directory.checkpoint}: {error}; remove it to start again") from error
         self.metrics.restart(self.session.progress.rows)
 
     def run(self, stop: StopRequest) -> None:
@@ -239,6 +244,7 @@ class Training:
             "images_per_second": speed,
             "mfu": pair.site.mfu(speed, self.operations),
         }
+        row = {name: _or_unknown(value) for name, value in row.items()}
         progress.rows.append(row)
         self.metrics.append(row)
         pair.statistics.reset()
@@ -258,13 +264,13 @@ class Training:
         self._last_save = time.monotonic()
         self._save_cost = self._last_save - before
 
-    def _saved(self) -> tuple[dict[str, torch.Tensor], dict[str, Any]] | None:
+    def _saved(self) -> tuple[dict[str, torch.Tensor], Checkpoint] | None:
         if not self.directory.checkpoint.exists():
             return None
-        tensors, facts = load_tensors(self.directory.checkpoint, CHECKPOINT_SCHEMA)
-        if facts["recipe_sha256"] != sha256_of(self.directory.recipe):
+        tensors, facts = load_checkpoint(self.directory.checkpoint)
+        if facts.recipe_sha256 != sha256_of(self.directory.recipe):
             raise DataError(f"{self.directory.checkpoint}: is the checkpoint of another cell; remove it to start again")
-        before = facts.get("method_files", {})
+        before = facts.method_files
         changed = [name for name in self.files | before if self.files.get(name) != before.get(name)]
         if changed:
             names = ", ".join(changed)
@@ -283,11 +289,12 @@ class Training:
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
         description = cell.describe() | {"noise": self.labels.noise}
+        self.metrics.sync()
         if status == "finished":
             memories = session.small_memories()
             for peer, name, network, memory in zip(PEERS, cell.recipe.networks, pair.networks, memories, strict=True):
                 facts = {"network": name, "peer": peer, "epoch": session.timeline.epochs, "cell": description}
-                facts |= {"memory": memory, "written_by": pair.site.describe()}
+                facts |= {"memory": describe_memory(memory), "written_by": pair.site.describe()}
                 save_tensors(directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts)
         scores = summary(session.progress.rows, bool(len(self.labels.held_out))) if status == "finished" else None
         write_result(
@@ -301,14 +308,20 @@ class Training:
             },
         )
         directory.remove_checkpoint()
-        self.tell({"event": status, "scores": scores, "error": error})
+        if status == "finished":
+            self.tell({"event": "finished", "scores": scores})
 
 
-def _setup(recipe: Recipe, place: Place, saved: tuple[dict[str, torch.Tensor], dict[str, Any]] | None) -> Setup:
+def _or_unknown(value: Any) -> Any:
+    """None for a number that is not finite: JSON knows no such ones."""
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+def _setup(recipe: Recipe, place: Place, saved: tuple[dict[str, torch.Tensor], Checkpoint] | None) -> Setup:
     """The setup that the run began with, where this machine can follow it: then resuming keeps the bits."""
     setup = place.setup or first_choice(recipe, "cpu")
     if saved is not None:
-        begun = Setup.from_record(saved[1]["setup"])
+        begun = saved[1].setup
         if begun.device == setup.device and begun.threads <= max(cores(), setup.threads):
             return begun
     return setup

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from smkd_cli import console, datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.errors import TrainingError, UsageError
+from smkd_cli.errors import InterruptedRunError, SmkdError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
-from smkd_cli.train import processes
-from smkd_cli.train.grid import cells_of, grid_on
+from smkd_cli.train import failures, processes
+from smkd_cli.train.grid import grid_on
+from smkd_cli.train.stopping import SIGNALS, StopRequest
 
 
 def run(
@@ -30,12 +29,13 @@ def run(
 
     Raises:
         RecipeError, UsageError, DataError, InterruptedRunError: as their names say.
-        TrainingError: some cells failed; the others are finished.
+        SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
+            for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
-    with grid_on(manifest, load_recipe(recipe, overrides, profile)) as grid:
-        _train(grid, cells_of(grid), runs, jobs, device, data)
+    with grid_on(manifest, load_recipe(recipe, overrides, profile), data) as (grid, cells):
+        _train(grid, cells, runs, jobs, device, data)
 
 
 def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: str, data: Path | None) -> None:
@@ -43,15 +43,39 @@ def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: s
     if dataset.missing():
         dataset.verify()
     folder = runs / grid.name
-    finished = [_is_finished(RunDirectory(folder / cell.slug), cell) for cell in cells]
-    todo = [cell for cell, done in zip(cells, finished, strict=True) if not done]
-    for cell, done in zip(cells, finished, strict=True):
-        if done:
-            console.emit(str(folder / cell.slug))
-    if len(todo) < len(cells):
-        console.say(f"{len(cells) - len(todo)} of {len(cells)} cells were finished before")
+    todo, undone = _not_finished(cells, folder)
     if todo:
-        _train_cells(todo, folder, jobs, device, data)
+        for cell, error in undone:
+            console.warn(f"{cell.slug} is left out: {error}")
+        try:
+            _train_cells(todo, folder, jobs, device, data, undone)
+        except InterruptedRunError as stopped:
+            if undone:
+                told = f"{stopped}\n{failures.summary(undone, len(cells))}"
+                raise InterruptedRunError(stopped.signal_number, told) from None
+            raise
+    if undone:
+        raise failures.verdict(undone, len(cells))
+
+
+def _not_finished(cells: Sequence[Cell], folder: Path) -> tuple[list[Cell], list[failures.Undone]]:
+    """Cells that are to be trained, and those that cannot be; paths of finished ones go to stdout."""
+    todo: list[Cell] = []
+    undone: list[failures.Undone] = []
+    for cell in cells:
+        try:
+            finished = _is_finished(RunDirectory(folder / cell.slug), cell)
+        except SmkdError as error:
+            undone.append((cell, error))
+            continue
+        if finished:
+            console.emit(str(folder / cell.slug))
+        else:
+            todo.append(cell)
+    before = len(cells) - len(todo) - len(undone)
+    if before:
+        console.say(f"{before} of {len(cells)} cells were finished before")
+    return todo, undone
 
 
 def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
@@ -61,7 +85,15 @@ def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
     return True
 
 
-def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, data: Path | None) -> None:
+def _train_cells(
+    cells: Sequence[Cell],
+    folder: Path,
+    jobs: str,
+    device: str,
+    data: Path | None,
+    undone: list[failures.Undone],
+) -> None:
+    """Train cells, at most so many at a time; what goes wrong with one is added to ``undone``."""
     if jobs != "1" and len(cells) > 1:
         processes.get_ready()
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
@@ -70,38 +102,28 @@ def _train_cells(cells: Sequence[Cell], folder: Path, jobs: str, device: str, da
     from smkd_cli.train.display import watching
     from smkd_cli.train.pool import run_cells
     from smkd_cli.train.site import choose_device
-    from smkd_cli.train.stopping import StopRequest
 
     stop = StopRequest()
-    with stop.listening(signal.SIGINT, signal.SIGTERM), benches(stop) as measuring:
-        where, setups = choose_device(device), {}
-        for cell in cells:
-            if _kind(cell) not in setups:
-                setups[_kind(cell)] = choose_setup(cell.training, where, measuring)
-        if jobs == "auto":
-            kinds = {_kind(cell): cell.training for cell in cells}
-            most = (
-                min(choose_jobs(kinds[kind], setup, measuring) for kind, setup in setups.items())
-                if len(cells) > 1
-                else 1
-            )
-            jobs = str(most)
-    failed: list[str] = []
-    with watching(cells) as watch:
+    with stop.listening(*SIGNALS):
+        with benches(stop) as measuring:
+            kinds = {_kind(cell): cell.training for cell in reversed(cells)}
+            where = choose_device(device)
+            setups = {kind: choose_setup(recipe, where, measuring) for kind, recipe in kinds.items()}
+            if jobs == "auto" and len(cells) > 1:
+                at_a_time = min(choose_jobs(kinds[kind], setup, measuring) for kind, setup in setups.items())
+            else:
+                at_a_time = 1 if jobs == "auto" else int(jobs)
+        with watching(cells) as watch:
 
-        def tell(cell: Cell, event: dict[str, Any]) -> None:
-            watch(cell, event)
-            if event["event"] in {"finished", "skipped"}:
-                console.emit(str(folder / cell.slug))
-            elif event["event"] == "failed":
-                failed.append(event["error"])
+            def done(cell: Cell, error: SmkdError | None) -> None:
+                if error is None:
+                    console.emit(str(folder / cell.slug))
+                    return
+                undone.append((cell, error))
+                watch(cell, {"event": "failed", "error": str(error).removeprefix(f"{cell.slug}: ")})
 
-        tasks = [(cell, Place(folder / cell.slug, data, setups[_kind(cell)])) for cell in cells]
-        run_cells(tasks, min(int(jobs), len(tasks)), tell)
-    if failed:
-        raise TrainingError(
-            "\n".join([f"{len(failed)} of {len(cells)} cells failed, the others are finished:", *failed])
-        )
+            tasks = [(cell, Place(folder / cell.slug, data, setups[_kind(cell)])) for cell in cells]
+            run_cells(tasks, min(at_a_time, len(tasks)), stop, watch, done)
 
 
 def _kind(cell: Cell) -> tuple[tuple[str, str], int]:

@@ -12,6 +12,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from smkd_cli import console
 from smkd_cli.recipe import Cell
+from smkd_cli.words import message
 
 Watch = Callable[[Cell, dict[str, Any]], None]
 
@@ -27,10 +28,10 @@ def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
         yield lambda _cell, _event: None
     elif screen.is_terminal:
         with Progress(
-            TextColumn("{task.description}"),
+            TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}"),
+            TextColumn("{task.fields[said]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=screen,
             # Paths on the same terminal must pass above the bars; paths into a pipe must stay out of them.
@@ -78,8 +79,9 @@ class _Live:
             if cell.slug in self.running:
                 self.progress.remove_task(self.running.pop(cell.slug))
             if kind == "failed":
-                self.progress.console.print(f"failed: {event['error']}", markup=False)
-            self.progress.advance(self.grid)
+                self.progress.console.print(f"{cell.slug} failed: {message(event['error'])}")
+            if kind != "interrupted":  # which comes back
+                self.progress.advance(self.grid)
 
 
 class _Plain:
@@ -106,7 +108,7 @@ class _Plain:
                 console.say(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
         elif kind == "epoch":
             self.accuracy[cell.slug] = f", {_accuracies(event['row'])}, {_knowledge(event['row'])}"
-        else:
+        elif kind != "interrupted":
             self.done += 1
             said = {"skipped": "finished before", "failed": str(event.get("error"))}.get(kind, "")
             if kind == "finished":

@@ -8,42 +8,31 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from smkd_cli.artifacts.manifest import read_manifest, write_manifest
-from smkd_cli.errors import DataError
-from smkd_cli.recipe import Cell, Recipe, expand
+from smkd_cli.artifacts.text_lines import name_of
+from smkd_cli.recipe import Cell, Recipe, fitting_cells
+from smkd_cli.recipe.fit import GivenLabels
 
 
 @contextmanager
-def grid_on(manifest: str | None, grid: Recipe) -> Iterator[Recipe]:
-    """The grid on the labels of ``--manifest`` instead of its own noise, if there is one.
+def grid_on(manifest: str | None, grid: Recipe, data: Path | None) -> Iterator[tuple[Recipe, list[Cell]]]:
+    """The grid, on the labels of ``--manifest`` instead of its own noise if there is one, and its cells.
 
-    Labels from stdin (``-``) lie in a file as long as the block runs: they are read more than once, and worker
-    processes have no part in our stdin.
+    Labels from stdin (``-``) or a pipe lie in a file as long as the block runs: they are read more than once, and
+    worker processes have no part in what our shell has opened.
 
     Raises:
-        DataError: the manifest cannot be read.
+        DataError: a manifest or a teacher cannot be read, or does not fit the data set; see :func:`fitting_cells`.
     """
     if manifest is None:
-        yield grid
+        yield grid, fitting_cells(grid, data)
         return
     labels = read_manifest(manifest)
     with tempfile.TemporaryDirectory(prefix="smkd-") as scratch:
-        if manifest == "-":
-            manifest = str(Path(scratch) / "stdin.csv")
-            write_manifest(Path(manifest), labels)
-        yield grid.with_labels_from(manifest, labels.kind, labels.rate)
-
-
-def cells_of(grid: Recipe) -> list[Cell]:
-    """The cells, those on a manifest named by its noise and its checksum.
-
-    Raises:
-        DataError: a manifest cannot be read, or is not the one that the recipe names.
-    """
-    headers = {}
-    for entry in grid.noise:
-        if entry.manifest is not None:
-            manifest = read_manifest(entry.manifest)
-            if entry.sha256 not in {None, manifest.sha256}:
-                raise DataError(f"{entry.manifest}: is not the manifest that the recipe names; its sha256 is another")
-            headers[entry.manifest] = manifest.kind, manifest.rate, manifest.sha256
-    return expand(grid, headers)
+        path = manifest
+        if not Path(manifest).is_file():
+            path = str(Path(scratch) / "labels.csv")
+            write_manifest(Path(path), labels)
+        on_labels = grid.with_labels_from(path, labels.kind, labels.rate)
+        cells = fitting_cells(on_labels, data, GivenLabels(name_of(manifest), labels))
+        del labels  # there may be millions, and each cell reads them for itself
+        yield on_labels, cells

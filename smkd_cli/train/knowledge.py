@@ -9,8 +9,8 @@ from torch import Tensor, nn
 
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.files import sha256_of
-from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
-from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.artifacts.peer import load_peer, peer_file
+from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
@@ -50,7 +50,7 @@ def load_teachers(method: Method, dataset: DataSet, site: Site) -> dict[str, nn.
 def files_of(name: str, method: Method) -> dict[str, str]:
     """SHA-256 of the files that a method comes from, where these are none of the package's, and of its teachers."""
     paths = [path for part in methods.parts_of(name) if (path := methods.file_of(part))]
-    files = {path: Path(path) for path in paths} | {name: _file_of(name) for name in _teachers(method)}
+    files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 
 
@@ -58,19 +58,15 @@ def _teachers(method: Method) -> list[str]:
     return [made.source for made in method.companions() if made.is_file]
 
 
-def _file_of(teacher: str) -> Path:
-    path = Path(teacher)
-    return RunDirectory(path).peer("a") if path.is_dir() else path
-
-
 def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
-    weights, about = load_tensors(_file_of(name), PEER_SCHEMA)
-    network = networks.build(about["network"], classes=dataset.classes, channels=dataset.image_shape[2])
-    try:
-        network.load_state_dict(weights, strict=True)
-    except RuntimeError as error:
-        trained_on = about["cell"]["dataset"]
+    weights, about = load_peer(peer_file(Path(name)))
+    if about.network not in networks.names():
+        raise DataError(f"{name}: is of a network {about.network!r:.80}, which is not known")
+    network = networks.build(about.network, classes=dataset.classes, channels=dataset.image_shape[2])
+    if wrong := difference(weights, network.state_dict()):
         raise DataError(
-            f"{name}: is no teacher for {dataset.name} ({dataset.classes} classes): it was trained on {trained_on}"
-        ) from error
+            f"{name}: is no teacher for {dataset.name} ({dataset.classes} classes): it was trained on "
+            f"{about.cell.dataset:.80} ({wrong})"
+        )
+    network.load_state_dict(weights)
     return network.to(site.device, memory_format=site.memory_format)  # type: ignore[call-overload, no-any-return]

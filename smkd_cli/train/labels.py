@@ -14,6 +14,7 @@ from smkd_cli.datasets import DataSet, Split
 from smkd_cli.datasets.hold_out import hold_out
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
+from smkd_cli.recipe.fit import misfits
 
 
 @dataclass(frozen=True)
@@ -45,18 +46,15 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
         DataError: a manifest is damaged, does not fit the data set, or is not that of an earlier part of this run.
     """
     manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, split)
-    if manifest.classes != dataset.classes:
-        raise DataError(
-            f"{cell.noise.manifest}: has {manifest.classes} classes but {dataset.name} has {dataset.classes}; "
-            f"is it the manifest of another data set ({manifest.dataset})?"
-        )
+    for misfit in misfits(cell.noise.manifest, manifest, dataset) if cell.noise.manifest else ():
+        raise DataError(misfit)
     given, clean = manifest.aligned_to(split.image_ids)
     if not published.exists():
         write_manifest(published, manifest)
     elif read_manifest(published).sha256 != manifest.sha256:
         raise DataError(
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
-            "name another --runs, or remove the directory"
+            "name another --runs, or move the directory away"
         )
     learned, held_out = hold_out(len(given), cell.recipe.validation.fraction, cell.seed)
     about = {

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import publish_text, sync
 from smkd_cli.errors import DataError
 
 COLUMNS = (
@@ -49,6 +49,17 @@ class MetricsFile:
         try:
             with self.path.open("a", encoding="utf-8", newline="") as stream:
                 stream.write(self._text([row], header=False))
+        except OSError as error:
+            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
+
+    def sync(self) -> None:
+        """Wait until all rows are on the disk.
+
+        Raises:
+            DataError: the file cannot be written there.
+        """
+        try:
+            sync(self.path)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
 

@@ -9,9 +9,10 @@ from pathlib import Path
 from smkd_cli import console, datasets, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, load_recipe
-from smkd_cli.train.grid import cells_of, grid_on
+from smkd_cli.train.grid import grid_on
 from smkd_cli.train.schedule import steps_per_epoch
 from smkd_cli.train.timeline import Timeline
+from smkd_cli.words import printable
 
 
 @dataclass(frozen=True)
@@ -46,19 +47,20 @@ def cost_of(cell: Cell) -> Cost:
     return Cost(steps * epochs, seen, per_image * seen)
 
 
-def run(*, recipe: str, overrides: Sequence[str], profile: str | None, manifest: str | None, runs: Path) -> None:
+def run(
+    *, recipe: str, overrides: Sequence[str], profile: str | None, manifest: str | None, runs: Path, data: Path | None
+) -> None:
     """Print a line per cell: name, steps, images, and ``finished`` or ``to train``, with tabs between.
 
     A table of what is finished and what is left goes to stderr.
 
     Raises:
         RecipeError: the recipe is wrong.
-        DataError: a manifest or a result is missing or damaged.
+        DataError: a manifest, a teacher or a result is missing, damaged or does not fit.
     """
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
-    with grid_on(manifest, load_recipe(recipe, overrides, profile)) as grid:
+    with grid_on(manifest, load_recipe(recipe, overrides, profile), data) as (grid, cells):
         folder = runs / grid.name
-        cells = cells_of(grid)
         for cell in cells:
             cost = cost_of(cell)
             state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"
@@ -71,7 +73,7 @@ def run(*, recipe: str, overrides: Sequence[str], profile: str | None, manifest:
 def _show(title: str, totals: dict[str, list[Cost]]) -> None:
     from rich.table import Table
 
-    table = Table(title=title, title_justify="left")
+    table = Table(title=printable(title), title_justify="left")
     table.add_column("")
     for heading in ("cells", "steps", "images through the pair", "PFLOP"):
         table.add_column(heading, justify="right")

@@ -12,14 +12,20 @@ import os
 import signal
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
 from multiprocessing.connection import Connection, wait
 from typing import Any
 
+from smkd_cli.errors import TrainingError
+from smkd_cli.train.stopping import SIGNALS
+
 _LOADED = ["smkd_cli.train.cell", "smkd_cli.train.calibrate.trial"]
 _FORKS = sys.platform == "linux"
+# A server that was killed may not be known to be gone yet when the next process is asked of it.
+_ATTEMPTS, _PAUSE_SECONDS = 3, 0.1
 
 
 def get_ready() -> None:
@@ -33,15 +39,35 @@ def get_ready() -> None:
 def start(work: Callable[[Connection], None]) -> tuple[Any, Connection]:
     """Start a process that does ``work(link)``, and give it and our end of the link.
 
-    SIGINT and SIGTERM are blocked in it until it lifts that by itself.
+    The signals that stop (``SIGNALS``) are blocked in it until it lifts that by itself.
+
+    Raises:
+        TrainingError: the system lets no process start.
     """
+    problem: Exception | None = None
+    for _ in range(_ATTEMPTS):
+        try:
+            return _start(work)
+        except (OSError, EOFError) as error:
+            problem = error
+            time.sleep(_PAUSE_SECONDS)
+    reason = str(problem) or "the process that starts others died"
+    raise TrainingError(f"no further process can be started ({reason}); see ulimit -u, and free memory") from problem
+
+
+def _start(work: Callable[[Connection], None]) -> tuple[Any, Connection]:
     get_ready()
     context: Any = multiprocessing.get_context("forkserver" if _FORKS else "spawn")
     ours, theirs = context.Pipe()
-    process = context.Process(target=work, args=(theirs,), daemon=True)
-    with _no_signal_finds_a_child():
-        process.start()
-    theirs.close()
+    try:
+        process = context.Process(target=work, args=(theirs,), daemon=True)
+        with _no_signal_finds_a_child():
+            process.start()
+    except BaseException:
+        ours.close()
+        raise
+    finally:
+        theirs.close()
     return process, ours
 
 
@@ -60,10 +86,11 @@ def end_with_parent() -> None:
 @contextmanager
 def _no_signal_finds_a_child() -> Iterator[None]:
     """Children inherit the mask, so that no signal finds them before they can listen."""
-    # Python's own helper process lifts the mask of whoever starts it; so it comes up before.
-    resource_tracker.ensure_running()
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT, signal.SIGTERM})
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
+        # Python's own helper process lifts a part of the mask of whoever starts it; so it comes up before the others.
+        resource_tracker.ensure_running()
+        signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)

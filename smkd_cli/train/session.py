@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Annotated, Any
 
 import torch
+from pydantic import Field
 from torch import Tensor
 
+from smkd_cli.artifacts.tensors import difference
+from smkd_cli.errors import DataError
 from smkd_cli.train.pair import Pair
 from smkd_cli.train.timeline import Moment, Timeline
+
+_CPU_STATE, _CUDA_STATE = "random.cpu", "random.cuda"
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
 
 
 @dataclass
@@ -21,12 +27,12 @@ class Progress:
     ``seconds`` counts everything, ``epoch_seconds`` the training steps of the current epoch.
     """
 
-    epoch: int = 1
-    step: int = 0
-    stage: int = -1
-    seconds: float = 0.0
-    resumed: int = 0
-    epoch_seconds: float = 0.0
+    epoch: Annotated[int, Field(ge=1)] = 1
+    step: Annotated[int, Field(ge=0)] = 0
+    stage: Annotated[int, Field(ge=-1)] = -1
+    seconds: Seconds = 0.0
+    resumed: Annotated[int, Field(ge=0)] = 0
+    epoch_seconds: Seconds = 0.0
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
@@ -72,19 +78,41 @@ class Session:
 
     def state(self) -> dict[str, Tensor]:
         """Every tensor that resuming needs, by name."""
-        tensors = self.pair.tensors() | {"random.cpu": torch.get_rng_state()}
+        tensors = self.pair.tensors() | {_CPU_STATE: torch.get_rng_state()}
         if self.pair.site.device.type == "cuda":
-            tensors["random.cuda"] = torch.cuda.get_rng_state(self.pair.site.device)
+            tensors[_CUDA_STATE] = torch.cuda.get_rng_state(self.pair.site.device)
         return tensors
 
     def restore(self, tensors: dict[str, Tensor], progress: Progress) -> None:
-        """Go back to where :meth:`state` was taken."""
+        """Go back to where :meth:`state` was taken, on whatever device that was.
+
+        Raises:
+            DataError: that was no state of this cell; the message names a tensor or a count.
+        """
         pair, device = self.pair, self.pair.site.device
+        wanted = self.state()
+        if not tensors.keys() & wanted.keys() & {_CUDA_STATE}:  # begun on another device
+            tensors, wanted = ({n: v for n, v in each.items() if n != _CUDA_STATE} for each in (tensors, wanted))
+        if wrong := difference(tensors, wanted):
+            raise DataError(wrong)
+        self._check(progress)
+        try:
+            torch.set_rng_state(tensors[_CPU_STATE])
+            if _CUDA_STATE in tensors:
+                torch.cuda.set_rng_state(tensors[_CUDA_STATE], device)
+        except RuntimeError as error:
+            raise DataError(f"the state of a random generator is none: {error}") from error
         with torch.no_grad():
             for name, value in pair.tensors().items():
                 value.copy_(tensors[name])
-        torch.set_rng_state(tensors["random.cpu"])
-        if "random.cuda" in tensors and device.type == "cuda":
-            torch.cuda.set_rng_state(tensors["random.cuda"], device)
         self.progress = progress
         pair.set_stage(max(progress.stage, 0))
+
+    def _check(self, progress: Progress) -> None:
+        """Raise a DataError if there is no such moment in this cell's training."""
+        place = f"step {progress.step} of epoch {progress.epoch} in stage {progress.stage}"
+        if progress.epoch > self.timeline.epochs or progress.step > self.steps:
+            raise DataError(f"{place} is beyond the {self.timeline.epochs} epochs of {self.steps} steps")
+        number = self.timeline.at(progress.epoch).number
+        if progress.stage not in ({number} if progress.step else {number, number - 1}):
+            raise DataError(f"{place}: that epoch is in stage {number}")

@@ -6,8 +6,10 @@ Free of torch, so that it can be written to and read from records by anyone.
 from __future__ import annotations
 
 import os
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from dataclasses import asdict, dataclass
+from typing import Annotated, Any
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from smkd_cli.recipe import Recipe
 
@@ -29,24 +31,26 @@ class Setup:
             precision, measured; None where it was not.
     """
 
-    device: str
-    threads: int
-    precision: str
-    memory_format: str
-    peers: str
-    step: str
+    device: Annotated[str, Field(pattern="^(cpu|cuda)$")]
+    threads: Annotated[int, Field(ge=1)]
+    precision: Annotated[str, Field(pattern="^(float32|tf32|bfloat16)$")]
+    memory_format: Annotated[str, Field(pattern="^(channels_last|contiguous)$")]
+    peers: Annotated[str, Field(pattern="^(in_turn|side_by_side)$")]
+    step: Annotated[str, Field(pattern="^(eager|captured|compiled)$")]
     deterministic: bool = False
-    matrix_peak: float | None = None
+    matrix_peak: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def record(self) -> dict[str, Any]:
         """The setup as JSON has it."""
         return asdict(self)
 
     @classmethod
-    def from_record(cls, record: dict[str, Any]) -> Setup:
-        """The inverse of :meth:`record`; keys that it does not know are passed over."""
-        known = {field.name for field in fields(cls)}
-        return cls(**{key: value for key, value in record.items() if key in known})
+    def from_record(cls, record: object) -> Setup | None:
+        """The inverse of :meth:`record`; keys that it does not know are passed over. None if that is no setup."""
+        try:
+            return TypeAdapter(cls).validate_python(record)
+        except ValidationError:
+            return None
 
 
 def cores() -> int:

@@ -70,6 +70,7 @@ class PairStep:
     def _say(self, peer: int, images: Tensor, batch: Batch) -> Outputs:
         """What a peer says of the batch and, where it is confident, teaches."""
         learner, features = self.learners[peer], None
+        plain = None if batch.mix is None else self._unmixed(learner.network, images)
         seen = images if batch.mix is None else _mixed(images, batch.mix)
         with mixed_precision(images.device, self.precision):
             if self.method.wants_features:
@@ -83,8 +84,7 @@ class PairStep:
         own.features = None if features is None else features.view_as(features).to(own.logits.dtype)
         with torch.no_grad():
             own.companions = self._companions(learner, images)
-            if batch.mix is not None:
-                own.plain = self._frozen(learner.network, images)
+            own.plain = plain
             self.method.observe(own, batch, self.clock)
         self.method.refine(own, batch, self.clock)
         return own
@@ -97,12 +97,21 @@ class PairStep:
         }
 
     def _frozen(self, network: torch.nn.Module, images: Tensor) -> Tensor:
-        """Logits in evaluation mode: what is only looked at must not change the statistics of normalisation."""
-        was_training = network.training
-        network.eval()
+        """Logits of a network that is in evaluation mode: what is only looked at does not change its statistics."""
         with mixed_precision(images.device, self.precision):
             logits: Tensor = network(images)
-        network.train(was_training)
+        return logits.to(images.dtype)
+
+    @torch.no_grad()
+    def _unmixed(self, network: torch.nn.Module, images: Tensor) -> Tensor:
+        """Logits in training mode, (N, C); the statistics of normalisation are put back where the method says so."""
+        counts = self.method.unmixed_counts(self.clock)
+        before = [] if counts is None else [buffer.clone() for buffer in network.buffers()]
+        with mixed_precision(images.device, self.precision):
+            logits: Tensor = network(images)
+        if counts is not None:
+            for buffer, earlier in zip(network.buffers(), before, strict=True):
+                buffer.copy_(buffer.where(counts, earlier))
         return logits.to(images.dtype)
 
     def _learn(self, peer: int, said: tuple[Outputs, Outputs], batch: Batch) -> None:

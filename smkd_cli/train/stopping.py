@@ -3,34 +3,77 @@
 from __future__ import annotations
 
 import signal
-from collections.abc import Iterator
-from contextlib import contextmanager
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
+
+from smkd_cli import console
+from smkd_cli.errors import InterruptedRunError
+
+# Ctrl-C; what service managers send; a terminal that is closed; what SLURM sends before the time is over.
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
+
+# Some senders stop a command twice in one breath: timeout(1), or a shell that passes on what its terminal sent.
+_ECHO_SECONDS = 0.25
+
+
+def heeded(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
+    """These signals, without a SIGHUP that is ignored: it stays so, which is how nohup works."""
+    ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    return [number for number in signals if not (number is signal.SIGHUP and ignored)]
 
 
 class StopRequest:
-    """Remembers the signal that asked us to stop; 0 while none did."""
+    """Remembers the signal that asked us to stop; 0 while none did.
+
+    Attributes:
+        announcement: what is said when the signal comes; nothing where it is None.
+    """
 
     def __init__(self) -> None:
         self.signal_number = 0
+        self.announcement: Callable[[], str] | None = None
 
     def __bool__(self) -> bool:
         return self.signal_number != 0
 
     @contextmanager
     def listening(self, *signals: signal.Signals, patient: bool = False) -> Iterator[None]:
-        """Catch these signals; unless ``patient``, a second one has its usual effect at once."""
+        """Catch those of these signals that are heeded; unless ``patient``, a second one ends the block at once.
+
+        Raises:
+            InterruptedRunError: a second signal came.
+        """
+        announced = False
 
         def remember(number: int, _frame: FrameType | None) -> None:
+            nonlocal announced
+            if announced and not patient:
+                raise KeyboardInterrupt
+            if self.signal_number:
+                return
             self.signal_number = number
             if not patient:
-                signal.signal(number, before[number])
+                time.sleep(_ECHO_SECONDS)
+                announced = True
+                self._announce()
 
-        before = {int(number): signal.getsignal(number) for number in signals}
-        for number in signals:
+        before = {number: signal.getsignal(number) for number in heeded(signals)}
+        for number in before:
             signal.signal(number, remember)
         try:
             yield
+        except KeyboardInterrupt:
+            raise InterruptedRunError(
+                self.signal_number, "ended at once; the same command goes on from the last checkpoints"
+            ) from None
         finally:
-            for caught, handler in before.items():
-                signal.signal(caught, handler)
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+    def _announce(self) -> None:
+        # The signal may have come while the same stream was written to.
+        with suppress(RuntimeError, OSError):
+            if self.announcement is not None:
+                console.say(self.announcement())

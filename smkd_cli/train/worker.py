@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import signal
-import traceback
 from multiprocessing.connection import Connection
 
+from smkd_cli import console
 from smkd_cli.errors import SmkdError
+from smkd_cli.train.failures import as_error
 from smkd_cli.train.processes import end_with_parent
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.stopping import SIGNALS, StopRequest
 
 
 def work(link: Connection) -> None:
-    """Receive ``(cell, place)`` until the line is closed, and train.
+    """Receive ``(cell, place)`` until None comes or the line is closed, and train.
 
-    ``("event", dict)`` is sent while a cell trains and ``("done", None | (exception, traceback))`` after it. We are
-    started with SIGINT and SIGTERM blocked; SIGINT is left to the parent, and passed on as SIGTERM.
+    ``("begun", None)`` is sent when a cell is taken on, ``("event", dict)`` while it trains and
+    ``("done", None | SmkdError)`` after it. We are started with the signals that stop blocked; SIGINT is left to the
+    parent, and passed on as SIGTERM. Stopped by any other, we save, tell, and end.
     """
+    console.open_streams()
     end_with_parent()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     stop = StopRequest()
+    ours = [number for number in SIGNALS if number != signal.SIGINT]
 
     def send(kind: str, content: object) -> None:
         try:
@@ -28,20 +32,22 @@ def work(link: Connection) -> None:
             stop.signal_number = stop.signal_number or signal.SIGTERM
 
     # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
-    with stop.listening(signal.SIGTERM, patient=True):
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})
+    with stop.listening(*ours, patient=True):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
         from smkd_cli.train.cell import train_cell
 
         while not stop:
             try:
-                cell, place = link.recv()
+                task = link.recv()
             except (EOFError, OSError):
                 return
+            if task is None or stop:
+                return
+            send("begun", None)
+            cell, place = task
+            problem: SmkdError | None = None
             try:
                 train_cell(cell, place, stop, lambda event: send("event", event))
-            except SmkdError as error:
-                send("done", (error, ""))
-            except Exception as error:  # the parent reports what nobody foresaw
-                send("done", (SmkdError(f"{type(error).__name__}: {error}"), traceback.format_exc()))
-            else:
-                send("done", None)
+            except (Exception, SystemExit) as error:
+                problem = as_error(cell, error)
+            send("done", problem)

@@ -117,12 +117,20 @@ def test_the_order_of_the_rows_does_not_matter(tmp_path: Path, rows: list[int]) 
     assert_equal(read_manifest(path), manifest())
 
 
+def same_number(text: str, other: str) -> bool:
+    """Whether both are one integer, as 00 and 0 are, in quotes or not."""
+    try:
+        return int(text.strip().strip('"')) == int(other)
+    except ValueError:
+        return False
+
+
 @given(row=st.integers(0, 4), column=st.sampled_from([0, 2, 3]), value=st.integers(-1, 6) | st.text(max_size=3))
 @any_folder
 def test_any_changed_number_is_detected(edited: Callable[..., Path], row: int, column: int, value: int | str) -> None:
     def change(lines: list[str]) -> None:
         fields = lines[14 + row].split(",")
-        fields[column] = str(value) if str(value).strip() != fields[column] else "7"
+        fields[column] = "7" if same_number(str(value), fields[column]) else str(value)
         lines[14 + row] = ",".join(fields)
 
     try:
@@ -172,9 +180,13 @@ def replace(line: int, text: str) -> Callable[[list[str]], None]:
         (replace(15, "1,b,1,3"), "row 2 (line 16): label 3 is not in 0 … 2"),
         (replace(15, "1,b,,2"), "row 2 (line 16): clean_label is empty"),
         (replace(15, "1,b,1"), "row 2 (line 16): label is empty"),
-        (replace(15, "1,b,1,2,0"), "row 2 (line 16): has more fields than the header's 4"),
+        (replace(15, "1,b,1,2,0"), "row 2 (line 16): has 5 fields, but the header has 4"),
         (replace(14, "0,a,0,0,0"), "row 1 (line 15): has 5 fields, but the header has 4"),
         (replace(15, "one,b,1,2"), "row 2 (line 16): index 'one' is not an integer"),
+        (replace(15, "1.0,b,1,2"), "row 2 (line 16): index '1.0' is not an integer"),
+        (replace(15, "inf,b,1,2"), "row 2 (line 16): index 'inf' is not an integer"),
+        (replace(15, "True,b,1,2"), "row 2 (line 16): index 'True' is not an integer"),
+        (replace(15, "9223372036854775808,b,1,2"), "row 2 (line 16): index '9223372036854775808' is not an integer"),
         (replace(15, "7,b,1,2"), "row 2 (line 16): index 7 is not in 0 … 4"),
         (replace(15, "0,b,1,2"), "row 2 (line 16): index 0 appears a second time"),
         (replace(15, "1,a,1,2"), "row 2 (line 16): image 'a' is already in row 1"),

@@ -4,54 +4,14 @@ from __future__ import annotations
 
 import json
 import math
-from typing import Any
+import re
 
 import pytest
+from records import record, scored
 
-from smkd_cli.artifacts.results import read_metrics, read_results, write_result
+from smkd_cli.artifacts.metrics import read_metrics
+from smkd_cli.artifacts.results import read_results, write_result
 from smkd_cli.errors import DataError
-
-
-def record(**changes: Any) -> dict[str, Any]:
-    """A result as training writes it."""
-    score = {"epoch": 3, "a": 60.0, "b": 62.0, "mean": 61.0, "ensemble": 63.0}
-    cell = {
-        "recipe": "r",
-        "tables": ["II"],
-        "profile": None,
-        "protocol": "p",
-        "label": "CE",
-        "method": "CE",
-        "options": {"eta": 2.0},
-        "dataset": "digits",
-        "classes": 10,
-        "networks": ["n", "n"],
-        "epochs": 3,
-        "noise": {"kind": "symmetric", "rate": 0.4, "sampling": "per-sample", "seed": 1, "realised_rate": 0.39},
-        "seed": 1,
-        "validation_fraction": 0.0,
-    }
-    made = {
-        "status": "finished",
-        "error": None,
-        "cell": cell,
-        "scores": {"last": score, "selected": {**score, "by": "last epoch"}, "best": {**score, "by": "test accuracy"}},
-        "provenance": {"smkd": "0.1.0", "finished": "2030-01-01T00:00:00+00:00"},
-    }
-    return made | changes
-
-
-def scored(**changes: Any) -> dict[str, Any]:
-    """A score record as evaluation writes it."""
-    tops = {"a": {"top1": 60.0, "top5": 90.0}, "b": {"top1": 62.0, "top5": 90.0}}
-    made = {
-        "schema": "smkd/scores/1",
-        "checkpoint": "runs/r/ce",
-        "split": "test",
-        "images": 9,
-        "cell": record()["cell"],
-    }
-    return made | {"epochs": None, "networks": tops, "mean": {"top1": 61.0}, "ensemble": {"top1": 63.0}} | changes
 
 
 def test_what_is_written_is_read(tmp_path):
@@ -83,29 +43,6 @@ def test_a_wrong_record_is_not_written(wrong, tmp_path):
     with pytest.raises(ValueError, match=r"."):
         write_result(tmp_path / "result.json", record(**wrong))
     assert list(tmp_path.iterdir()) == []
-
-
-@pytest.mark.parametrize(
-    ("content", "message"),
-    [
-        ("", "damaged"),
-        ('{"schema": "smkd/result/1", "sta', "damaged"),
-        ("\x00\xff", "damaged"),
-        ("[]", "damaged"),
-        ('{"schema": "smkd/result/2"}', "schema 'smkd/result/2' is not known"),
-        ('{"schema": "smkd/result/1"}', "status: Field required"),
-        (json.dumps({"schema": "smkd/result/1", **record(scores=None)}), "a finished cell has scores"),
-        (json.dumps({"schema": "smkd/result/1", **record(scores={"last": {"mean": -1.0}})}), "scores.last.mean"),
-    ],
-)
-def test_a_damaged_result_is_named(content, message, tmp_path, smkd):
-    path = tmp_path / "runs" / "r" / "result.json"
-    path.parent.mkdir(parents=True)
-    path.write_text(content, encoding="latin-1")
-    result = smkd("report", "runs")
-    assert result.code == 4
-    assert "runs/r/result.json" in result.err
-    assert message in result.err
 
 
 def test_run_directories_are_found_below_and_through_links(tmp_path):
@@ -153,13 +90,20 @@ def test_the_last_epoch_of_a_score_record(tmp_path):
     [
         ('{"schema": "smkd/scores/1"}', "stdin, line 2: damaged: checkpoint: Field required"),
         ("{", "stdin, line 2: damaged"),
-        ("nowhere", "stdin, line 2: 'nowhere' is neither a score record nor a run directory"),
+        ('{"schema": "other/1"}', "stdin, line 2: damaged: schema 'other/1' is not one of smkd"),
     ],
 )
-def test_a_damaged_line_is_named(line, message, smkd):
+def test_a_damaged_line_is_named_and_the_others_are_reported(line, message, smkd):
     result = smkd("report", "-", stdin=f"{json.dumps(scored())}\n{line}\n")
+    assert (result.code, message in result.err, "61.00" in result.out) == (0, True, True)
+    alone = smkd("report", "-", stdin=f"\n{line}\n")
+    assert (alone.code, alone.out, message in alone.err) == (4, "", True)
+
+
+def test_a_line_that_is_neither_record_nor_folder(smkd):
+    result = smkd("report", "-", stdin=f"{json.dumps(scored())}\nnowhere\n")
     assert (result.code, result.out) == (4, "")
-    assert message in result.err
+    assert "stdin, line 2: 'nowhere' is neither a score record nor a run directory" in result.err
 
 
 def test_train_split_scores_are_no_results(smkd):
@@ -184,12 +128,57 @@ def test_a_peer_scored_alone_is_no_result_of_the_pair(smkd):
 
 
 def test_metrics(tmp_path):
-    (tmp_path / "metrics.csv").write_text("epoch,x,y\n1,2.5,\n2,3,4\n")
-    first, second = read_metrics(tmp_path, "epoch", "x", "y")
-    assert first[:2] == (1.0, 2.5)
-    assert math.isnan(first[2])
-    assert second == (2.0, 3.0, 4.0)
-    with pytest.raises(DataError, match=r"metrics\.csv: there is no column 'z'"):
+    (tmp_path / "metrics.csv").write_text("epoch,x,y,z\n1,2.5,-1,\n2,3,4,\n")
+    assert read_metrics(tmp_path, "epoch", "x", "y") == [(1.0, 2.5, -1.0), (2.0, 3.0, 4.0)]
+    assert math.isnan(read_metrics(tmp_path, "z")[0][0])
+    (tmp_path / "metrics.csv").write_text("epoch,x\n")
+    assert read_metrics(tmp_path, "x") == []
+    with pytest.raises(DataError, match=r"metrics\.csv: line 1: there is no column 'z'"):
         read_metrics(tmp_path, "z")
     with pytest.raises(DataError, match="cannot be read"):
         read_metrics(tmp_path / "absent", "x")
+
+
+WHOLE = "epoch,x,y\n1,2.5,7\n2,3.5,8\n3,4.5,9\n"
+
+
+@pytest.mark.parametrize("cut", range(1, len(WHOLE)))
+def test_metrics_that_were_cut_anywhere_are_refused_or_whole_rows(tmp_path, cut):
+    (tmp_path / "metrics.csv").write_text(WHOLE[:cut])
+    if WHOLE[cut - 1] == "\n":
+        assert read_metrics(tmp_path, "x", "y") == [(2.5, 7), (3.5, 8), (4.5, 9)][: WHOLE[:cut].count("\n") - 1]
+    else:
+        with pytest.raises(DataError, match=r"metrics\.csv: line \d"):
+            read_metrics(tmp_path, "x", "y")
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("3.5", "inf", "line 3: x is inf"),
+        ("3.5", "nan", "line 3: x is nan"),
+        ("3.5", "-1e300", "line 3: x is -1e"),
+        ("3.5", "many", "line 3: could not convert"),
+        ("\n2,", "\ninf,", "line 3: it is not the row of epoch 2"),
+        ("\n2,3.5,8", "", "line 3: it is not the row of epoch 2"),
+        ("2,3.5,8", "2,3.5,8\n2,3.5,8", "line 4: it is not the row of epoch 3"),
+        ("3.5,8", "3.5", "line 3: it has 2 fields, but the header has 3"),
+        ("3.5,8", '"3.5,8', "line 3"),
+        ("3.5,8", "3.5,8,9", "line 3: it has 4 fields, but the header has 3"),
+        ("3.5", "\0", "line 3"),
+        ("3.5", "9" * 200_000, "line 3"),
+    ],
+)
+def test_metrics_that_cannot_be_believed_are_refused(tmp_path, old, new, message):
+    (tmp_path / "metrics.csv").write_text(WHOLE.replace(old, new, 1))
+    with pytest.raises(DataError, match=re.escape(f"metrics.csv: {message}")):
+        read_metrics(tmp_path, "x", "y")
+
+
+def test_options_that_are_no_json_are_refused(tmp_path):
+    path = tmp_path / "run" / "result.json"
+    write_result(path, record())
+    path.write_text(path.read_text().replace('"eta": 2.0', '"eta": Infinity'))
+    found = read_results(str(tmp_path))
+    assert not found.results
+    assert "options" in found.damaged[0]

@@ -40,6 +40,12 @@ def test_a_combination_has_the_pages_of_its_parts(smkd):
     assert "b1 (float, default 16.0): steepness of g" in out
 
 
+def test_a_default_of_nothing_is_named_as_a_recipe_names_it(smkd):
+    assert (
+        "multiplier (float or null, default null): M of authors; null for C" in smkd("methods", "show", "Tf-KD_reg").out
+    )
+
+
 def test_an_unknown_method_is_a_wrong_usage(smkd):
     result = smkd("methods", "show", "Co-teachin")
     assert result.code == 2

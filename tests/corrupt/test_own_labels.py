@@ -90,20 +90,19 @@ def test_a_manifest_without_clean_labels_has_nothing_to_corrupt(smkd: Smkd) -> N
         ("label\n0\n1.5\n", (), 4, "mine.csv: row 2 (line 3): label '1.5' is not an integer"),
         ("label\n0\n1e0\n", (), 4, "row 2 (line 3): label '1e0' is not an integer"),
         ("label\n0\n\n1\n", (), 4, "row 2 (line 3): label is empty"),
-        ("label\ncat\ndog\n", (), 4, "row 1 (line 2): label 'cat' is not an integer"),
         ("label\n0\n-1\n", (), 4, "row 2 (line 3): label -1 is not in 0 … 0"),
         ("label\n0\n7\n", ("--classes", "7"), 4, "row 2 (line 3): label 7 is not in 0 … 6"),
         ("label\n0\n99999999999999999999\n", (), 4, "row 2 (line 3): label '99999999999999999999' is not an integer"),
         ("label\n0\n123456789012345678\n", (), 2, "123456789012345679 classes are too many"),
         ("label\n0\n0\n", (), 2, "at least 2 classes, not 1"),
-        ("image,label\na,0\nb,1,2\n", (), 4, "row 2 (line 3): has more fields than the header's 2"),
+        ("image,label\na,0\nb,1,2\n", (), 4, "row 2 (line 3): has 3 fields, but the header has 2"),
         ("image,label\na,0,1\n", (), 4, "row 1 (line 2): has 3 fields, but the header has 2"),
         ("image,label\na,0\nb\n", (), 4, "row 2 (line 3): label is empty"),
-        ("image,label\na,0\na,1\n", (), 4, "row 2: image 'a' is already in row 1"),
-        ("image,label\na,0\n,1\n", (), 4, "row 2: image is empty"),
-        ('image,label\nc,1\n"a,0\n', (), 4, "not a CSV file"),
+        ("image,label\na,0\na,1\n", (), 4, "row 2 (line 3): image 'a' is already in row 1"),
+        ("image,label\na,0\n,1\n", (), 4, "row 2 (line 3): image is empty"),
+        ('image,label\nc,1\n"a,0\n', (), 4, 'row 2 (line 3): a quote (") is opened and not closed'),
         ("label\n", (), 4, "has no rows"),
-        ("", (), 2, "has no column 'label'"),
+        ("", (), 4, "mine.csv: is empty"),
         (
             "image,labels\na,0\n",
             (),
@@ -126,9 +125,12 @@ def test_files_that_cannot_be_read(smkd: Smkd, tmp_path: Path) -> None:
     assert "absent.csv: cannot be read: No such file" in smkd("corrupt", "--labels", "absent.csv").err
     assert "cannot be read: Is a directory" in smkd("corrupt", "--labels", tmp_path).err
     (tmp_path / "latin.csv").write_bytes(b"label,image\n0,caf\xe9\n")
-    assert "latin.csv: is not a CSV file: it is not UTF-8 text" in smkd("corrupt", "--labels", "latin.csv").err
+    assert (
+        "latin.csv: is not a CSV file: line 2 is not UTF-8 text: byte 0xe9"
+        in smkd("corrupt", "--labels", "latin.csv").err
+    )
     (tmp_path / "late.csv").write_bytes(b"label,image\n0,a\n0,caf\xe9\n")
-    assert "late.csv: is not UTF-8 text" in smkd("corrupt", "--labels", "late.csv").err
+    assert "late.csv: is not a CSV file: line 3 is not UTF-8 text" in smkd("corrupt", "--labels", "late.csv").err
     (tmp_path / "one-line.csv").write_text("x" * 200_000)
     assert "one-line.csv: is not a CSV file" in smkd("corrupt", "--labels", "one-line.csv").err
 

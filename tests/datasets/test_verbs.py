@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pytest
+
+from smkd_cli.datasets.contract import Split, image_ids
+from smkd_cli.datasets.duplicates import duplicates
 
 if TYPE_CHECKING:
     from .conftest import Server
@@ -38,12 +43,31 @@ def test_ls_says_where_data_is(smkd: Smkd, real_data: Path) -> None:
 
 def test_verify_checks_what_is_here(smkd: Smkd) -> None:
     result = smkd("datasets", "verify")
-    assert (result.code, result.out) == (0, "digits\tok\n")
+    assert (result.code, result.out) == (0, "digits\tok\t0\t0\t0\t0\n")
+    assert result.err == "name\tstate\ttwice in train\ttwice in test\tin both\tof two labels\n"
 
 
-def test_verify_checks_real_files(smkd: Smkd, real_data: Path) -> None:
-    result = smkd("datasets", "verify", "cifar100", "--data", real_data)
-    assert (result.code, result.out) == (0, "cifar100\tok\n")
+def test_verify_checks_real_files_and_counts_images_that_are_there_twice(smkd: Smkd, real_data: Path) -> None:
+    result = smkd("datasets", "verify", "cifar100", "cifar100-10", "--data", real_data)
+    assert (result.code, result.out) == (0, "cifar100\tok\t14\t2\t10\t17\ncifar100-10\tok\t5\t0\t4\t0\n")
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "found"),
+    [
+        ([(0, 0), (1, 1), (2, 2)], [(3, 0), (4, 1)], (0, 0, 0, 0)),
+        ([(0, 0), (0, 0), (0, 0), (1, 1)], [(2, 1), (2, 1)], (2, 1, 0, 0)),
+        ([(0, 0), (0, 1), (1, 1)], [(1, 1), (1, 2), (2, 0)], (1, 1, 2, 2)),
+    ],
+)
+def test_duplicates_are_counted_by_content(
+    train: list[tuple[int, int]], test: list[tuple[int, int]], found: tuple[int, ...]
+) -> None:
+    def split(rows: list[tuple[int, int]]) -> Split:
+        images = np.array([image for image, _ in rows], dtype=np.uint8).reshape(-1, 1, 1, 1)
+        return Split(images, np.array([label for _, label in rows], dtype=np.int64), image_ids(images))
+
+    assert astuple(duplicates(split(train), split(test))) == found
 
 
 def test_verify_reports_every_problem_and_what_is_whole(smkd: Smkd, tmp_path: Path) -> None:
@@ -53,8 +77,8 @@ def test_verify_reports_every_problem_and_what_is_whole(smkd: Smkd, tmp_path: Pa
         path.write_bytes(b"altered")
     result = smkd("datasets", "verify", "cifar10", "cifar100", "digits")
     assert result.code == 4
-    assert result.out == "digits\tok\n"
-    first, second = result.err.splitlines()
+    assert result.out == "digits\tok\t0\t0\t0\t0\n"
+    _, first, second = result.err.splitlines()
     assert "cifar-10-batches-py/data_batch_1" in first
     assert "cifar-100-python/train: damaged or altered" in second
 

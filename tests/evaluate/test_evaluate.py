@@ -14,7 +14,7 @@ from safetensors.torch import load_file
 from smkd_cli import datasets, networks
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
-from smkd_cli.artifacts.tensors import load_tensors
+from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 
 RECIPE = """\
 schema: smkd/recipe/1
@@ -144,6 +144,81 @@ def test_damaged_weights_are_refused(smkd, copy):
         assert "Traceback" not in result.err
 
 
+def changed(path, facts=None, weights=None):
+    """Change what a peer's file says, its checksum being right."""
+    had, about = load_tensors(path, PEER_SCHEMA)
+    save_tensors(path, had | (weights or {}), PEER_SCHEMA, about | (facts or {}))
+
+
+@pytest.mark.parametrize(
+    ("facts", "words"),
+    [
+        ({"cell": None}, "cell"),
+        ({"cell": {"dataset": "digits"}}, "cell.recipe"),
+        ({"network": "resnet999"}, "is of a network 'resnet999', which is not known"),
+        ({"network": 3}, "network"),
+        ({"peer": "c"}, "peer"),
+        ({"peer": "b"}, "not of one pair"),
+        ({"memory": {"r": []}}, "memory.r"),
+        ({"written_by": {}}, "written_by.precision"),
+    ],
+)
+def test_a_peer_that_says_nonsense_is_refused(smkd, copy, facts, words):
+    changed(copy / "peer_a.safetensors", facts)
+    result = smkd("eval", copy)
+    assert result.code == 4, result.err
+    assert words in result.err
+    assert len(result.err) < 500
+
+
+@pytest.mark.parametrize(
+    ("cell", "words"),
+    [
+        ({"dataset": "../digits"}, "is of a data set '../digits', which is not known"),
+        ({"validation_fraction": 1.0}, "cell.validation_fraction"),
+        ({"seed": -1}, "cell.seed"),
+        ({"method": "nosuch"}, "cannot be made again"),
+        ({"options": {"b1": "steep"}}, "cannot be made again"),
+        ({"method": "SMKD-S"}, "not of one pair"),
+    ],
+)
+def test_a_peer_of_a_cell_that_cannot_be_is_refused(smkd, copy, cell, words):
+    for peer in "ab" if "pair" not in words else "a":
+        path = copy / f"peer_{peer}.safetensors"
+        changed(path, {"cell": load_tensors(path, PEER_SCHEMA)[1]["cell"] | cell})
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4, result.err
+    assert words in result.err
+
+
+@pytest.mark.parametrize(
+    ("weights", "words"),
+    [
+        ({"more": torch.zeros(1)}, "more does not belong there"),
+        ({"classifier.bias": torch.zeros(1)}, "has the shape (1,), not (10,)"),
+        ({"classifier.bias": torch.zeros(10, dtype=torch.float64)}, "is of type float64, not float32"),
+        ({"classifier.bias": torch.full((10,), float("nan"))}, "classifier.bias is not finite"),
+        # Torch would take the first of several for a single number.
+        ({"stages.0.0.bn1.num_batches_tracked": torch.zeros(3, dtype=torch.int64)}, "has the shape (3,), not ()"),
+        ({"classifier.bias": torch.tensor([3e38] + [-3e38] * 9)}, "scores are not finite"),
+    ],
+)
+def test_weights_of_another_kind_are_refused(smkd, copy, weights, words):
+    changed(copy / "peer_a.safetensors", weights=weights)
+    result = smkd("eval", copy)
+    assert result.code == 4, result.err
+    assert words in result.err
+
+
+def test_what_the_method_remembered_must_be_there(smkd, copy):
+    for peer in "ab":
+        changed(copy / f"peer_{peer}.safetensors", {"memory": {}})
+    assert smkd("eval", copy).code == 0
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4, result.err
+    assert "what SMKD-S+MyLC remembered is not in its file" in result.err
+
+
 @pytest.mark.parametrize("what", ["nothing", "folder"])
 def test_something_that_is_no_checkpoint(smkd, tmp_path, what):
     if what == "folder":
@@ -165,6 +240,14 @@ def test_a_tampered_manifest_is_refused_on_training_images(smkd, copy):
     result = smkd("eval", copy, "--split", "train")
     assert result.code == 4
     assert "labels_sha256" in result.err
+
+
+def test_a_manifest_of_other_classes_is_refused(smkd, copy):
+    manifest = copy / "manifest.csv"
+    manifest.write_text(manifest.read_text().replace("# classes: 10", "# classes: 12"))
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4, result.err
+    assert "has 12 classes, but the networks have 10" in result.err
 
 
 def test_unfinished_runs_are_passed_over(smkd, trained, copy):

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch.nn.functional import cross_entropy, kl_div, log_softmax, one_hot, softmax
 
 from smkd_cli import methods
-from smkd_cli.methods import Batch, Outputs
+from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.methods.distillation.kd import divergence, ramp_at, ramp_up
 
 INPUTS = json.loads((Path(__file__).parents[1] / "vectors.json").read_text())["inputs"]
@@ -87,11 +87,28 @@ def test_the_ramp_lasts_for_its_part_of_all_epochs(clock_at, expected, close):
 
 
 @pytest.mark.parametrize("tau", [6, 20])
-@pytest.mark.parametrize("multiplier", [1, 50])
-def test_tf_kd_self_is_the_elementwise_mean_of_torch(taught, close, tau, multiplier):
-    loss, own, teacher = taught("Tf-KD_self", tau=tau, multiplier=multiplier)
+@pytest.mark.parametrize(("options", "multiplier"), [({"multiplier": 1}, 1), ({"multiplier": 50}, 50), ({}, 5 / 2)])
+def test_tf_kd_self_is_the_elementwise_mean_of_torch(taught, close, tau, options, multiplier):
+    loss, own, teacher = taught("Tf-KD_self", tau=tau, **options)
     mean = kl_div(log_softmax(own / tau, 1), softmax(teacher / tau, 1), reduction="none").mean()
     close(loss, 0.05 * cross_entropy(own, LABELS) + 0.95 * multiplier * tau**2 * mean)
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100])
+def test_the_weight_of_a_tf_kd_teacher_does_not_change_with_the_number_of_classes(classes):
+    """Its authors' factors, 100 and 50, are for 100 classes."""
+    for name, of_100_classes in (("Tf-KD_reg", 100.0), ("Tf-KD_self", 50.0)):
+        losses = []
+        for options in ({}, {"multiplier": of_100_classes * classes / 100}):
+            method = methods.build(name, options)
+            own = Outputs.of(torch.linspace(-1, 2, 3 * classes, dtype=torch.float64).view(classes, 3).T.contiguous())
+            own.companions["teacher"] = own.logits.flip(0)
+            labels = torch.tensor([0, 1, 1])
+            batch = Batch(labels, one_hot(labels, classes).double(), torch.arange(3))
+            clock = Clock(*torch.ones(4).unbind(), stage=1)
+            method.refine(own, batch, clock)
+            losses.append(method.loss(own, own, batch, clock))
+        torch.testing.assert_close(*losses)
 
 
 def test_both_forms_of_ban(taught, expected, close):

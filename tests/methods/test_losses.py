@@ -60,7 +60,9 @@ TRUNCATED = {"q": 0.7, "k": 0.5, "truncated": True}
         ("APL", {**NCE_MAE, "alpha": 1.0, "beta": 1.0}, "NCE+MAE a=1 b=1"),
         ("APL", {**NFL_RCE, "alpha": 10.0, "beta": 0.1}, "NFL+RCE a=10 b=0.1"),
         ("APL", {**NFL_MAE, "alpha": 10.0, "beta": 1.0}, "NFL+MAE a=10 b=1"),
-        ("Tf-KD_reg", {}, "Tf-KD_reg repo a=0.1 tau=20 M=100 (ResNet18 config)"),
+        ("Tf-KD_reg", {}, "Tf-KD_reg batchmean a=0.1 tau=20 (M=C)"),
+        ("Tf-KD_reg", {"multiplier": None}, "Tf-KD_reg batchmean a=0.1 tau=20 (M=C)"),
+        ("Tf-KD_reg", {"multiplier": 100.0}, "Tf-KD_reg repo a=0.1 tau=20 M=100 (ResNet18 config)"),
         (
             "Tf-KD_reg",
             {"alpha": 0.95, "tau": 10.0, "multiplier": 1.0},
@@ -115,7 +117,7 @@ def test_the_virtual_teacher(expected, close, tau):
 
 
 def test_with_m_as_c_tf_kd_reg_is_the_cross_entropy_of_its_target_less_a_constant(ask, close):
-    pair = ask("Tf-KD_reg", multiplier=5.0, alpha=0.4)
+    pair = ask("Tf-KD_reg", alpha=0.4)
     smoothed = -(pair.a.target * pair.a.log_probs).sum(1).mean()
     close(gradient(pair.loss_a, pair.a.logits), gradient(smoothed, pair.a.logits))
     close(pair.a.target.sum(1), torch.ones(4, dtype=torch.float64))
@@ -291,15 +293,29 @@ def test_the_stored_weights_of_truncated_gce(logits, expected, close):
     close(rows[[0, 2]], plain[[0, 2]])
 
 
-def test_when_the_weights_of_truncated_gce_are_set(logits):
-    gce = Truncated(logits, prune_from=0.5, refresh=3)
-    changed = []
-    for number in range(1, 11):
-        gce.memory["pruned"].fill_(-1)
-        gce.epoch(number, 10)
-        if gce.memory["pruned"][0] != -1:
-            changed.append(number)
-    assert changed == [5, 8]
+@pytest.mark.parametrize(
+    ("options", "epochs", "newly_set"),
+    [
+        ({}, 150, [80, 90, 100, 110, 120, 130, 140, 150]),  # public code, CIFAR-100
+        ({"prune_from": 40 / 120}, 120, [40, 50, 60, 70, 80, 90, 100, 110, 120]),  # CIFAR-10
+        ({"prune_from": 0.5, "refresh": 3}, 10, [5, 8]),
+        ({"prune_from": 0.0, "refresh": 4}, 10, [2, 6, 10]),
+    ],
+)
+def test_the_epochs_that_train_with_new_weights(logits, options, epochs, newly_set):
+    """Before an epoch all are kept, or (elsewhere) its weights are new: those of what was said in the epoch before."""
+    gce = Truncated(logits, **options)
+    confident, unsure = Outputs.of(ONEHOT * 9, gce.memory), Outputs.of(ONEHOT * -9, gce.memory)
+    found, before = [], [1.0] * 6
+    for number in range(1, epochs + 1):
+        weights = gce.weights.tolist()
+        if weights != before:
+            found.append(number)
+        before = weights
+        # What is said changes only when the weights have followed it: so each new setting shows.
+        gce.own = unsure if weights == [1.0] * 6 else confident
+        gce.epoch(number, epochs)
+    assert found == newly_set
 
 
 def test_a_sample_that_was_pruned_can_come_back(logits):
@@ -309,14 +325,6 @@ def test_a_sample_that_was_pruned_can_come_back(logits):
     gce.own = Outputs.of(ONEHOT * 9, gce.memory)
     gce.epoch(2, 5)
     assert gce.weights.tolist() == [1] * 6
-
-
-def test_the_default_start_is_that_of_the_public_code(logits):
-    gce = Truncated(logits)
-    gce.epoch(79, 150)
-    assert not gce.memory["pruned"].any()
-    gce.epoch(80, 150)
-    assert gce.memory["pruned"].any()
 
 
 def test_a_probability_of_exactly_k_is_given_up(logits):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +12,8 @@ from hypothesis import strategies as st
 
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe import load_recipe
+from smkd_cli.recipe.yaml_reader import parse
+from smkd_cli.recipe.yaml_writer import dump
 
 
 @pytest.mark.parametrize(
@@ -139,3 +141,32 @@ def test_a_profile_that_a_recipe_has_already_does_not_rename_it_again(
     again = load_recipe("shown.yaml", profile="embedded")
     assert again.name == "small-embedded"
     assert again == load_recipe("shown.yaml")
+
+
+def _of_leaves(leaf: str) -> st.SearchStrategy[Any]:
+    def inside(inner: st.SearchStrategy[Any]) -> st.SearchStrategy[Any]:
+        return st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+
+    return st.dictionaries(st.sampled_from("abc"), st.recursive(st.just(leaf), inside, max_leaves=8), max_size=3)
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    if isinstance(value, str):
+        yield path, value
+        return
+    for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        yield from _leaves(inner, (*path, step))
+
+
+@settings(max_examples=200, deadline=None)
+@given(_of_leaves("below"), _of_leaves("above"))
+def test_whatever_is_laid_over_what_each_value_knows_where_it_stands(below: Any, above: Any) -> None:
+    document = parse(dump(below), "below")
+    document.merge(parse(dump(above), "above"))
+    leaves = dict(_leaves(document.data))
+    for path, leaf in leaves.items():
+        assert document.values[path].source == leaf
+    for path in document.values:  # nothing is remembered of what was replaced
+        value = document.data
+        for step in path:
+            value = value[step]

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from records import record
 
 from smkd_cli import networks
+from smkd_cli.artifacts.results import write_result
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.plan import cost_of
 
@@ -30,10 +31,8 @@ def test_a_line_per_cell_with_steps_and_images(smkd: Callable[..., Any], recipe_
 def test_finished_cells_are_told_apart(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path
 ) -> None:
-    for seed, status in ((1, "finished"), (2, "failed")):
-        folder = tmp_path / "out" / "small" / f"ce_symmetric-0.4_seed{seed}"
-        folder.mkdir(parents=True)
-        (folder / "result.json").write_text(json.dumps({"status": status}))
+    for seed, facts in ((1, {}), (2, {"status": "failed", "scores": None, "error": "no"})):
+        write_result(tmp_path / "out" / "small" / f"ce_symmetric-0.4_seed{seed}" / "result.json", record(**facts))
     out = smkd("train", recipe_file(), "--dry-run", "--runs", "out").out
     finished = [line.split("\t")[0] for line in out.splitlines() if line.endswith("\tfinished")]
     assert finished == ["ce_symmetric-0.4_seed1"]

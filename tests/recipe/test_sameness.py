@@ -11,8 +11,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smkd_cli.errors import RecipeError
+from smkd_cli.naming import slug
 from smkd_cli.recipe import load_recipe
-from smkd_cli.recipe.grid import Row, rows, slug
+from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import MethodEntry, _distinct
 

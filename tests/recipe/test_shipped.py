@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import shlex
 from collections.abc import Callable
 from typing import Any
 
@@ -74,6 +75,19 @@ def test_table_3_has_each_method_in_the_shared_recipe_and_the_others_in_their_ow
     assert own["CDR"].training.batch_size == 64
     assert own["Co-teaching"].training.optimizer.name == "adam"
     assert own["APL"].training.optimizer.gradient_clip == 5
+
+
+def test_the_paper_s_rows_of_table_3_can_learn_from_all_images_beside_it(smkd: Callable[..., Any]) -> None:
+    [line] = [line for line in shipped_recipes()["table3"].read_text().splitlines() if line.startswith("# --set name=")]
+    sets = shlex.split(line.removeprefix("# "))
+    assert smkd("recipes", "validate", "table3", *sets).out == "table3: ok, 36 cells\n"
+    cells = expand(load_recipe("table3", sets[1::2]))
+    assert {cell.recipe.validation.fraction for cell in cells} == {0.0}
+    whole, part = (
+        {(c.method, c.noise.kind, c.noise.rate): c.options for c in made}
+        for made in (cells, expand(load_recipe("table3")))
+    )
+    assert whole.items() <= part.items()
 
 
 def test_table_4_has_both_variants() -> None:

@@ -37,14 +37,14 @@ def cell(
     }
 
 
-def scores(last: float, selected: float | None = None, best: float | None = None) -> dict[str, Any]:
+def scores(last: float, selected: float | None = None, best: float | None = None, epoch: int = 100) -> dict[str, Any]:
     """The ``scores`` of a result whose peers differ by one point and whose ensemble is half a point better.
 
     Each peer was two points better at some epoch than at the best one of the pair.
     """
 
     def score(mean: float, by: str | None = None) -> dict[str, Any]:
-        return {"epoch": 100, "a": mean - 0.5, "b": mean + 0.5, "mean": mean, "ensemble": mean + 0.5, "by": by}
+        return {"epoch": epoch, "a": mean - 0.5, "b": mean + 0.5, "mean": mean, "ensemble": mean + 0.5, "by": by}
 
     best = last if best is None else best
     return {
@@ -79,7 +79,7 @@ def make_run(tmp_path: Path) -> MakeRun:
     """Make a run directory: ``make_run(69.1, "SMKD-P+MyLC", seed=2)``; without an accuracy, a failed one."""
 
     def make(last: float | None, method: str = "CE", *, runs: str = "runs", finished: int = 0, **facts: Any) -> Path:
-        more = {name: facts.pop(name) for name in ("selected", "best") if name in facts}
+        more = {name: facts.pop(name) for name in ("selected", "best", "epoch") if name in facts}
         made = cell(method, **facts)
         noise = made["noise"]
         folder = (

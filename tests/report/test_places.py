@@ -18,7 +18,7 @@ NAMES = st.sampled_from(["label", "noise", "b2"])
 
 @given(
     wheres=st.lists(st.dictionaries(NAMES, VALUES, max_size=2), max_size=8),
-    at=st.dictionaries(NAMES, VALUES | st.just([1, 2]), max_size=3),
+    at=st.dictionaries(NAMES, VALUES, max_size=3),
 )
 @settings(max_examples=300, deadline=None)
 def test_a_result_stands_in_the_slots_that_it_fits(wheres: list[dict[str, Any]], at: dict[str, Any]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 import re
 import statistics
 from collections.abc import Callable
@@ -181,7 +182,7 @@ def test_figures_over_b2(make_run, lines):
 
 def test_figure_2_adds_both_directions(make_run, lines, smkd):
     for seed, more in ((1, 0), (2, 10)):
-        run = make_run(60.0, "SMKD-P+MyLC", seed=seed, tables=["figure2"], options={"eta": 2.0, "b2": -8.0})
+        run = make_run(60.0, "SMKD-P+MyLC", seed=seed, tables=["figure2"], options={"eta": 2.0, "b2": -8.0}, epoch=12)
         epochs = "".join(f"{epoch},{epoch},{100 + more}\n" for epoch in range(1, 13))
         (run / "metrics.csv").write_text("epoch,sent_a_to_b,sent_b_to_a\n" + epochs)
     found = lines(table="figure2", metric="sent")
@@ -203,11 +204,58 @@ def test_figure_2_needs_the_run_directory_but_loses_no_result(score_record, smkd
     assert "60.00 ± —* n=1" in result.out
 
 
-def test_damaged_metrics_are_named(make_run, smkd):
+HEADER = "epoch,sent_a_to_b,sent_b_to_a\n"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        f"{HEADER}1,2,many\n",
+        f"{HEADER}1,2,3\n2,4",
+        f"{HEADER}1,2,3\n2,4\n",
+        f"{HEADER}1,2,3\n2,4,5",
+        f"{HEADER}1,2,3\n2,4,5,6\n",
+        f"{HEADER}1,2,3\n1,4,5\n",
+        f"{HEADER}1,2,3\n3,4,5\n",
+        f"{HEADER}inf,2,3\n",
+        f"{HEADER},2,3\n",
+        f"{HEADER}1,inf,3\n",
+        f"{HEADER}1,1e308,1e308\n",
+        f"{HEADER}1,nan,3\n",
+        f"{HEADER}1,2,{'9' * 70_000}\n",
+        f"{HEADER}1,2,{'x' * 140_000}\n",
+        f"{HEADER}\n",
+        f"{HEADER}1,2,\udcff\n",
+        f"{HEADER}1,\x00,3\n",
+        "\x00" * 1000,
+        "epoch\n1\n",
+        "",
+    ],
+)
+@pytest.mark.parametrize("form", ["terminal", "json"])
+def test_a_run_with_damaged_metrics_is_left_out_of_the_figure_and_named(content, form, make_run, smkd):
+    options = {"eta": 2.0, "b2": -8.0}
+    good = make_run(60.0, "SMKD-P+MyLC", tables=["figure2"], options=options, epoch=2)
+    (good / "metrics.csv").write_text(f"{HEADER}1,2,3\n2,4,5\n")
+    bad = make_run(60.0, "SMKD-P+MyLC", tables=["figure2"], options=options, seed=2)
+    (bad / "metrics.csv").write_bytes(content.encode(errors="surrogateescape"))
+    result = smkd("report", "runs", "--format", form)
+    assert (result.code, "Infinity" in result.out, len(result.err) < 3000) == (0, False, True)
+    assert f"figure2: left out (1): {bad.relative_to(bad.parents[2])}/metrics.csv: " in result.err
+    if form == "json":
+        figure, rest = json.loads(result.out)["tables"]
+        assert [row["cells"][0]["scores"]["sent"]["n"] for row in figure["rows"]] == [1, 1]
+        assert rest["rows"][0]["cells"][0]["scores"]["last"]["n"] == 1
+
+
+def test_a_figure_without_readable_metrics_still_names_them(make_run, smkd):
     run = make_run(60.0, "SMKD-P+MyLC", tables=["figure2"], options={"eta": 2.0, "b2": -8.0})
-    (run / "metrics.csv").write_text("epoch,sent_a_to_b,sent_b_to_a\n1,2,many\n")
+    (run / "metrics.csv").write_text(f"{HEADER}1,2,many\n")
     result = smkd("report", "runs")
-    assert (result.code, "metrics.csv: line 2" in result.err) == (4, True)
+    assert (result.code, "metrics.csv: line 2" in result.err) == (0, True)
+    (run / "metrics.csv").write_text(f"{HEADER}1,2,3\n")
+    result = smkd("report", "runs")
+    assert (result.code, "ends in epoch 1, but the run in 100" in result.err) == (0, True)
 
 
 @given(st.lists(st.floats(0, 100), min_size=1, max_size=9))

@@ -69,6 +69,18 @@ def test_a_method_stands_twice_in_one_table(make_run, lines):
     }
 
 
+def test_what_is_held_out_is_said_beside_the_differences(make_run, text):
+    make_run(55.0, "CE", **RESNET50)
+    assert "learned without" not in text()
+    make_run(61.0, "SMKD-P+MyLC", **RESNET50, validation_fraction=0.1)
+    assert "Ours learned without the 10% of the training images that an epoch is selected by. The paper" in text()
+
+
+def test_nothing_is_said_of_held_out_images_where_the_paper_is_not_compared_with(make_run, text):
+    make_run(95.0, **{**RESNET50, "dataset": "digits", "networks": ["small_resnet"] * 2}, validation_fraction=0.1)
+    assert "learned without" not in text()
+
+
 def test_own_recipes_are_told_by_their_facts(make_run, text):
     make_run(55.0, "GCE", **RESNET50)
     assert "as the authors of the method do" not in text()

@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from records import scored
 
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import save_tensors
@@ -149,12 +150,34 @@ def test_a_validation_split_that_leaves_nothing(smkd, recipe):
         assert "validation.fraction" in result.err
 
 
-def test_a_result_that_holds_no_record(smkd, recipe):
+@pytest.mark.parametrize(
+    "content", ["null", "", '{"status": "finished"}', '{"schema": "smkd/result/1", "sta', "[" * 9999]
+)
+def test_a_result_that_holds_no_record_is_one_for_no_command(content, smkd, recipe):
     CELL.mkdir(parents=True)
-    (CELL / "result.json").write_text("null")
+    (CELL / "recipe.yaml").touch()
+    (CELL / "metrics.csv").touch()
+    (CELL / "result.json").write_text(content)
+    for command in (("train", recipe, "--jobs", 1), ("train", recipe, "--dry-run"), ("eval", CELL), ("report", "runs")):
+        result = smkd(*command)
+        assert (result.code, result.out) == (4, "")
+        assert f"{CELL}/result.json: damaged: " in result.err
+        assert "delete" not in result.err
+        assert (CELL / "result.json").read_text() == content
+
+
+def test_scores_in_the_place_of_a_result(smkd, recipe):
+    CELL.mkdir(parents=True)
+    (CELL / "result.json").write_text(json.dumps(scored()))
     result = smkd("train", recipe, "--jobs", 1)
-    assert result.code == 4
-    assert "result.json" in result.err
+    assert (result.code, "holds scores of smkd eval" in result.err) == (4, True)
+
+
+@pytest.mark.parametrize("runs", ["[/red]", ":smile:\x1b[31m"])
+def test_a_folder_whose_name_looks_like_markup(runs, smkd, recipe):
+    result = smkd("train", recipe, "--dry-run", "--runs", runs)
+    assert result.code == 0
+    assert f"in {runs}/tiny".replace("\x1b", "\\x1b") in " ".join(result.err.split())
 
 
 def test_unknown_devices_are_refused(smkd, recipe):
@@ -167,7 +190,7 @@ def test_saving_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
     path = tmp_path / "x.safetensors"
     save_tensors(path, {"x": torch.ones(3)}, "test/1", {})
     before = path.read_bytes()
-    monkeypatch.setattr("safetensors.torch.save_file", lambda *_, **__: (_ for _ in ()).throw(OSError(28, "No space")))
+    monkeypatch.setattr("smkd_cli.artifacts.files.sync", lambda _: (_ for _ in ()).throw(OSError(28, "No space")))
     with pytest.raises(DataError, match="No space"):
         save_tensors(path, {"x": torch.zeros(3)}, "test/1", {})
     assert path.read_bytes() == before

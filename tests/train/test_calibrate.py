@@ -17,11 +17,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
+from smkd_cli.train import stopping
 from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
 from smkd_cli.train.calibrate.search import search
 from smkd_cli.train.pair import Pair
 from smkd_cli.train.setup import Setup, cores, first_choice
+from smkd_cli.train.stopping import StopRequest
 
 CPU = Setup("cpu", 8, "float32", "channels_last", "in_turn", "eager")
 CUDA = Setup("cuda", 8, "bfloat16", "channels_last", "in_turn", "captured")
@@ -211,7 +214,10 @@ def test_a_gpu_with_room_for_two_gets_each_setup_ready_once(made_ready, room, ti
     assert (len(set(made)), len(made)) == (5, times)
 
 
-@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}'])
+OTHERS = ["[" * 100_000, '{"schema": "smkd/calibration/1", "entries": {"key": [1]}}']
+
+
+@pytest.mark.parametrize("content", ["", "{", "[]", '{"schema": "other"}', '{"schema": "smkd/calibration/1"}', *OTHERS])
 def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
     (tmp_path / "calibration.json").write_text(content)
@@ -219,6 +225,12 @@ def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
     store.remember("key", {"jobs": 2})
     store.remember("key", {"more": 3})
     assert store.recall("key") == {"jobs": 2, "more": 3}
+
+
+@pytest.mark.parametrize("setup", [None, [], {}, {"device": "cpu"}, CPU.record() | {"threads": "many"}])
+def test_a_remembered_setup_that_is_none_is_measured_again(setup):
+    assert Setup.from_record(setup) is None
+    assert Setup.from_record(CPU.record() | {"more": 1}) == CPU
 
 
 def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypatch, tmp_path):
@@ -241,6 +253,39 @@ def test_a_process_that_dies_answers_with_none(with_compute):
         assert process.ask("peak", replace(CPU, threads=1)) > 0
 
 
+@pytest.mark.parametrize("number", stopping.SIGNALS)
+def test_a_signal_to_a_measuring_process_does_not_make_a_setup_one_that_cannot_run(with_compute, number):
+    recipe = with_compute("threads: 1")
+    with bench.benches() as made:
+        (process,) = made.take(1)
+        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
+        os.kill(process._process.pid, number)
+        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
+
+
+def test_a_signal_that_comes_when_a_measuring_process_dies_is_heeded(with_compute):
+    stop = StopRequest()
+    with bench.benches(stop) as made:
+        (process,) = made.take(1)
+        assert process.ask("peak", replace(CPU, threads=1)) > 0
+        process._process.kill()
+        process._process.join()
+        stop.signal_number = signal.SIGTERM
+        with pytest.raises(InterruptedRunError):
+            process.ask("peak", replace(CPU, threads=1))
+
+
+def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, monkeypatch):
+    def impossible(work):
+        raise BlockingIOError(11, "Resource temporarily unavailable")
+
+    monkeypatch.setattr("smkd_cli.train.processes._start", impossible)
+    with bench.benches() as made:
+        (process,) = made.take(1)
+        assert process.ask("peak", replace(CPU, threads=1)) is None
+        assert "Resource temporarily unavailable" in process.failure
+
+
 def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compute, monkeypatch):
     setup = replace(CPU, threads=1)
     made = trial.prepare_trial(with_compute("threads: 1"), setup)
@@ -251,15 +296,24 @@ def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compu
 
 
 @pytest.mark.parametrize(
-    ("number", "delay"), [(signal.SIGTERM, 0.0), (signal.SIGINT, 0.3), (signal.SIGINT, 1.5), (signal.SIGTERM, 1.5)]
+    ("number", "delay"),
+    [
+        (signal.SIGTERM, 0.0),
+        (signal.SIGINT, 0.3),
+        (signal.SIGINT, 1.5),
+        (signal.SIGTERM, 1.5),
+        (signal.SIGHUP, 0.3),
+        (signal.SIGUSR1, 1.5),
+    ],
 )
 def test_a_signal_while_measuring_ends_the_command(recipe, tmp_path, number, delay):
     environment = os.environ | {"SMKD_CACHE": str(tmp_path / "cache")}
     command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--device", "cpu", "--set", OPEN]
-    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, cwd=tmp_path, env=environment)
+    pipes = {"stderr": subprocess.PIPE, "text": True}
+    process = subprocess.Popen(command, **pipes, cwd=tmp_path, env=environment, start_new_session=True)
     first = process.stderr.readline()
     time.sleep(delay)  # while the measuring process starts, while it loads torch, or while it measures
-    process.send_signal(number)
+    os.killpg(process.pid, number)
     _, words = process.communicate(timeout=60)
     assert "measuring once" in first
     assert process.returncode == 128 + number, words
@@ -298,9 +352,7 @@ def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smk
 
 
 def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
-    from smkd_cli.errors import InterruptedRunError
     from smkd_cli.train.cell import Place, train_cell
-    from smkd_cli.train.stopping import StopRequest
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:

@@ -95,8 +95,8 @@ def test_a_method_trains_learns_and_resumes(name, cell_of, tmp_path, bits, asser
     train_cell(cell, Place(tmp_path / "whole", None), StopRequest(), lambda event: None)
     result = RunDirectory(tmp_path / "whole").finished()
     assert result is not None
-    assert result["status"] == "finished"
-    assert result["scores"]["last"]["mean"] > ABOVE_CHANCE
+    assert result.scores is not None
+    assert result.scores.last.mean > ABOVE_CHANCE
     _, *lines = (tmp_path / "whole" / "metrics.csv").read_text().splitlines()
     header = (tmp_path / "whole" / "metrics.csv").read_text().splitlines()[0].split(",")
     rows = [dict(zip(header, line.split(","), strict=True)) for line in lines]

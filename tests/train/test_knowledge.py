@@ -12,6 +12,11 @@ import torch
 from smkd_cli import methods
 from smkd_cli.train.knowledge import facts_for
 
+# What the file of a teacher says of itself; "seven" is no data set, but a teacher may be of any.
+CELL = {"recipe": "r", "protocol": "p", "label": "CE", "method": "CE", "dataset": "seven", "networks": ["small_resnet"]}
+CELL |= {"epochs": 1, "noise": {"kind": "clean"}, "seed": 1, "validation_fraction": 0.0}
+ABOUT = {"network": "small_resnet", "peer": "a", "epoch": 1, "cell": CELL, "memory": {}}
+ABOUT |= {"written_by": {"precision": "float32"}}
 ROW = ["--set", "options={}", "--set", "epochs=1", "--set", "seeds=[1]"]
 
 
@@ -61,12 +66,33 @@ def test_a_teacher_of_other_classes_is_refused(smkd, tmp_path):
     from smkd_cli.artifacts.tensors import save_tensors
 
     network = networks.build("small_resnet", classes=7, channels=1)
-    about = {"network": "small_resnet", "peer": "a", "epoch": 1, "cell": {"dataset": "seven"}, "memory": {}}
-    save_tensors(tmp_path / "teacher.safetensors", network.state_dict(), PEER_SCHEMA, about)
+    save_tensors(tmp_path / "teacher.safetensors", network.state_dict(), PEER_SCHEMA, ABOUT)
     entry = json.dumps({"name": "T2S-KD", "teacher": "teacher.safetensors"})
     result = smkd("train", "quickstart", "--set", f"methods=[{entry}]", *ROW)
     assert result.code == 4, result.err
     assert "is no teacher for digits (10 classes): it was trained on seven" in result.err
+
+
+@pytest.mark.parametrize(
+    ("facts", "bias", "words"),
+    [
+        ({}, torch.zeros(10, dtype=torch.float64), "classifier.bias is of type float64"),
+        ({}, torch.full((10,), float("inf")), "classifier.bias is not finite"),
+        ({"network": "nosuch"}, torch.zeros(10), "is of a network 'nosuch'"),
+        ({"cell": {"dataset": "digits"}}, torch.zeros(10), "cell.recipe"),
+    ],
+)
+def test_a_teacher_that_is_none_is_refused(smkd, tmp_path, facts, bias, words):
+    from smkd_cli import networks
+    from smkd_cli.artifacts.run_directory import PEER_SCHEMA
+    from smkd_cli.artifacts.tensors import save_tensors
+
+    weights = networks.build("small_resnet", classes=10, channels=1).state_dict() | {"classifier.bias": bias}
+    save_tensors(tmp_path / "teacher.safetensors", weights, PEER_SCHEMA, ABOUT | facts)
+    entry = json.dumps({"name": "T2S-KD", "teacher": "teacher.safetensors"})
+    result = smkd("train", "quickstart", "--jobs", 1, "--set", f"methods=[{entry}]", *ROW)
+    assert result.code == 4, result.err
+    assert words in result.err
 
 
 def test_a_teacher_that_is_not_there(smkd):
@@ -93,8 +119,7 @@ def test_training_does_not_go_on_with_another_teacher(tmp_path, monkeypatch):
     def teacher(seed):
         torch.manual_seed(seed)
         weights = networks.build("small_resnet", classes=10, channels=1).state_dict()
-        about = {"network": "small_resnet", "peer": "a", "epoch": 1, "cell": {"dataset": "digits"}, "memory": {}}
-        save_tensors(tmp_path / "teacher.safetensors", weights, PEER_SCHEMA, about)
+        save_tensors(tmp_path / "teacher.safetensors", weights, PEER_SCHEMA, ABOUT)
 
     monkeypatch.chdir(tmp_path)
     teacher(1)

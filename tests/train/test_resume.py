@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,8 +15,10 @@ from pathlib import Path
 
 import pytest
 import torch
-from program import run_in_process
+from program import alive, descendants, gone, run_in_process, wait_for
 
+from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
+from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.cell import Place, train_cell
@@ -112,6 +116,115 @@ def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):
         train_here("run")
 
 
+def _largest(tensors):
+    return max(tensors, key=lambda name: tensors[name].numel())
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        # One number, which torch would copy into every place of a larger tensor.
+        (lambda t: {_largest(t): torch.zeros(1, dtype=t[_largest(t)].dtype)}, "has the shape (1,), not"),
+        (lambda t: {_largest(t): t[_largest(t)].double()}, "is of type float64, not float32"),
+        (lambda t: {"b.memory.r": None}, "b.memory.r is missing"),
+        (lambda t: {"a.weights.more": torch.zeros(1)}, "a.weights.more does not belong there"),
+        (lambda t: {"random.cpu": t["random.cpu"][:-1].clone()}, "random.cpu has the shape"),
+        (lambda t: {"random.cpu": t["random.cpu"] * 0 + 7}, "the state of a random generator is none"),
+    ],
+)
+def test_a_checkpoint_of_other_tensors_is_refused(train_here, tmp_path, change, words):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 8)
+    path = tmp_path / "run" / "checkpoint" / "state.safetensors"
+    tensors, facts = load_tensors(path, CHECKPOINT_SCHEMA)
+    changed = {name: value for name, value in (tensors | change(tensors)).items() if value is not None}
+    save_tensors(path, changed, CHECKPOINT_SCHEMA, facts)
+    with pytest.raises(DataError, match=re.escape(words)) as refused:
+        train_here("run")
+    assert str(path) in str(refused.value)
+    assert "remove it to start again" in str(refused.value)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "words"),
+    [
+        ("progress", None, "progress"),
+        ("progress", {"epoch": 0}, "progress.epoch"),
+        ("progress", {"epoch": 1.5}, "progress.epoch"),
+        ("progress", {"epoch": 2, "step": 99, "stage": 0}, "beyond"),
+        ("progress", {"epoch": 1, "step": 1, "stage": -1, "rows": []}, "is in stage 0"),
+        ("progress", {"stage": 5}, "is in stage 0"),
+        ("progress", {"rows": []}, "the rows are not those of the epochs before 2"),
+        ("progress", {"rows": [{"epoch": 1}]}, "the row of epoch 1 is not one of metrics.csv"),
+        ("setup", {"threads": 0}, "setup.threads"),
+        ("setup", {"memory_format": "sideways"}, "setup.memory_format"),
+        ("recipe_sha256", 3, "recipe_sha256"),
+        ("method_files", ["a"], "method_files"),
+    ],
+)
+def test_a_checkpoint_that_says_nonsense_is_refused(train_here, tmp_path, key, value, words):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 8)
+    path = tmp_path / "run" / "checkpoint" / "state.safetensors"
+    tensors, facts = load_tensors(path, CHECKPOINT_SCHEMA)
+    facts[key] = facts[key] | value if isinstance(value, dict) else value
+    save_tensors(path, tensors, CHECKPOINT_SCHEMA, facts)
+    with pytest.raises(DataError, match=re.escape(words)):
+        train_here("run")
+
+
+def test_two_runs_of_the_same_bits_give_the_same_files(train_here):
+    one, other = train_here("one"), train_here("other")
+    for peer in ("peer_a.safetensors", "peer_b.safetensors"):
+        assert (one / peer).read_bytes() == (other / peer).read_bytes()
+
+
+def test_what_killed_writers_left_goes_when_the_cell_is_trained(train_here, tmp_path):
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 4)
+    run = tmp_path / "run"
+    left = [run / ".tmpAb3xY9", run / "checkpoint" / ".tmpQQ11zz", run / ".peer_a.safetensors.x.part"]
+    ours = [run / ".tmp", run / ".notes", run / ".tmpAb3xY9.txt"]
+    for file in (*left, *ours):
+        file.write_text("half")
+    train_here("run")
+    assert not [file for file in left if file.exists()]
+    assert all(file.exists() for file in ours)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_the_checkpoint_goes_last(train_here, tmp_path, monkeypatch):
+    """Whatever a power cut leaves, it is a checkpoint or all of the result."""
+    events = []
+    fsync, replace, rmtree = os.fsync, os.replace, shutil.rmtree
+
+    def note(kind, path):
+        events.append((kind, str(Path(path).relative_to(tmp_path / "run"))))
+
+    def sync(handle):
+        note("sync", Path(f"/proc/self/fd/{handle}").readlink())
+        fsync(handle)
+
+    def rename(source, target, **options):
+        note("rename", target)
+        replace(source, target, **options)
+
+    def remove(path, **options):
+        note("remove", path)
+        rmtree(path, **options)
+
+    with pytest.raises(InterruptedRunError):
+        train_here("run", 8)
+    for module, name, function in ((os, "fsync", sync), (os, "replace", rename), (shutil, "rmtree", remove)):
+        monkeypatch.setattr(module, name, function)
+    train_here("run")
+    published = events.index(("rename", "result.json"))
+    assert ("sync", "metrics.csv") in events[:published]
+    peers = [events.index(("rename", f"peer_{peer}.safetensors")) for peer in "ab"]
+    assert max(peers) < published
+    assert events[published + 1 :] == [("sync", "."), ("remove", "checkpoint")]
+
+
 def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe):
     with pytest.raises(InterruptedRunError):
         train_here("run", 4)
@@ -126,14 +239,6 @@ def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> 
     command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--runs", str(folder), "--device", "cpu", *more]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     return subprocess.Popen(command, **pipes, text=True, start_new_session=new_session)
-
-
-def wait_for(path: Path, newer_than: int = 0) -> None:
-    """Wait until a file is there and was written after that time (in nanoseconds)."""
-    deadline = time.monotonic() + 120
-    while not (path.exists() and path.stat().st_mtime_ns > newer_than):
-        assert time.monotonic() < deadline, f"{path} was not written"
-        time.sleep(0.01)
 
 
 def finish(process: subprocess.Popen[str]) -> None:
@@ -198,6 +303,9 @@ def whole_pair(tmp_path_factory, tiny):
         (signal.SIGINT, "1", False),
         (signal.SIGINT, "2", True),  # what Ctrl-C in a terminal does
         (signal.SIGTERM, "2", True),  # what service managers do
+        (signal.SIGHUP, "2", True),  # what a terminal does that is closed
+        (signal.SIGUSR1, "2", True),  # what SLURM does before the time is over
+        (signal.SIGUSR1, "1", False),
     ],
 )
 def test_a_signal_saves_and_the_same_command_goes_on(
@@ -213,6 +321,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(
         process.send_signal(number)
     _, words = process.communicate(timeout=60)
     assert process.returncode == 128 + number, words
+    assert "stopping: saving" in words
+    assert "press again to end now" in words
     assert "goes on" in words
     assert "Traceback" not in words
     assert (cell / "checkpoint" / "state.safetensors").exists()
@@ -228,11 +338,11 @@ def test_workers_die_with_their_parent(recipe, tmp_path):
     process = start(recipe, tmp_path / "runs", "--jobs", "2")
     cell = tmp_path / "runs" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
     wait_for(cell / "metrics.csv")
-    began = _descendants(process.pid)
+    began = descendants(process.pid)
     process.kill()
     process.communicate()
     assert len(began) >= 4  # two workers, what forks them, and Python's own helper
-    assert _gone(began)
+    assert gone(began)
 
 
 ORPHAN = """
@@ -257,28 +367,7 @@ def test_a_process_that_hears_and_says_nothing_ends_with_its_parent(tmp_path):
     parent = subprocess.Popen([sys.executable, tmp_path / "orphan.py"], stdout=subprocess.PIPE, text=True)
     with parent.stdout:  # an orphan would hold it open, so nobody waits for its end
         child = int(parent.stdout.readline())
-    assert _alive(child)
+    assert alive(child)
     parent.kill()
     parent.wait()
-    assert _gone([child])
-
-
-def _descendants(pid: int) -> list[int]:
-    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [*children, *(below for child in children for below in _descendants(child))]
-
-
-def _gone(processes: list[int]) -> bool:
-    deadline = time.monotonic() + 10
-    while any(_alive(process) for process in processes) and time.monotonic() < deadline:
-        time.sleep(0.1)
-    return not any(_alive(process) for process in processes)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    state = Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0]
-    return state != "Z"
+    assert gone([child])

@@ -28,8 +28,10 @@ class PCL(Method):
     K(z_t → z) = τ² KL(sg[softmax(z_t/τ)] ‖ softmax(z/τ)), summed over the classes. z_E (N, C) are the logits of a
     linear classifier of both networks' pooled features, which CE_E trains through; z̄ those of an exponential moving
     average of a network's weights, of the images as that network sees them. w(e) = exp(−5 (1 − e/r)²) until epoch r,
-    then 1. The paper's three peers share their low layers and each sees its own view; here are two whole networks, each
-    with its own view. The classifier is trained as the recipe says and ends with training.
+    then 1, e counted from 0. The paper's three peers share their low layers and each sees its own view; here are two
+    whole networks, each with its own view. The averaged network is in evaluation mode, and its statistics of
+    normalisation are averaged like its weights (our choices; a third-party port has it in training mode, and a plain
+    mean until step 1/(1 − momentum)). The classifier is trained as the recipe says and ends with training.
     """
 
     name = "PCL"

@@ -18,11 +18,14 @@ class MDYR(Method):
     """L = mean of λ H(t_a, p) + (1 − λ) H(t_b, p) + ρ Σ_c (1/C) ln((1/C)/p̄_c) with t = (1 − B) q + B ẑ, the hard form.
 
     p (N, C) are predictions of images mixed from a and b with λ ~ Beta(32, 32), p̄ (C,) their mean over the batch; q is
-    the given label and ẑ the one-hot arg max of what the network says of the unmixed image, in evaluation mode; t is
-    detached. B (n,) is the probability that a label is wrong, by a mixture of two Beta distributions of all
-    training samples' losses (see ``bmm``), refitted when an epoch ends, by each network for itself. The authors take
-    each batch's losses anew; here B is that of the epoch's end. Until the end of ``warmup_share`` of the epochs it is
-    plain mixup: B = 0 and no ρ. Not built: the soft form with its falling temperature and guided mixing.
+    the given label and ẑ the one-hot arg max of what the network says of the unmixed image; t is detached. As in the
+    authors' code, that is said in training mode, normalised by the batch, and the running statistics of normalisation
+    follow the unmixed images first and the mixed ones then. B (n,) is the probability that a label is wrong, by a
+    mixture of two Beta distributions of all training samples' losses (see ``bmm``), refitted when an epoch ends, by
+    each network for itself. The authors take each batch's losses anew, in evaluation mode and of the images as they are
+    cropped; here B is that of the epoch's end, of whole images. Until the end of ``warmup_share`` of the epochs it is
+    plain mixup: B = 0, no ρ, and statistics of mixed images alone. Not built: the soft form with its falling
+    temperature and guided mixing.
     """
 
     name = "M-DYR"
@@ -36,11 +39,17 @@ class MDYR(Method):
     def mixup(self) -> float:
         return self.mixup_alpha
 
+    def unmixed_counts(self, clock: Clock) -> Tensor:
+        return self._guided(clock)
+
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return {"noisy": (samples,)}
 
     def _warmup(self, clock: Clock) -> Tensor:
         return (clock.epochs * self.warmup_share).round().clamp_min(1)
+
+    def _guided(self, clock: Clock) -> Tensor:
+        return clock.epoch > self._warmup(clock)
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
         if bool(clock.epoch >= self._warmup(clock)):
@@ -57,5 +66,5 @@ class MDYR(Method):
 
     def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
         assert own.target is not None
-        guided = (clock.epoch > self._warmup(clock)).to(own.log_probs.dtype)
+        guided = self._guided(clock).to(own.log_probs.dtype)
         return cross_entropy(own.target, own).mean() + self.reg * guided * prior_divergence(own.log_probs)

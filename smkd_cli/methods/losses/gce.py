@@ -20,10 +20,10 @@ class GCE(RobustLoss):
 
     ``truncated`` gives up samples whose p_y is at most k, with L_q(k) = (1 − k^q)/q. ``paper``: min(L_q, L_q(k)),
     decided in each batch. ``stored``: w_i (L_q − L_q(k)), averaged over all N samples, with w_i of 0 and 1 kept for
-    the training set. All w_i are 1 until the part ``prune_from`` of the epochs is over; then, and every ``refresh``
-    epochs after it, w_i = 1[p_y > k]. That p_y is what the network said of the sample when it last trained on it.
-    Public code takes it from the checkpoint of best test accuracy instead, by which the test set would choose the
-    training samples. A sample that was not seen yet keeps its weight.
+    the training set. All w_i are 1 at first; before epoch ``prune_from`` · epochs (80 of 150, not before the second),
+    and before every ``refresh``-th epoch after it (90, 100, …), w_i = 1[p_y > k]. That p_y is what the network said of
+    the sample when it last trained on it. Public code takes it from the checkpoint of best test accuracy instead, by
+    which the test set would choose the training samples. A sample that was not seen yet keeps its weight.
     """
 
     name = "GCE"
@@ -35,7 +35,8 @@ class GCE(RobustLoss):
     ] = "stored"
     k: Annotated[float, Field(gt=0, lt=1, description="k, the probability to give up at (paper: 0.5)")] = 0.5
     prune_from: Annotated[
-        float, Field(ge=0, lt=1, description="part of the epochs before w is set (public code, CIFAR-100: 80/150)")
+        float,
+        Field(ge=0, lt=1, description="first epoch with w set, as a part of all (public code, CIFAR-100: 80/150)"),
     ] = 80 / 150
     refresh: Annotated[int, Field(ge=1, description="epochs from one setting of w to the next (public code: 10)")] = 10
 
@@ -59,7 +60,8 @@ class GCE(RobustLoss):
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
         if not self._stored:
             return
-        since = round(clock.epoch.item()) - share(round(clock.epochs.item()), self.prune_from)
+        # The next epoch's weights; before the second one the network has said nothing yet.
+        since = round(clock.epoch.item()) + 1 - max(2, share(round(clock.epochs.item()), self.prune_from))
         if since >= 0 and since % self.refresh == 0:
             memory["pruned"].copy_(memory["missed"] >= 1 - self.k)
 

@@ -17,10 +17,10 @@ class TfKDReg(TargetRule):
     """(1 − α) H(q, p) + α · KL(P ‖ p'), P = softmax(p^d/τ), p^d = a on the given class and (1 − a)/(C − 1) elsewhere.
 
     ``authors``: p' = p, and KL is averaged over all N · C elements and multiplied by M; M = C makes that the mean over
-    the batch, and the whole then has the gradient of H(q̃, p) with q̃ = (1 − α) q + α P. ``paper`` (Eq. 9): p' =
-    softmax(z/τ), KL summed over the classes and averaged over the batch, without M. The softmax is taken of
-    probabilities, as the authors do, so P is nearly uniform and the method a form of label smoothing. q̃ is what a peer
-    is taught; every M and either form teaches the same.
+    the batch, and the whole then has the gradient of H(q̃, p) with q̃ = (1 − α) q + α P. That is the default, as the
+    authors' M is 100 for 100 classes. ``paper`` (Eq. 9): p' = softmax(z/τ), KL summed over the classes and averaged
+    over the batch, without M. The softmax is taken of probabilities, as the authors do, so P is nearly uniform and the
+    method a form of label smoothing. q̃ is what a peer is taught; every M and either form teaches the same.
     """
 
     name = "Tf-KD_reg"
@@ -28,8 +28,8 @@ class TfKDReg(TargetRule):
     alpha: Annotated[float, Field(ge=0, le=1, description="α, weight of the teacher (authors, ResNet-18: 0.1)")] = 0.1
     tau: Annotated[float, Field(gt=0, description="τ, temperature (authors, ResNet-18: 20)")] = 20.0
     multiplier: Annotated[
-        float, Field(ge=0, description="M of authors; C makes a mean over the batch (ResNet-18, C = 100: 100)")
-    ] = 100.0
+        float | None, Field(ge=0, description="M of authors; null for C (authors, ResNet-18, C = 100: 100)")
+    ] = None
     a: Annotated[float, Field(gt=0, lt=1, description="a, the teacher's probability of the given class (paper)")] = 0.99
     teacher_form: Annotated[
         Literal["authors", "paper"], Field(description="whose formula (the student's temperature is 1 or τ)")
@@ -48,5 +48,7 @@ class TfKDReg(TargetRule):
         authors = self.teacher_form == "authors"
         student = own.log_probs if authors else (own.logits / self.tau).log_softmax(1)
         divergence = taught.exp() * (taught - student)
-        distance = self.multiplier * divergence.mean() if authors else divergence.sum(1).mean()
+        distance = divergence.sum(1).mean()
+        if authors and self.multiplier is not None:
+            distance = self.multiplier * divergence.mean()
         return (1 - self.alpha) * cross_entropy(batch.onehot, own).mean() + self.alpha * distance

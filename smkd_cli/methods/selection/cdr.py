@@ -44,7 +44,9 @@ class CDR(KnowsNoiseRate):
 
     θ is the k-th largest |w·g| among all these P weights of a network together, k = int((1 − τ) P), at least 1; τ is
     the noise rate. Biases and normalisation are left alone. As in the authors' code, the recipe's L2 weight decay acts
-    on every weight, so that the others only decay; the paper has an L1 decay, λ sgn(w), there.
+    on every weight, so that the others only decay; the paper has an L1 decay, λ sgn(w), there. The authors' code passes
+    each batch through the network twice, once for its accuracy alone, so that the running statistics of normalisation
+    follow it twice; here once.
     """
 
     name = "CDR"

@@ -72,7 +72,8 @@ class S2E(SmallLossExchange):
     networks on the held-out noisy labels; the best x serves a last, fresh training. The authors score on clean test
     images and draw by a defective Newton step on the parameters of Beta distributions; here the distributions are
     refitted to the best trials (the cross-entropy method, our choice, see ``propose``). Time is stretched to their 200
-    epochs. With no trials and no ``schedule``, R rises to 0.4 and stays there (our choice), whatever the noise is.
+    epochs, with t = 0 in our first. With no trials and no ``schedule``, R rises to 0.4 and stays there (our choice),
+    whatever the noise is.
     """
 
     name = "S2E"

@@ -4,14 +4,20 @@ from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable
 
 from smkd_cli.report.tables import Cell, Gain, Report, Table, difference
+from smkd_cli.words import printable
 
 COLUMNS = (
     *("table", "row", "column", "label", "method", "noise", "rate"),
     *("metric", "mean", "sd", "n", "paper", "difference", "low", "high"),
 )
+
+# What a formula may begin with, half width and full width.
+_FORMULA = ("=", "+", "-", "@", "＝", "＋", "－", "＠")
+_NUMBER = re.compile(r"[+-]?[0-9]+(\.[0-9]+)?([eE][+-]?[0-9]+)?")
 
 
 def render(report: Report) -> str:
@@ -23,12 +29,18 @@ def render(report: Report) -> str:
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
                 place = (table.name, row.label, f"{column.group} {column.label}".strip())
-                what = (cell.label, cell.method, cell.noise, cell.rate)
-                writer.writerows([*place, *what, *numbers] for numbers in _numbers(table, cell))
+                what = [*map(field, (*place, cell.label, cell.method, cell.noise)), cell.rate]
+                writer.writerows([*what, field(metric), *numbers] for metric, *numbers in _numbers(table, cell))
     return stream.getvalue()
 
 
-def _numbers(table: Table, cell: Cell) -> Iterable[tuple[str | float | None, ...]]:
+def field(text: str) -> str:
+    """A text that no spreadsheet takes for a formula: an apostrophe stands before one that could be."""
+    shown = printable(text)
+    return f"'{shown}" if shown.startswith(_FORMULA) and not _NUMBER.fullmatch(shown) else shown
+
+
+def _numbers(table: Table, cell: Cell) -> Iterable[tuple[str, *tuple[float | None, ...]]]:
     if table.metric not in cell.summaries:
         yield table.metric, None, None, 0, cell.paper, None, None, None
     for metric, summary in cell.summaries.items():

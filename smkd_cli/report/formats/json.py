@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from smkd_cli.report.tables import Cell, Column, Report, Table, difference
+from smkd_cli.words import in_json
 
 SCHEMA = "smkd/report/1"
 
@@ -19,7 +20,7 @@ def render(report: Report) -> str:
         "notes": report.notes,
         "warnings": report.warnings,
     }
-    return json.dumps(document, indent=2, ensure_ascii=False) + "\n"
+    return in_json(json.dumps(document, indent=2, ensure_ascii=False, allow_nan=False)) + "\n"
 
 
 def _table(table: Table) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from smkd_cli.report.tables import Column, Report
 from smkd_cli.report.view import Grid, Text, grids
+from smkd_cli.words import printable
 
 _ESCAPES = {
     **{character: f"\\{character}" for character in "&%$#_{}"},
@@ -16,6 +17,7 @@ _ESCAPES = {
     "<": r"\textless{}",
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
+    "`": r"\textasciigrave{}",
     '"': r"\textquotedbl{}",
     "±": r"$\pm$",
     "−": "$-$",
@@ -41,7 +43,10 @@ def render(report: Report) -> str:
 
 def escape(text: str) -> str:
     """Text that LaTeX prints as it is."""
-    return " ".join(text.split()).translate(_ESCAPED)
+    words = " ".join(printable(text).split())
+    # After a line's \\\\, a bracket or a star would be read as an argument of it.
+    first = f"{{{words[0]}}}" if words[:1] in ("[", "*") else words[:1].translate(_ESCAPED)
+    return first + words[1:].translate(_ESCAPED)
 
 
 def _environment(grid: Grid, label: str) -> str:

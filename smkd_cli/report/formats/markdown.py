@@ -6,8 +6,11 @@ import re
 
 from smkd_cli.report.tables import Report
 from smkd_cli.report.view import Grid, Text, grids
+from smkd_cli.words import printable
 
-_SPECIAL = re.compile(r"([\\`*_\[\]<>|~])")
+_SPECIAL = re.compile(r"([\\`*_\[\]<>|~&#$!])")
+# What begins a list, a line or a heading where a text begins.
+_LEADING = re.compile(r"^([-+=](?![0-9])|[0-9]+(?=[.)](?: |$)))")
 
 
 def render(report: Report) -> str:
@@ -20,7 +23,8 @@ def render(report: Report) -> str:
 
 def escape(text: str) -> str:
     """Text that markdown shows as it is, in one cell of a table."""
-    return _SPECIAL.sub(r"\\\1", " ".join(text.split()))
+    escaped = _SPECIAL.sub(r"\\\1", " ".join(printable(text).split()))
+    return _LEADING.sub(lambda found: f"\\{found[0]}" if found[0] in "-+=" else f"{found[0]}\\", escaped)
 
 
 def _blocks(grid: Grid) -> list[str]:

@@ -11,8 +11,9 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as RichText
 
-from smkd_cli.report.tables import Report
+from smkd_cli.report.tables import Column, Report
 from smkd_cli.report.view import Grid, Text, grids
+from smkd_cli.words import printable
 
 _NOWHERE, _BEFORE_PAPER, _EVERYWHERE = range(3)
 _ENDLESS = 10_000
@@ -38,15 +39,15 @@ def render(report: Report, *, on_screen: bool | None = None, width: int | None =
     )
     for table in report.tables:
         for grid in grids(table, "bold" if styled else "marked *"):
-            console.print(RichText(grid.title, style="bold"))
+            console.print(_plain(grid.title, "bold"))
             console.print(_rich(grid, console.width, styled))
             console.print()
             for note in grid.notes:
-                console.print(RichText(note, style="dim"))
+                console.print(_plain(note, "dim"))
             if grid.notes:
                 console.print()
     for note in report.notes:
-        console.print(RichText(note))
+        console.print(_plain(note))
     return "".join(f"{line.rstrip()}\n" for line in stream.getvalue().splitlines())
 
 
@@ -58,15 +59,24 @@ def _rich(grid: Grid, width: int, styled: bool) -> Table:
         leading = int(breaks != _NOWHERE and not one_line)
         table = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, padding), leading=leading)
         for label in grid.corner:
-            table.add_column(label)
+            table.add_column(_plain(label))
         for column in grid.columns:
-            heading = f"{column.group}\n{column.label}".strip()
-            table.add_column(heading if breaks == _NOWHERE else heading.replace(" (", "\n("), justify="right")
+            table.add_column(_heading(column, breaks), justify="right")
         for labels, cells in grid.rows:
-            table.add_row(*labels, *(_cell(cell, breaks, starred) for cell in cells))
+            table.add_row(*map(_plain, labels), *(_cell(cell, breaks, starred) for cell in cells))
         if Console(width=_ENDLESS, file=io.StringIO()).measure(table).maximum <= width:
             break
     return table
+
+
+def _plain(text: str, style: str = "") -> RichText:
+    """Text in which nothing is markup."""
+    return RichText(printable(text), style=style)
+
+
+def _heading(column: Column, breaks: int) -> RichText:
+    text = "\n".join(printable(part) for part in (column.group, column.label) if part)
+    return RichText(text if breaks == _NOWHERE else text.replace(" (", "\n("))
 
 
 def _cell(text: Text, breaks: int, starred: bool) -> RichText:

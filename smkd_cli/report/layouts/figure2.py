@@ -1,15 +1,28 @@
 """Figure 2: how much knowledge is sent in each epoch."""
 
-from smkd_cli.artifacts.results import Result, read_metrics
+import math
+
+from smkd_cli.artifacts.metrics import has_metrics, read_metrics
+from smkd_cli.artifacts.results import Result
+from smkd_cli.errors import DataError
 from smkd_cli.report.layout import AsFound, Layout, Measured
 
 
 def _knowledge_sent(result: Result) -> Measured:
     """Samples sent from A to B plus those from B to A, in each epoch; none where the scores came without the run."""
-    if result.scores is None or not (result.place / "metrics.csv").is_file():
+    if result.scores is None or not has_metrics(result.place):
         return []
     metrics = read_metrics(result.place, "epoch", "sent_a_to_b", "sent_b_to_a")
-    return [({"epoch": int(epoch)}, {"sent": a_to_b + b_to_a}) for epoch, a_to_b, b_to_a in metrics]
+    if result.scores.last.epoch not in {None, len(metrics)}:
+        raise DataError(
+            f"{result.place / 'metrics.csv'}: ends in epoch {len(metrics)}, but the run in {result.scores.last.epoch}; "
+            "train the cell again"
+        )
+    return [
+        ({"epoch": int(epoch)}, {"sent": a_to_b + b_to_a})
+        for epoch, a_to_b, b_to_a in metrics
+        if not math.isnan(a_to_b + b_to_a)
+    ]
 
 
 LAYOUT = Layout(

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import gc
-import signal
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
-from smkd_cli.errors import InterruptedRunError
+from smkd_cli import console
+from smkd_cli.errors import InterruptedRunError, TrainingError
 from smkd_cli.recipe import Recipe
 from smkd_cli.train import processes
 from smkd_cli.train.setup import Setup
@@ -46,7 +46,11 @@ class Bench:
     def send(self, kind: str, *details: Any) -> None:
         """Ask without waiting."""
         if self._link is None:
-            self._process, self._link = processes.start(_serve)
+            try:
+                self._process, self._link = processes.start(_serve)
+            except TrainingError as error:
+                self.failure = str(error)
+                return
         with suppress(OSError):  # a process that has died is noticed when we listen to it
             self._link.send((kind, details))
 
@@ -56,22 +60,27 @@ class Bench:
         Raises:
             InterruptedRunError: a signal came.
         """
-        assert self._link is not None
+        if self._link is None:  # it could not be started
+            return None
         try:
             give_up = time.monotonic() + _PATIENCE_SECONDS
             while not self._link.poll(_GLANCE_SECONDS):
-                if self._stop:
-                    raise InterruptedRunError(self._stop.signal_number, "stopped before training began")
+                self._heed_signals()
                 if time.monotonic() > give_up:
                     raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
             answer: float | str = self._link.recv()
         except (EOFError, OSError) as error:
+            self._heed_signals()
             self.close()
             answer = str(error) or "the measuring process died"
         if isinstance(answer, str):
             self.failure = answer
             return None
         return answer
+
+    def _heed_signals(self) -> None:
+        if self._stop:
+            raise InterruptedRunError(self._stop.signal_number, "stopped before training began")
 
     def close(self) -> None:
         """End the process."""
@@ -111,10 +120,13 @@ def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
 
 
 def _serve(link: Connection) -> None:
-    """Answer requests until the line is closed. Ctrl-C is the parent's affair, which then ends us."""
+    """Answer requests until the line is closed.
+
+    Signals that stop stay blocked: they are the parent's affair, which then kills us. If they ended us, a setup would
+    be remembered as one that cannot run.
+    """
+    console.open_streams()
     processes.end_with_parent()
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGTERM})
     import torch
 
     from smkd_cli.train.calibrate import trial

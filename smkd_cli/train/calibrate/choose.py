@@ -39,8 +39,8 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
     """
     key = _key(recipe, device)
     known = store.recall(key)
-    if known is not None and "setup" in known:
-        return Setup.from_record(known["setup"])
+    if known is not None and (remembered := Setup.from_record(known.get("setup"))):
+        return remembered
     best = first = first_choice(recipe, device.type)
     tried: list[dict[str, Any]] = []
     # What is best so far stays ready beside what is tried, on a GPU if its memory does for both.
@@ -79,8 +79,8 @@ def choose_jobs(recipe: Recipe, setup: Setup, processes: Benches) -> int:
         return 1
     key = _key(recipe, torch.device(setup.device))
     known = store.recall(key)
-    if known is not None and known.get("jobs_for") == setup.record():
-        return int(known["jobs"])
+    if known is not None and known.get("jobs_for") == setup.record() and isinstance(known.get("jobs"), int):
+        return max(1, int(known["jobs"]))
     console.say("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
     for count in _counts(most):

@@ -32,7 +32,8 @@ def recall(key: str) -> dict[str, Any] | None:
 def remember(key: str, facts: dict[str, Any]) -> None:
     """Keep facts under a key, beside those that are there; a folder that cannot be written is only warned of."""
     entries = _read()
-    entries[key] = {**(entries.get(key) or {}), **facts}
+    before = entries.get(key)
+    entries[key] = {**(before if isinstance(before, dict) else {}), **facts}
     try:
         publish_text(path(), json.dumps({"schema": _SCHEMA, "entries": entries}, indent=1) + "\n")
     except (DataError, OSError) as error:
@@ -42,7 +43,7 @@ def remember(key: str, facts: dict[str, Any]) -> None:
 def _read() -> dict[str, Any]:
     try:
         content = json.loads(path().read_bytes())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
         return {}

@@ -1,0 +1,358 @@
+"""The steps on a lent machine with a GPU, each with its own time limit: see ``gpu.sh``. It has no dependencies."""
+
+from __future__ import annotations
+
+import argparse
+import ctypes
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tarfile
+import threading
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parents[1]
+BENCHMARKS = ROOT / "benchmarks"
+STEPS = ("imports", "headline", "tests", "variants", "cells")
+# A part that is given less is not begun: it would only be killed.
+_LEAST_SECONDS = 20.0
+# What a part may take to save and end when it is asked to.
+_GRACE_SECONDS = 20.0
+_PUBLISHED_EVERY = 10.0
+_TRIES = 2
+_PR_SET_PDEATHSIG = 1
+_LIBC = ctypes.CDLL(None)
+
+
+@dataclass(frozen=True)
+class Part:
+    """A command of a step.
+
+    Attributes:
+        seconds: its limit.
+        json: where it writes its figures; those of one step become one file.
+        endless: whether it goes on with the next command where this one ends.
+        needs: a folder without which it is not begun.
+    """
+
+    name: str
+    step: str
+    words: Sequence[str]
+    seconds: float
+    json: Path | None = None
+    endless: bool = False
+    needs: Path | None = None
+
+
+@dataclass
+class Place:
+    """Where things stand: ``work`` outlives a command on the machine, ``out`` is what comes back from it.
+
+    Attributes:
+        ledger: whose new cells come back.
+    """
+
+    work: Path
+    out: Path
+    ledger: Path
+    state: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        for folder in (self.work, self.results, self.out):
+            folder.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            self.state = json.loads((self.results / "summary.json").read_text())
+
+    @property
+    def results(self) -> Path:
+        """What comes back, kept from command to command."""
+        return self.work / "results"
+
+    @property
+    def committed(self) -> Path:
+        """The ledger's results in the project."""
+        found = re.search(r"^results:\s*(\S+)", self.ledger.read_text(encoding="utf-8"), re.MULTILINE)
+        assert found is not None
+        return self.ledger.parent / found[1]
+
+    @property
+    def cells(self) -> Path:
+        """Where its cells come to stand here."""
+        return self.work / "cells" / self.committed.name
+
+    def note(self, part: Part, **facts: Any) -> None:
+        """Remember how a part went."""
+        self.state.setdefault(part.name, {"step": part.step, "tries": 0}).update(facts)
+        _write(self.results / "summary.json", json.dumps(self.state, indent=1) + "\n")
+
+    def publish(self) -> None:
+        """Bring ``out`` up to date: few small files."""
+        self._pack_cells()
+        for path in sorted(self.results.iterdir()):
+            there = self.out / path.name
+            if not path.name.startswith(".") and not (there.exists() and there.stat().st_mtime >= path.stat().st_mtime):
+                part = there.with_name(f".{there.name}.part")
+                shutil.copyfile(path, part)
+                part.replace(there)
+
+    def _pack_cells(self) -> None:
+        """Cells that the project has not yet, as an archive to unpack in its root."""
+        new = [
+            path.parent
+            for path in sorted(self.cells.glob("**/result.json"))
+            if not (self.committed / path.relative_to(self.cells)).exists()
+        ]
+        archive = self.results / "cells.tar.gz"
+        if not new or (archive.exists() and all(archive.stat().st_mtime > cell.stat().st_mtime for cell in new)):
+            return
+        part = archive.with_name(f".{archive.name}.part")
+        with tarfile.open(part, "w:gz") as tar:
+            for cell in new:
+                tar.add(cell, str(Path("benchmarks/results", self.committed.name, cell.relative_to(self.cells))))
+        part.replace(archive)
+
+
+def _write(path: Path, text: str) -> None:
+    part = path.with_name(f".{path.name}.part")
+    part.write_text(text)
+    part.replace(path)
+
+
+class StoppedError(Exception):
+    """A signal came."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+
+def run(parts: Sequence[Part], place: Place, seconds: float) -> int:
+    """Do what is not done, in order and what failed before last, for so many seconds; gives 1 if a part failed."""
+    until = time.monotonic() + seconds
+    open_parts = [part for part in parts if not place.state.get(part.name, {}).get("done")]
+    tries = {part.name: place.state.get(part.name, {}).get("tries", 0) for part in open_parts}
+    failed = False
+    for part in sorted(open_parts, key=lambda part: tries[part.name]):
+        left = until - time.monotonic() - _GRACE_SECONDS
+        if tries[part.name] >= _TRIES:
+            print(f"{part.name}: failed {tries[part.name]} times, left out (--again tries it once more)", flush=True)
+        elif part.needs is not None and not part.needs.is_dir():
+            print(f"{part.name}: waits for {part.needs}", flush=True)
+        elif left >= min(_LEAST_SECONDS, part.seconds):
+            failed |= not _do(part, place, min(part.seconds, left))
+    place.publish()
+    for part in parts:
+        about = place.state.get(part.name, {})
+        print(f"{part.name:28} {'done' if about.get('done') else about.get('end', 'not yet')}", flush=True)
+    return int(failed)
+
+
+def _do(part: Part, place: Place, seconds: float) -> bool:
+    before = place.state.get(part.name, {}).get("tries", 0)
+    place.note(part, tries=before if part.endless else before + 1, end="killed")
+    words = [word.replace("{minutes}", f"{seconds / 60:.3f}") for word in part.words]
+    print(f"\n=== {part.name}, at most {seconds:.0f} s", flush=True)
+    start = time.monotonic()
+    code, over = _watched(words, place, seconds)
+    well = "goes on next time" if part.endless else "done"
+    end = "time is over" if over else well if code == 0 else f"exit code {code}"
+    place.note(
+        part, end=end, seconds=round(time.monotonic() - start, 1), done=code == 0 and not over and not part.endless
+    )
+    if part.endless and code:
+        place.note(part, tries=before + 1)
+    if part.json is not None:
+        _merge(part.step, place)
+    place.publish()
+    return code == 0 and not over
+
+
+def _watched(words: Sequence[str], place: Place, seconds: float) -> tuple[int, bool]:
+    """Run a command, its words to the screen and the log; gives its exit code and whether its time was over."""
+    over = threading.Event()
+    how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
+    how |= {"cwd": ROOT, "env": environment(place), "process_group": 0, "preexec_fn": _end_with_parent}
+    with (place.results / "log.txt").open("a", encoding="utf-8") as log:
+        print(f"\n$ {' '.join(words)}", file=log, flush=True)
+        # Threads are begun after it: what runs in the child before the command must find no lock of theirs.
+        with subprocess.Popen(words, **how) as process, _published_regularly(place):
+
+            def end() -> None:
+                over.set()
+                _end(process)
+
+            timer = threading.Timer(seconds, end)
+            timer.start()
+            try:
+                assert process.stdout is not None
+                for line in process.stdout:
+                    print(line, end="", flush=True)
+                    print(line, end="", file=log, flush=True)
+                process.wait()
+            finally:
+                timer.cancel()
+                if process.poll() is None:
+                    _end(process)
+    return process.returncode, over.is_set()
+
+
+def _end_with_parent() -> None:
+    """Not to hold the device when we are killed without a word, which only Linux can do."""
+    if sys.platform == "linux":
+        _LIBC.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    """Ask the command and all that it started to end, as Ctrl-C does: pytest then tells what it knows. Then end it."""
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGINT)
+        with suppress(subprocess.TimeoutExpired):
+            process.wait(_GRACE_SECONDS)
+        os.killpg(process.pid, signal.SIGKILL)
+
+
+@contextmanager
+def _published_regularly(place: Place) -> Iterator[None]:
+    """Whoever kills us finds nearly everything in ``out``."""
+    ended = threading.Event()
+
+    def publish() -> None:
+        while not ended.wait(_PUBLISHED_EVERY):
+            place.publish()
+
+    thread = threading.Thread(target=publish)
+    thread.start()
+    try:
+        yield
+    finally:
+        ended.set()
+        thread.join()
+
+
+def _merge(step: str, place: Place) -> None:
+    """One file for the figures of a step: those of all its parts so far, of one machine."""
+    found = [json.loads(path.read_text()) for path in sorted((place.work / "figures").glob(f"{step}*.json"))]
+    if not found:
+        return
+    cases = [case for report in found for case in report["cases"]]
+    machine = found[-1]["machine"]
+    name = re.sub(r"[^a-z0-9]+", "-", machine.get("gpu", "cpu").lower()).strip("-")
+    kind = {"headline": "step"}.get(step, step)
+    _write(place.results / f"{kind}-{name}.json", json.dumps({"machine": machine, "cases": cases}, indent=1) + "\n")
+
+
+def environment(place: Place) -> dict[str, str]:
+    """What commands find: the project, the wheels, the data, and a memory of what was measured here."""
+    paths = [str(ROOT), str(BENCHMARKS), str(place.work / "site")]
+    data = place.work / "data"
+    here = {"SMKD_DATA": str(data)} if data.is_dir() else {}
+    cache = {"SMKD_CACHE": str(place.work / "cache")}
+    return {**os.environ, **here, **cache, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
+
+
+def parts(place: Place, device: str, small: bool, jobs: str) -> list[Part]:
+    """All of them, in order."""
+    python, figures = sys.executable, place.work / "figures"
+    figures.mkdir(exist_ok=True)
+    graph = "captured" if device == "cuda" else "eager"
+    case = "small_resnet:digits:32" if small else "resnet34:cifar100:128"
+    quick = ["--rounds", "1"] if small else []
+    imports = place.results / "imports.json"
+    made = [
+        Part(
+            "imports", "imports", [python, "benchmarks/gpu_imports.py", "--device", device, "--json", str(imports)], 180
+        ),
+        Part("first epoch", "imports", _first_epoch(python, place, device, graph), 180),
+    ]
+    for step in (graph,) if small else (graph, "compiled"):
+        for peers in ("in_turn", "side_by_side"):
+            fixed = {"precision": "bfloat16", "memory_format": "channels_last", "peers": peers, "step": step}
+            compute = [word for key, value in fixed.items() for word in ("--compute", f"{key}={value}")]
+            json_file = figures / f"headline-{step}-{peers}.json"
+            words = [python, "benchmarks/step.py", case, "--device", device, *compute, "--json", str(json_file)]
+            words += [*quick, "--seconds", "0.1"] if small else []
+            made.append(Part(f"headline {step} {peers}", "headline", words, 240, json_file))
+    tests = [python, "-m", "pytest", "-rfE", "-p", "no:cacheprovider", "-k", "cuda", "--durations=10", "tests/train"]
+    tests += [] if small else ["-n", "4", "--dist", "worksteal"]
+    made.append(Part("tests", "tests", [*tests, "--junitxml", str(place.results / "tests.xml")], 540))
+    json_file = figures / "variants.json"
+    words = [python, "benchmarks/variants.py", case, "--device", device, "--json", str(json_file), *quick]
+    made.append(Part("variants", "variants", words, 540, json_file))
+    data = None if small else place.work / "data"
+    ledger = [python, "benchmarks/ledger.py", str(place.ledger), "--run", "--minutes", "{minutes}"]
+    ledger += ["--work", str(place.work / "runs"), "--results", str(place.cells)]
+    made.append(
+        Part("cells", "cells", [*ledger, "--", "--jobs", jobs, "--device", device], 86_400, endless=True, needs=data)
+    )
+    return made
+
+
+def _first_epoch(python: str, place: Place, device: str, graph: str) -> list[str]:
+    """Training as a user would, for a moment, on data that comes with a package."""
+    compute = f"{{precision: bfloat16, memory_format: channels_last, peers: in_turn, step: {graph}, threads: 1}}"
+    changes = ["methods=[SMKD-P+MyLC]", "seeds=[1]", "epochs=1", f"compute={compute}"]
+    words = [word for change in changes for word in ("--set", change)]
+    runs = str(place.work / "first")
+    return [python, "-m", "smkd_cli", "train", "quickstart", *words, "--device", device, "--runs", runs]
+
+
+_REHEARSED = """\
+results: ../results/rehearsal
+set: [epochs=1, "seeds=[1]", "compute={threads: 1, precision: float32, memory_format: channels_last}"]
+lines:
+  - {recipe: quickstart, set: ["methods=[CE]"]}
+  - {recipe: quickstart, set: ["methods=[Zero+MyLC]"]}
+"""
+
+
+def _rehearsed_ledger(work: Path) -> Path:
+    path = work / "ledgers" / "rehearsal.yaml"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(_REHEARSED)
+    return path
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("steps", nargs="+", choices=[*STEPS, "all"])
+    parser.add_argument("--minutes", type=float, default=9.0, help="for all of it")
+    parser.add_argument("--out", type=Path, default=Path(os.environ.get("OUT") or "gpu-results"))
+    parser.add_argument("--jobs", default="1", help="cells at a time")
+    parser.add_argument("--ledger", type=Path, default=BENCHMARKS / "ledgers" / "cifar100.yaml")
+    parser.add_argument("--again", action="store_true", help="forget that these steps were done, or failed")
+    arguments = parser.parse_args()
+    small = bool(os.environ.get("SMKD_GPU_REHEARSAL"))
+    work = Path(os.environ["SMKD_GPU_WORK"])
+    ledger = _rehearsed_ledger(work) if small else arguments.ledger.resolve()
+    place = Place(work, arguments.out.resolve(), ledger)
+    steps = STEPS if "all" in arguments.steps else arguments.steps
+    chosen = [part for part in parts(place, "cpu" if small else "cuda", small, arguments.jobs) if part.step in steps]
+    if arguments.again:
+        for part in chosen:
+            place.note(part, tries=0, done=False)
+    if place.committed.is_dir() and not place.cells.is_dir():
+        shutil.copytree(place.committed, place.cells)
+
+    def stop(number: int, _frame: object) -> None:
+        raise StoppedError(number)
+
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, stop)
+    try:
+        return run(chosen, place, 60 * arguments.minutes)
+    except StoppedError as stopped:
+        place.publish()
+        return 128 + stopped.number
+
+
+if __name__ == "__main__":
+    sys.exit(main())

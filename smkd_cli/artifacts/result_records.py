@@ -1,0 +1,159 @@
+"""The two kinds of record that hold results, ``result.json`` and a line of ``smkd eval``, from and to their bytes."""
+
+from __future__ import annotations
+
+import json
+import stat
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
+
+from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.result_types import Cell, Percent, Record, Score, Scores, Word
+from smkd_cli.words import printable, shortened
+
+RESULT_SCHEMA = "smkd/result/1"
+SCORES_SCHEMA = "smkd/scores/1"
+# A record of ours is some kilobytes.
+LARGEST_RECORD = 1 << 24
+_LONGEST_ERROR = 1000
+# What a record of ours begins with, should it be cut.
+_MARKS = (b'"smkd/result/', b'"smkd/scores/')
+
+
+class DamagedError(ValueError):
+    """The record is ours, and something is wrong with it."""
+
+
+class ForeignError(ValueError):
+    """This is no record of ours."""
+
+
+class Provenance(Record):
+    """Where a result comes from, as far as anyone asks here: when it was finished, and SHA-256 of a method's files."""
+
+    finished: Word = ""
+    method_files: dict[str, str] = Field(default_factory=dict)
+
+
+class ResultRecord(Record):
+    """``result.json``."""
+
+    schema_version: Literal["smkd/result/1"] = Field(alias="schema")
+    status: Literal["finished", "failed"]
+    error: Annotated[str, AfterValidator(lambda text: shortened(printable(text), _LONGEST_ERROR))] | None = None
+    cell: Cell
+    scores: Scores | None = None
+    provenance: Provenance = Field(default_factory=Provenance)
+
+    @model_validator(mode="after")
+    def _finished_has_scores(self) -> Self:
+        if (self.status == "finished") != (self.scores is not None):
+            raise ValueError("a finished cell has scores and a failed one has none")
+        return self
+
+
+class _Top(Record):
+    top1: Percent
+
+
+class ScoreRecord(Record):
+    """A line of ``smkd eval``."""
+
+    schema_version: Literal["smkd/scores/1"] = Field(alias="schema")
+    checkpoint: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
+    split: Literal["train", "test"]
+    cell: Cell | None = None
+    epochs: Scores | None = None
+    networks: dict[Literal["a", "b"], _Top] = Field(min_length=1)
+    mean: _Top
+    ensemble: _Top | None = None
+
+    def pair(self) -> Cell | None:
+        """The cell; a peer that was scored alone is no result of it and gets a recipe and a protocol of its own."""
+        if self.cell is None or len(self.networks) > 1:
+            return self.cell
+        label, protocol = f"{self.cell.label}, peer {next(iter(self.networks))}", f"{self.cell.protocol}, one network"
+        own = {"recipe": "single networks", "tables": (), "label": label, "protocol": protocol}
+        return self.cell.model_copy(update=own)
+
+    def scores(self) -> Scores:
+        """The scores of all epochs, or those that were measured now as those of the last one."""
+        if self.epochs:
+            return self.epochs
+        a = self.networks["a"].top1 if "a" in self.networks else None
+        b = self.networks["b"].top1 if "b" in self.networks else None
+        ensemble = self.ensemble.top1 if self.ensemble else None
+        return Scores(last=Score(a=a, b=b, mean=self.mean.top1, ensemble=ensemble))
+
+
+class _Schema(Record):
+    schema_version: str = Field(alias="schema")
+
+
+_KINDS: dict[str, type[ResultRecord | ScoreRecord]] = {RESULT_SCHEMA: ResultRecord, SCORES_SCHEMA: ScoreRecord}
+
+
+def write_result(path: Path, record: Mapping[str, Any]) -> None:
+    """Write ``result.json`` in one step; the schema version is added.
+
+    Raises:
+        ValueError: the record is not what ``docs/formats.md`` says, so nobody could read it back.
+        DataError: the file cannot be written.
+    """
+    text = json.dumps({"schema": RESULT_SCHEMA, **record}, indent=2, ensure_ascii=False, allow_nan=False)
+    ResultRecord.model_validate_json(text)
+    publish_text(path, text + "\n")
+
+
+def read_record(content: bytes) -> ResultRecord | ScoreRecord:
+    """The record in these bytes.
+
+    Raises:
+        ForeignError: they are no record of ours.
+        DamagedError: they are one, but cut, of another version, or with values that no result has.
+    """
+    likely = SCORES_SCHEMA if SCORES_SCHEMA.encode() in content else RESULT_SCHEMA
+    try:
+        return _KINDS[likely].model_validate_json(content)
+    except ValidationError as error:
+        schema = _schema_of(content)
+        if schema == likely:
+            raise DamagedError(_first_problem(error)) from error
+    try:
+        return _KINDS[schema].model_validate_json(content)
+    except ValidationError as error:
+        raise DamagedError(_first_problem(error)) from error
+
+
+def _schema_of(content: bytes) -> str:
+    """The schema that a record names, if it is one of ours; raises as :func:`read_record`."""
+    try:
+        schema = _Schema.model_validate_json(content).schema_version
+    except ValidationError as error:
+        ours = any(mark in content for mark in _MARKS)
+        raise (DamagedError if ours else ForeignError)(_first_problem(error)) from error
+    if not schema.startswith("smkd/"):
+        raise ForeignError(f"schema {shortened(schema)!r} is not one of smkd")
+    if schema not in _KINDS:
+        known = " and ".join(_KINDS)
+        raise DamagedError(f"schema {shortened(schema)!r} is not known; this version of smkd reads {known}")
+    return schema
+
+
+def read_result(path: Path) -> ResultRecord | ScoreRecord:
+    """The record in a file; raises as :func:`read_record`, and OSError."""
+    status = path.stat()
+    if not stat.S_ISREG(status.st_mode):
+        raise ForeignError("is no regular file")
+    if status.st_size > LARGEST_RECORD:
+        raise ForeignError(f"is larger than {LARGEST_RECORD >> 20} MiB")
+    return read_record(path.read_bytes())
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_url=False, include_input=False)[0]
+    key = ".".join(map(str, first["loc"]))
+    return shortened(printable(f"{key + ': ' if key else ''}{first['msg'].removeprefix('Value error, ')}"))

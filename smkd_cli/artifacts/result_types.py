@@ -1,0 +1,188 @@
+"""What a result is, whichever file it came from.
+
+Words of a record are printable and of bounded length once they are read, and numbers are finite: nobody who shows them
+has to think of it again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from smkd_cli.words import LONGEST_WORD, printable, shortened
+
+# An option may be a path.
+_LONGEST_OPTION = 1000
+
+
+def _word(text: str) -> str:
+    # Ten thousand results have a hundred thousand words, nearly all of them as they should be.
+    return text if len(text) <= LONGEST_WORD and text.isprintable() else shortened(printable(text))
+
+
+def _option(value: Any) -> Any:
+    """An option of a method as JSON has it, of numbers that are a float too and of printable words."""
+    if isinstance(value, str):
+        return shortened(printable(value), _LONGEST_OPTION)
+    if isinstance(value, list):
+        return [_option(item) for item in value]
+    if isinstance(value, dict):
+        return {_word(name): _option(item) for name, item in value.items()}
+    if isinstance(value, int | float) and not abs(value) < float("inf"):
+        raise ValueError("should be a finite number")
+    if isinstance(value, int) and abs(value) > _LARGEST:
+        raise ValueError("is too large a number")
+    return value
+
+
+_LARGEST = 2**1023
+Word = Annotated[str, AfterValidator(_word)]
+Option = Annotated[Any, AfterValidator(_option)]
+Count = Annotated[int, Field(ge=0, lt=2**63)]
+Percent = Annotated[float, Field(ge=0, le=100)]
+Fraction = Annotated[float, Field(ge=0, le=1)]
+
+
+class Record(BaseModel):
+    """A part of a record; what this version does not know is passed over."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="ignore", allow_inf_nan=False)
+
+
+class Score(Record):
+    """Test accuracies (percent) of one epoch: peer A, peer B, their mean, and of the averaged prediction.
+
+    Of the best epoch also what each peer reached at most, in whichever epoch.
+    """
+
+    epoch: Count | None = None
+    a: Percent | None = None
+    b: Percent | None = None
+    mean: Percent
+    ensemble: Percent | None = None
+    most_a: Percent | None = None
+    most_b: Percent | None = None
+    by: Word | None = None
+
+
+class Scores(Record):
+    """Accuracies at the last epoch, at the selected one, and at the best one, which is chosen on the test set."""
+
+    last: Score
+    selected: Score | None = None
+    best: Score | None = None
+
+
+class Noise(Record):
+    """A noise setting; ``seed`` is that of the drawn labels, ``manifest`` the start of a given manifest's SHA-256."""
+
+    kind: Word
+    rate: Fraction | None = None
+    sampling: Word | None = None
+    seed: Count | None = None
+    manifest: Word | None = None
+
+    @property
+    def name(self) -> str:
+        """The kind; where labels were given, with the manifest that tells them from others of the kind."""
+        return self.kind if self.manifest is None else f"{self.kind} [{self.manifest}]"
+
+
+class _Extended(Record):
+    """Keys beside the named ones are kept: they tell one way of training from another."""
+
+    model_config = ConfigDict(extra="allow")
+    __pydantic_extra__: dict[str, Option]
+
+
+class OwnOptimizer(_Extended):
+    name: Word
+    lr: float
+
+
+class OwnSchedule(_Extended):
+    name: Word
+
+
+class OwnProtocol(_Extended):
+    """How a method was trained where that is not as the table says; only what differs is given."""
+
+    epochs: Count | None = None
+    batch_size: Count | None = None
+    optimizer: OwnOptimizer | None = None
+    schedule: OwnSchedule | None = None
+    augmentation: Option = None
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """What the record says."""
+        return self.model_dump(exclude_unset=True)
+
+
+class Cell(Record):
+    """What was run: one method under one noise setting with one seed."""
+
+    recipe: Word
+    tables: tuple[Word, ...] = ()
+    profile: Word | None = None
+    protocol: Word
+    label: Word
+    method: Annotated[str, AfterValidator(_option)]
+    options: dict[Word, Option] = Field(default_factory=dict)
+    dataset: Word
+    networks: Annotated[tuple[Word, ...], Field(max_length=2)]
+    epochs: Count
+    own_protocol: OwnProtocol | None = None
+    noise: Noise
+    seed: Count
+    validation_fraction: Fraction = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """A finished or failed cell, or a lone checkpoint that was scored.
+
+    Attributes:
+        source: what the user named: a folder, a file, or ``stdin``.
+        place: the run directory or checkpoint.
+        cell: ``None`` for a checkpoint that no recipe made.
+        scores: ``None`` if training failed.
+        error: why it failed.
+        finished: when, as ISO 8601; empty if not known. Sorts by time.
+    """
+
+    source: str
+    place: Path
+    cell: Cell | None
+    scores: Scores | None
+    error: str | None = None
+    finished: str = ""
+
+
+@dataclass(slots=True)
+class Found:
+    """What the sources hold.
+
+    Attributes:
+        unfinished: run directories without a result.
+        train_split: how many score records were left out because they are of training images.
+        damaged: records of ours that cannot be used, each as where it is and why.
+        foreign: files named as a result that are not of smkd.
+    """
+
+    results: list[Result] = field(default_factory=list)
+    unfinished: list[Path] = field(default_factory=list)
+    train_split: int = 0
+    damaged: list[str] = field(default_factory=list)
+    foreign: list[Path] = field(default_factory=list)
+
+    def add(self, other: Found) -> None:
+        """Take over what ``other`` holds."""
+        self.results += other.results
+        self.unfinished += other.unfinished
+        self.train_split += other.train_split
+        self.damaged += other.damaged
+        self.foreign += other.foreign

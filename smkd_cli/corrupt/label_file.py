@@ -1,0 +1,134 @@
+"""A CSV file of labels as people have them: which line is its header, what separates its fields, what it holds."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Any, BinaryIO
+
+from numpy.typing import NDArray
+
+from smkd_cli.artifacts.csv_columns import Texts, fields_of, read_columns
+from smkd_cli.artifacts.csv_rows import Place, Rows
+from smkd_cli.artifacts.manifest_checks import check_images
+from smkd_cli.artifacts.text_lines import Lines
+from smkd_cli.errors import DataError, UsageError
+from smkd_cli.wording import listed, plain, shown
+
+IMAGE, CLEAN = "image", "clean_label"
+_SEPARATORS = (",", ";", "\t", "|")
+_OF_EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
+
+
+@dataclass(frozen=True, eq=False)
+class LabelFile:
+    """What a file of labels holds, as text.
+
+    Attributes:
+        columns: the names in its header.
+        label: the column asked for.
+        clean: the column ``clean_label`` beside it, if there is one.
+        image: str (n,), the column ``image``; None if there is none, or nothing in it.
+        place: names a row in messages.
+    """
+
+    columns: Sequence[str]
+    label: Texts
+    clean: Texts | None
+    image: NDArray[Any] | None
+    place: Place
+
+
+def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | None) -> LabelFile:
+    """Read the columns of a CSV file that matter to labels.
+
+    Above the header there may be blank lines, comments that begin with ``#``, and the line ``sep=;`` of Excel. Blank
+    lines among the rows are passed over, but for one before the end of a file of one column: that may be a lost label.
+
+    Args:
+        stream: the file's bytes, seekable.
+        name: names the file in messages.
+        column: the column that holds the labels.
+        separator: what stands between fields; None for that of comma, semicolon, tab and ``|`` by which the header has
+            the column.
+
+    Raises:
+        UsageError: the file has no such column.
+        DataError: it is no CSV file, has no rows, a row does not fit the header, or an image is named twice or not at
+            all; the message names the row.
+    """
+    lines = Lines(stream, name)
+    columns, separator = _header(lines, column, separator)
+    others = [other for other in (IMAGE, CLEAN) if other in columns and other != column]
+    for wanted in (column, *others):
+        if columns.count(wanted) > 1:
+            raise DataError(f"{name}: names a column twice in its first line: {shown(wanted)}")
+    rows = Rows(lines, len(columns), separator, exact=False)
+    labels = [column, *(CLEAN for other in others if other == CLEAN)]
+    texts = [IMAGE for other in others if other == IMAGE]
+    found, arrays = read_columns(rows, name, columns, separator=separator, labels=labels, texts=texts)
+    if len(columns) == 1 and (gap := rows.place_of_gap()):
+        raise DataError(
+            f"{gap}: {plain(column)} is empty: in a file of one column a blank line may be a lost label; remove"
+            " the line, or write the label"
+        )
+    image = arrays.get(IMAGE)
+    if image is not None and not any(image):
+        image = None
+    if image is not None:
+        check_images(image, rows.place)
+    return LabelFile(columns, found[column], found[CLEAN] if CLEAN in others else None, image, rows.place)
+
+
+def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str], str]:
+    """The names of the columns, and what separates them."""
+    names: list[str] = []
+    while (line := lines.next_line()) is not None:
+        if lines.number == 1 and (told := _OF_EXCEL.fullmatch(line)):
+            separator = separator or told[1]
+            continue
+        if not line.strip():
+            continue
+        names, found = _split(line, lines.name, column, separator)
+        if column in names:
+            return names, found
+        if not line.startswith("#"):
+            break
+    if not names:
+        raise DataError(f"{lines.name}: is empty; it needs a line that names its columns, and rows of labels")
+    raise UsageError(
+        f"{lines.name}: has no column {shown(column)}: {_hint(column, names)}Its first line names"
+        f" {listed(names)}; that line must name the columns. Choose with --column or --separator"
+    )
+
+
+def _split(line: str, name: str, column: str, separator: str | None) -> tuple[list[str], str]:
+    """The header's fields by the separator that finds the column, or else by that which finds most fields."""
+    best: tuple[list[str], str] = [], separator or ","
+    wrong: DataError | None = None
+    for candidate in (separator,) if separator else _SEPARATORS:
+        try:
+            fields = [field.strip() for field in fields_of(line, name, candidate)]
+        except DataError as error:  # perhaps its quotes make sense with another separator
+            wrong = wrong or error
+            continue
+        if column in fields:
+            return fields, candidate
+        if len(fields) > len(best[0]):
+            best = fields, candidate
+    if wrong and len(best[0]) < 2:
+        raise wrong
+    return best
+
+
+def _hint(column: str, names: Sequence[str]) -> str:
+    """The name that is nearest, first of all one that looks the same."""
+    alike = [name for name in names if _visible(name) == _visible(column)]
+    close = alike or get_close_matches(column, names, n=1)
+    return f"did you mean {close[0] if close[0].isprintable() else shown(close[0])}? " if close else ""
+
+
+def _visible(name: str) -> str:
+    return "".join(letter for letter in name.casefold() if letter.isprintable() and not letter.isspace())

@@ -1,0 +1,151 @@
+"""Whether the files that a grid names, manifests and teachers, fit its data set: told before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from numpy.typing import NDArray
+
+from smkd_cli import console, datasets, methods
+from smkd_cli.artifacts.manifest import Manifest, read_manifest
+from smkd_cli.artifacts.peer import peer_file, read_peer_facts
+from smkd_cli.errors import DataError
+from smkd_cli.recipe.cell import Cell
+from smkd_cli.recipe.document import listed
+from smkd_cli.recipe.expand import Header, expand, methods_under
+from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
+
+
+@dataclass(frozen=True)
+class GivenLabels:
+    """A manifest, and what messages call it."""
+
+    name: str
+    manifest: Manifest
+
+
+def fitting_cells(grid: Recipe, data: Path | None = None, given: GivenLabels | None = None) -> list[Cell]:
+    """The cells of a grid, if every file that it names is there and fits; those on a manifest carry its checksum.
+
+    Where the data set is not here, the names of images cannot be checked; that is said. It is read only for them.
+
+    Args:
+        data: folder of the data sets, None for the default.
+        given: the labels of the grid's manifest, where they have been read already.
+
+    Raises:
+        DataError: every manifest and teacher that is missing, damaged, or of other classes or images.
+        RecipeError: as :func:`expand`.
+    """
+    dataset = datasets.find(grid.dataset, data)
+    problems: list[str] = []
+    headers: dict[str, Header] = {}
+    ignorant: dict[str, str] = {}
+    for entry in grid.noise:
+        if entry.manifest is None or entry.manifest in headers:
+            continue
+        try:
+            labels = given or GivenLabels(entry.manifest, _read(entry))
+            problems += _misfits_here(labels, dataset)
+        except DataError as error:
+            problems.append(str(error))
+            continue
+        manifest = labels.manifest
+        headers[entry.manifest] = manifest.kind, manifest.rate, manifest.sha256
+        if manifest.clean_label is None:
+            ignorant[entry.manifest] = labels.name
+    problems += _unfit_methods(grid, ignorant, dataset)
+    if problems:
+        raise DataError(listed(list(dict.fromkeys(problems))))
+    return expand(grid, headers)
+
+
+def misfits(
+    name: str, manifest: Manifest, dataset: datasets.DataSet, images: NDArray[Any] | None = None
+) -> Iterator[str]:
+    """What keeps the labels of a manifest from being those of a data set's training images.
+
+    Args:
+        name: what messages call the manifest.
+        images: str (n,), the names of the training images, or None where they are not known.
+    """
+    if manifest.classes != dataset.classes:
+        yield (
+            f"{name}: has {manifest.classes} classes but {dataset.name} has {dataset.classes}; "
+            f"is it the manifest of another data set ({manifest.dataset})?"
+        )
+    if manifest.split == "test":
+        yield f"{name}: has the labels of test images; training needs those of the training images"
+    elif images is not None:
+        try:
+            manifest.aligned_to(images)
+        except DataError as error:
+            yield f"{name}: {error}"
+    elif len(manifest.label) != dataset.train_size:
+        yield f"{name}: has labels of {len(manifest.label)} images, but {dataset.name} has {dataset.train_size}"
+
+
+def _read(entry: NoiseEntry) -> Manifest:
+    path = Path(f"{entry.manifest}")
+    if path.exists() and not path.is_file():
+        raise DataError(f"{path}: is no file that every cell can read; give a pipe with --manifest")
+    manifest = read_manifest(path)
+    if entry.sha256 not in {None, manifest.sha256}:
+        raise DataError(f"{path}: is not the manifest that the recipe names; its sha256 is another")
+    return manifest
+
+
+def _misfits_here(labels: GivenLabels, dataset: datasets.DataSet) -> list[str]:
+    """The misfits of a manifest, as far as they can be told with what of the data set is here."""
+    images = None
+    if labels.manifest.image is not None:
+        if dataset.missing():
+            console.say(f"{labels.name}: the names of its images are not checked, because {dataset.name} is not here")
+        else:
+            images = _image_ids(dataset.name, dataset.root.resolve())
+    return list(misfits(labels.name, labels.manifest, dataset, images))
+
+
+@lru_cache(maxsize=1)
+def _image_ids(name: str, root: Path) -> NDArray[Any]:
+    """The names of the training images; manifests and recipes that are checked together are mostly of one data set."""
+    return datasets.find(name, root).split("train").image_ids
+
+
+def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: datasets.DataSet) -> Iterator[str]:
+    """Methods that need clean labels where there are none, and teachers that are not there or of no use.
+
+    Args:
+        ignorant: the manifests without clean labels, with their names.
+    """
+    teachers: set[str] = set()
+    for noise, entries in methods_under(grid):
+        name = ignorant.get(noise.manifest or "")
+        for entry in entries:
+            method = methods.build(entry.name, entry.options)
+            teachers |= {companion.source for companion in method.companions() if companion.is_file}
+            if name is not None and (needs := sorted(method.needs())):
+                yield _ignorance(name, entry, needs)
+    for teacher in sorted(teachers):
+        try:
+            cell = read_peer_facts(peer_file(Path(teacher))).cell
+        except DataError as error:
+            yield f"the teacher {error}"
+            continue
+        theirs = datasets.find(cell.dataset).image_shape[2] if cell.dataset in datasets.names() else None
+        if cell.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
+            yield (
+                f"{teacher}: is no teacher for {dataset.name} ({dataset.classes} classes):"
+                f" it was trained on {cell.dataset:.80}"
+            )
+
+
+def _ignorance(name: str, entry: MethodEntry, needs: Sequence[str]) -> str:
+    return (
+        f"{name}: holds no clean labels, and {entry.label or entry.name} needs {' and '.join(needs)}, known from them;"
+        f" give it an estimate instead (smkd methods show {entry.name})"
+    )

@@ -1,0 +1,63 @@
+"""Words from files as people may see them: nothing in them steers a terminal, and none is longer than anyone reads.
+
+Control characters, bidirectional controls, line breaks and lone surrogates become visible escapes, ``\\x1b``.
+"""
+
+from __future__ import annotations
+
+# What one word, one line and one message may take.
+LONGEST_WORD = 200
+_LONGEST_LINE = 2000
+_MOST_LINES = 200
+
+
+class _Visible(dict[int, str]):
+    """For ``str.translate``: each character that is not printable becomes its escape."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
+        self[code] = shown = character if character.isprintable() else self.escape(character)
+        return shown
+
+    @staticmethod
+    def escape(character: str) -> str:
+        return ascii(character)[1:-1]
+
+
+class _VisibleInJson(_Visible):
+    """As above, in the escapes of JSON, so that the document says the same."""
+
+    @staticmethod
+    def escape(character: str) -> str:
+        units = character.encode("utf-16-be", "surrogatepass").hex()
+        return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
+
+
+_VISIBLE = _Visible()
+_IN_LINES = _Visible({ord("\n"): "\n", ord("\t"): "\t"})
+_IN_JSON = _VisibleInJson({ord("\n"): "\n"})
+
+
+def printable(text: str) -> str:
+    """The text on one line, with an escape for each character that is not printable."""
+    return text if text.isprintable() else text.translate(_VISIBLE)
+
+
+def shortened(text: str, longest: int = LONGEST_WORD) -> str:
+    """The text, or of a longer one its start and its end."""
+    if len(text) <= longest:
+        return text
+    return f"{text[: longest // 2]}…{text[-(longest // 2) :]} ({len(text)} characters)"
+
+
+def message(text: object) -> str:
+    """What is said to people: its lines stay lines, and are few enough and short enough to be read."""
+    lines = str(text).split("\n")
+    more = [f"and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
+    shown = "\n".join([shortened(line, _LONGEST_LINE) for line in lines[:_MOST_LINES]] + more)
+    return shown.translate(_IN_LINES)
+
+
+def in_json(document: str) -> str:
+    """A JSON document whose strings have an escape for each character that is not printable."""
+    return document.translate(_IN_JSON)

@@ -1,0 +1,264 @@
+"""Files of labels as people have them: taken where they are clear, and else refused with what is wrong and where."""
+
+from __future__ import annotations
+
+import gzip
+import os
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from smkd_cli.artifacts.manifest import read_manifest
+
+Smkd = Callable[..., Any]
+
+
+def take(smkd: Smkd, content: str | bytes, *options: str) -> Any:
+    """What ``smkd corrupt --kind given`` says of a file with this content."""
+    Path("mine.csv").write_bytes(content.encode() if isinstance(content, str) else content)
+    return smkd("corrupt", "--labels", "mine.csv", "--kind", "given", "-o", "m.csv", *options)
+
+
+@pytest.mark.parametrize(
+    ("content", "labels"),
+    [
+        ("label\n0\n1\n\n\n", [0, 1]),
+        ("\n\nlabel\n0\n1\n", [0, 1]),
+        ("image,label\n\na,0\n   \n\nb,1\n", [0, 1]),
+        ("image,label\r\n\r\na,0\r\nb,1\r\n", [0, 1]),
+        ("label\n0.0\n3.\n1.000\n2\n", [0, 3, 1, 2]),
+        ("image;label\na;0\nb;1\n", [0, 1]),
+        ("image\tlabel\na\t0\nb\t1\n", [0, 1]),
+        ("image|label\na|0\nb|1\n", [0, 1]),
+        ('"image";"label"\r\n"a, x";"0"\r\n"b";"1"\r\n', [0, 1]),
+        ("sep=,\r\nimage,label\r\na,0\r\nb,1\r\n", [0, 1]),
+        ('"sep=;"\r\nimage;label\r\na;0\r\nb;1\r\n', [0, 1]),
+        ("# exported 2024, by hand\nimage,label\na,0\nb,1\n", [0, 1]),
+        ("#image,label\na,0\nb,1\n", [0, 1]),
+        (" image , label \na, 0\nb,1 \n", [0, 1]),
+        ("image,label,,\na,0,,\nb,1,,\n", [0, 1]),
+        ("image,label\na,0,\nb,1,\n", [0, 1]),
+        ("label,weight,weight\n0,1,1\n1\n", [0, 1]),
+        ('image,label\n5" disk.png,0\n"a ""b""",1\n', [0, 1]),
+        ("label\ncat\ndog\ncat\n", [0, 1, 0]),
+        ("label\n n02 \nn01\nn02\n", [1, 0, 1]),
+        ("label\nTrue\nFalse\n", [1, 0]),
+        ("image,label\n气/é🐱.png,貓\nb,狗\n", [1, 0]),
+        (b"\xef\xbb\xbflabel\n0\n1", [0, 1]),
+    ],
+)
+def test_what_is_clear_is_taken(smkd: Smkd, content: str | bytes, labels: list[int]) -> None:
+    result = take(smkd, content)
+    assert result.code == 0, result.err
+    assert read_manifest("m.csv").label.tolist() == labels
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("label\n0\n\n1\n", "row 2 (line 3): label is empty: in a file of one column"),
+        ("image,label\n\na,0\n\n\nb,1\nc,x\n", "row 3 (line 7): label 'x' is not an integer"),
+        ("\n# of mine\n\nlabel\n0\n1\n1.5\n", "row 3 (line 7): label '1.5' is not an integer"),
+        (
+            "label\n0\ncat\n",
+            "row 2 (line 3): label 'cat' is not an integer; classes must all be numbers or all be names",
+        ),
+        ("label\ncat\n1\n", "row 1 (line 2): label 'cat' is not an integer; classes must all"),
+        ('label\n"1,234"\n"2,000"\n', "row 1 (line 2): label '1,234' is not an integer"),
+        ("image;label\na;0,0\nb;1,0\n", "row 1 (line 2): label '0,0' is not an integer"),
+        ("label\n10 %\n20 %\n", "label '10 %' is not an integer"),
+        ("label\n" + "9" * 5000 + "\n", "is not an integer of at most 18 digits"),
+        ("label\n０\n１\n", "label '０' is not an integer"),
+        ("image,label\na,0\nb,NaN\nc,\nd,NA\n", "row 2 (line 3): label is missing ('NaN'), and so in 2 more rows"),
+        ("image,label,clean_label\na,0,0\nb,1,\n", "row 2 (line 3): clean_label is empty"),
+        ('image,label\n"a\nb.png",0\nc,1\n', "row 1 (line 2): a field in quotes holds a line break; write"),
+        ('image,label\n"a,0\nb.png",0,1\n', 'holds a line break, or a quote (") is opened and not closed'),
+        ('image,label\nb,1\n"a.png,0\nc,2\n', 'row 2 (line 3): a quote (") is opened and not closed'),
+        ('image,label\n"a"b,0\n', "row 1 (line 2): is not CSV"),
+        ('image,"label\n0,1\n', "has a wrong quote"),
+        ("label\n0\xa0\n1\n", "row 1 (line 2): label '0\\xa0' (with a no-break space) is not an integer"),
+        ("label\n\u200b0\n", "label '\\u200b0' (with a zero width space) is not an integer"),
+        ("label\r0\r1\r", "line 1 holds a carriage return (CR) that is not followed by a line feed"),
+        ("label\r\r\n0\r\r\n", "line 1 holds a carriage return"),
+        ("label\n0\n\0001\n", "line 3 holds a null byte"),
+        ("label\n0\n1\n".encode("utf-16"), "but UTF-16 text: save it as UTF-8"),
+        ("label\n0\n1\n".encode("utf-16-le"), "line 1 holds a null byte; text in UTF-16 must be saved as UTF-8"),
+        ("image,label\na,0\ncafé,1\n".encode("latin-1"), "line 3 is not UTF-8 text: byte 0xe9"),
+        (gzip.compress(b"label\n0\n", mtime=0), "but compressed: unpack it first"),
+        (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "but a Git LFS pointer"),
+        (b"\x93NUMPY\x01\x00v\x00{'descr'", "but a NumPy array (.npy): save the labels in it as CSV"),
+        (b"PK\x03\x04\x14\x00", "Excel workbooks (.xlsx), .npz and PyTorch files (.pt)"),
+        (b'[{"image": "a", "label": 0}]', "but JSON: save the labels in it as CSV"),
+        (b"<!DOCTYPE html><html></html>", "but a web page"),
+        (b"\n\n", "is empty"),
+        (",".join(f"x{column}" for column in range(999)) + ",label\n", "has 1,000 columns, and at most 256"),
+        ("image,label\na," + "x" * 200_000 + "\n", "line 2 is longer than 131,072 bytes"),
+        ("label\n" + "\n".join(f"id{row}" for row in range(100_002)), "holds more than 100,000 different values"),
+    ],
+)
+def test_what_is_not_is_refused_with_its_place(smkd: Smkd, content: str | bytes, message: str) -> None:
+    result = take(smkd, content)
+    assert (result.code, result.out) == (4, "")
+    assert message in result.err
+    assert len(result.err) < 1000
+    assert [path.name for path in Path().iterdir()] == ["mine.csv"]
+
+
+@pytest.mark.parametrize(
+    ("content", "options", "message"),
+    [
+        ("image,\u200blabel\na,0\n", (), "did you mean '\\u200blabel' (with a zero width space)?"),
+        ("image,LABEL\na,0\n", (), "did you mean LABEL?"),
+        ("a.png,0\nb.png,1\n", (), "Its first line names a.png, 0; that line must name the columns"),
+        (",".join(f"x{column}" for column in range(9999)) + "\n0\n", (), "and 9,991 more; that line"),
+        ("label\n0\n20240115\n", (), "row 2 (line 3): label 20240115 is no class: 20240116 classes are too many"),
+        ("label\n0\n0\n", (), "at least 2 classes, not 1"),
+        ("label\ncat\ndog\n", ("--classes", "3"), "names 2 classes and not the 3 of --classes"),
+        ("label\n0\n1\n", ("--classes", "100001"), "at most 100000, not --classes 100001"),
+        ("label\n0\n1\n", ("--separator", ";;"), "must be one character"),
+        ("label\n0\n1\n", ("--separator", "1"), "must be one character"),
+        ("label\n0\n1\n", ("--seed", "4294967296"), "seed 4294967296 is not in 0 … 4294967295"),
+    ],
+)
+def test_wrong_usage(smkd: Smkd, content: str, options: tuple[str, ...], message: str) -> None:
+    result = take(smkd, content, *options)
+    assert (result.code, result.out) == (2, "")
+    assert message in result.err
+    assert len(result.err) < 1000
+
+
+@pytest.mark.parametrize("separator", [";", "tab", " ", "\\t", "|"])
+def test_a_separator_that_is_told(smkd: Smkd, separator: str) -> None:
+    between = {"tab": "\t", "\\t": "\t"}.get(separator, separator)
+    result = take(smkd, f"image{between}label\na{between}0\nb{between}1\n", "--separator", separator)
+    assert result.code == 0, result.err
+    assert read_manifest("m.csv").label.tolist() == [0, 1]
+    assert smkd("corrupt", "--separator", ";").code == 2
+
+
+def test_names_of_classes_are_numbered_in_their_order_and_kept_for_words(smkd: Smkd) -> None:
+    result = take(smkd, "label\n[/x]\nCat\n\x1b[1m\ncat\n", "--kind", "symmetric")
+    assert result.code == 0, result.err
+    clean = read_manifest("m.csv").clean_label
+    assert clean is not None
+    assert clean.tolist() == [2, 1, 0, 3]
+    assert "classes are numbered by their names, sorted: 0 is \\x1b[1m, 1 is Cat, 2 is [/x], 3 is cat" in result.err
+    assert "'Cat' and 'cat' are two classes; are they meant to be one?" in result.err
+    rows = [line.split("│")[1].strip() for line in result.err.splitlines() if line.startswith("│")]
+    assert rows == ["\\x1b[1m", "Cat", "[/x]", "cat"]
+
+
+def test_a_column_of_clean_labels_is_taken_or_spoken_of(smkd: Smkd) -> None:
+    content = "image,clean_label,label\na,cat,dog\nb,dog,dog\nc,cow,cow\nd,cat,cat\n"
+    result = take(smkd, content)
+    assert "4 labels as they are; 25.00 % of them are not those of the column clean_label" in result.err
+    manifest = read_manifest("m.csv")
+    assert manifest.clean_label is not None
+    assert (manifest.label.tolist(), manifest.clean_label.tolist()) == ([2, 2, 1, 0], [0, 2, 1, 0])
+    assert manifest.realised_rate == 0.25
+    drawn = take(smkd, content, "--kind", "clean", "--quiet")
+    assert "its column clean_label is not used, noise is drawn from label" in drawn.err
+    np.testing.assert_array_equal(read_manifest("m.csv").clean_label, [2, 2, 1, 0])
+    assert "clean_label" not in take(smkd, content, "--kind", "clean", "--column", "clean_label").err
+
+
+@pytest.mark.parametrize(
+    ("labels", "options", "said"),
+    [
+        ([0, 1, 1], (), "mine.csv: 3 labels of 2 classes"),
+        ([1, 2, 3, 1], (), "labels begin at 1, but class numbers at 0: class 0 of 4 never occurs"),
+        ([0, 2, 5, 2, 2, 2], (), "3 of 6 classes have no label: 1, 3, 4"),
+        ([0, 3], (), "more classes (4) than labels (2)"),
+        ([0, 1], ("--classes", "7"), "2 labels of 7 classes"),
+    ],
+)
+def test_what_is_seldom_meant_is_said(smkd: Smkd, labels: list[int], options: tuple[str, ...], said: str) -> None:
+    result = take(smkd, "label\n" + "".join(f"{label}\n" for label in labels), *options)
+    assert result.code == 0
+    assert said in result.err
+    assert "no column image names the images" in result.err
+
+
+def test_nothing_is_warned_of_that_is_as_it_should_be(smkd: Smkd) -> None:
+    assert take(smkd, "image,label\na,0\nb,1\nc,1\n", "--quiet").err == ""
+    assert take(smkd, "image,label,clean_label\na,1,0\nb,1,1\n", "--quiet").err == ""
+
+
+def test_a_manifest_is_not_taken_as_given_labels(smkd: Smkd) -> None:
+    manifest = smkd("corrupt", "-o", "-").out
+    assert "is a manifest already; train on it" in take(smkd, manifest).err
+
+
+@pytest.mark.parametrize(
+    ("name", "written"),
+    [
+        ("new\nline.csv", "new-line-train-given.csv"),
+        ("標籤 é.csv", "標籤-é-train-given.csv"),
+        ("-.. x.csv", "x-train-given.csv"),
+        ("z" * 200 + ".csv", "z" * 80 + "-train-given.csv"),
+    ],
+)
+def test_any_name_of_a_file(smkd: Smkd, name: str, written: str) -> None:
+    Path(name).write_text("label\n0\n1\n")
+    result = smkd("corrupt", "--labels", f"./{name}", "--kind", "given")
+    assert (result.code, result.out) == (0, f"manifests/{written}\n")
+    assert read_manifest(f"manifests/{written}").label.tolist() == [0, 1]
+    assert name.splitlines()[0] != name or name in result.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_a_pipe_is_read_as_a_file_is(smkd: Smkd) -> None:
+    os.mkfifo("pipe")
+    writer = threading.Thread(target=Path("pipe").write_text, args=("image;label\na;0\nb;1\n",))
+    writer.start()
+    result = smkd("corrupt", "--labels", "pipe", "--kind", "given")
+    writer.join()
+    assert (result.code, result.out) == (0, "manifests/labels-train-given.csv\n")
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+@pytest.mark.parametrize("source", ["/dev/zero", "/dev/urandom"])
+def test_endless_input_is_refused(smkd: Smkd, source: str) -> None:
+    result = smkd("corrupt", "--labels", source)
+    assert (result.code, result.out) == (4, "")
+    assert f"{source}: is not a CSV file" in result.err
+
+
+def test_a_hole_of_a_hundred_gigabytes_is_refused(smkd: Smkd) -> None:
+    with Path("hole.csv").open("wb") as hole:
+        hole.write(b"label\n0\n")
+        hole.truncate(100 << 30)
+    assert "line 3 is longer than 131,072 bytes" in smkd("corrupt", "--labels", "hole.csv").err
+
+
+@given(content=st.lists(st.sampled_from(list(b'0123,;\t\n\n\r" .|#ab\x00\xff\xef\xbb\xbf-')), max_size=60).map(bytes))
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_any_bytes_are_labels_or_a_message(smkd: Smkd, content: bytes) -> None:
+    result = take(smkd, b"image,label\na,0\nb,1\n" + content)
+    assert result.code in {0, 2, 4}, result.err
+    assert "Traceback" not in result.err
+    assert ("error: " in result.err) == (result.code != 0)
+    if result.code == 0:
+        assert read_manifest("m.csv").label.tolist()[:2] == [0, 1]
+
+
+@given(rows=st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=50), wrong=st.integers(0, 49))
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_blank_lines_never_move_a_row(smkd: Smkd, rows: list[tuple[bool, int]], wrong: int) -> None:
+    lines = ["image,label"]
+    places = []
+    for number, (quoted, blank) in enumerate(rows):
+        lines += [" " * (blank - 1)] * blank
+        places.append(len(lines) + 1)
+        lines.append(f'"{number}",0' if quoted else f"{number},1")
+    wrong %= len(rows)
+    lines[places[wrong] - 1] = f"{wrong},x"
+    result = take(smkd, "\n".join(lines) + "\n")
+    if len(rows) > 1:
+        assert f"row {wrong + 1} (line {places[wrong]}): label 'x' is not an integer" in result.err

@@ -1,0 +1,156 @@
+"""Methods of other packages, and of files: what is wrong with one of them stops nothing else."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RULE = """\
+from smkd_cli.methods.targets.contract import TargetRule
+
+class Rule(TargetRule):
+    \"\"\"The given labels.\"\"\"
+    name = "{name}"
+
+    def target(self, own, batch, clock):
+        return batch.onehot
+"""
+SMALL = ["--set", "epochs=1", "--set", "seeds=[1]", "--set", "networks=small_resnet", "--set", "options={}"]
+BROKEN = {
+    "raises at import": ("raise RuntimeError('out of order')\n", "RuntimeError: out of order"),
+    "exits": ("import sys\nsys.exit()\n", "SystemExit"),
+    "exits as if all were well": ("raise SystemExit(0)\n", "SystemExit: 0"),
+    "raises what is no exception": ("class End(BaseException): pass\nraise End\n", "End"),
+    "raises an error that cannot be shown": (
+        "class Odd(Exception):\n    def __str__(self): raise ValueError\nraise Odd\n",
+        "Odd",
+    ),
+    "is no Python": ("def (:\n", "SyntaxError"),
+    "has no such name": ("x = 1\n", "AttributeError"),
+    "is no rule": ("Rule = 3\n", "is no subclass of TargetRule, ExchangeRule or Method with a name"),
+    "is a rule without a name": (RULE.replace('name = "{name}"', "pass"), "with a name"),
+    "has a name of ours": (RULE.format(name="ce"), "ce: is a name of smkd's own"),
+}
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Start smkd where these packages are installed: ``run("methods", "ls")``."""
+
+    def start(*arguments):
+        environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(tmp_path), str(Path(__file__).parents[2])])}
+        command = [sys.executable, "-m", "smkd_cli", *map(str, arguments)]
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+    return start
+
+
+@pytest.fixture
+def install(tmp_path):
+    """Make a package of one module that offers a method: ``install("broken", "raise KeyError")``."""
+
+    def make(name, code, entry=None):
+        (tmp_path / f"{name}_module.py").write_text(code)
+        about = tmp_path / f"{name}-1.dist-info"
+        about.mkdir()
+        (about / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {name}-package\nVersion: 1\n")
+        line = f"{name.capitalize()} = {name}_module:Rule" if entry is None else entry
+        (about / "entry_points.txt").write_text(f"[smkd.methods]\n{line}\n")
+
+    return make
+
+
+@pytest.mark.parametrize("fault", BROKEN)
+def test_a_broken_package_is_named_and_stops_nothing(fault, install, run):
+    code, reason = BROKEN[fault]
+    install("broken", code)
+    install("good", "print('a word')\n" + RULE.format(name="Good"))
+    result = run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[CE, Good, SMKD-P+Good]")
+    assert (result.returncode, result.stdout) == (0, "quickstart: ok, 3 cells\n"), result.stderr
+    assert result.stderr.count("broken-package") == 1
+    assert "warning: " in result.stderr
+    assert reason in result.stderr
+    listed = run("methods", "ls")
+    assert listed.returncode == 0
+    assert [line for line in listed.stdout.splitlines() if line.startswith("Good\t")]
+    assert listed.stderr.count("broken-package") == 1
+    asked = run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[Broken]")
+    assert (asked.returncode, asked.stdout) == (3, "")
+    if fault != "has a name of ours":
+        assert "method 'Broken' cannot be used: package broken-package" in asked.stderr
+        assert reason in asked.stderr
+
+
+def test_a_package_that_exits_does_not_end_a_training(install, run, tmp_path):
+    install("broken", "raise SystemExit(0)\n")
+    result = run("train", "quickstart", *SMALL, "--set", "methods=[CE]", "--device", "cpu", "--jobs", 1)
+    assert result.returncode == 0
+    assert result.stdout == "runs/quickstart/ce_symmetric-0.4_seed1\n"
+    assert "broken-package" in result.stderr
+
+
+@pytest.mark.parametrize("entry", ["Broken = a:b:c", "Broken = ", "Broken = nowhere:Rule"])
+def test_an_entry_that_leads_nowhere(entry, install, run):
+    install("broken", "", entry)
+    install("good", RULE.format(name="Good"))
+    result = run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[Good]")
+    assert result.returncode == 0, result.stderr
+
+
+def test_a_name_that_two_packages_offer_is_that_of_neither(install, run):
+    for name in ("one", "two"):
+        install(name, RULE.format(name="Same"))
+    result = run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[Same]")
+    assert result.returncode == 3
+    assert "one-package" in result.stderr
+    assert "two-package" in result.stderr
+    assert run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[CE]").returncode == 0
+
+
+def test_a_method_that_cannot_speak_of_itself(install, run):
+    code = (
+        "from smkd_cli.methods import Method\n\nclass Rule(Method):\n    name = 'Mute'\n"
+        "    def stages(self, epochs):\n        raise SystemExit(0)\n"
+    )
+    install("mute", code)
+    listed = run("methods", "ls")
+    assert listed.returncode == 0
+    assert "CE\ttarget rule" in listed.stdout
+    assert "Mute: says nothing of itself: SystemExit: 0" in listed.stderr
+    assert run("methods", "show", "mute").returncode == 2
+    assert run("methods", "show", "CE").returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [
+        ("import sys\nsys.exit(0)\n", "cannot be loaded: SystemExit: 0"),
+        ("class End(BaseException): pass\nraise End('x')\n", "End: x"),
+        ("x = '\0'\n", "cannot be loaded: "),
+        (RULE.format(name="X") + RULE.format(name="x").replace("Rule(T", "Other(T"), "own.py: two rules are named x"),
+        (
+            RULE.format(name="X").replace("TargetRule", "Rule").replace("targets.contract", "contract"),
+            "defines no method",
+        ),
+        (RULE.format(name="X").replace('"X"', "7"), "defines no method"),
+        (RULE.format(name="Y"), "known are Y"),
+    ],
+)
+def test_what_a_file_can_do_wrong(code, reason, run, tmp_path):
+    (tmp_path / "own.py").write_text(code)
+    for command in (["recipes", "validate", "quickstart"], ["train", "quickstart"]):
+        result = run(*command, *SMALL, "--set", 'methods=["own.py:X"]')
+        assert (result.returncode, result.stdout) == (3, "")
+        assert reason in result.stderr
+        assert "Traceback" not in result.stderr
+
+
+def test_two_rules_that_share_an_option_go_not_together(run, tmp_path):
+    code = RULE.format(name="X").replace("    def target", "    eta: float = 1.0\n\n    def target")
+    (tmp_path / "own.py").write_text(code)
+    result = run("recipes", "validate", "quickstart", *SMALL, "--set", 'methods=["SMKD-S+own.py:X"]')
+    assert (result.returncode, "share the options eta" in result.stderr) == (3, True)
