@@ -20,6 +20,7 @@ from torch.nn import functional
 from smkd_cli import datasets, networks
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate.trial import prepare_trial
+from smkd_cli.train.cuda_graphs import CudaGraphs
 from smkd_cli.train.setup import Setup
 from smkd_cli.train.site import prepare
 
@@ -89,17 +90,13 @@ def arithmetic_tuned(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     plain = arithmetic(recipe, setup, data)
     if setup.device != "cuda":
         return plain
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        plain(3)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        _without_waiting(plain)
+    graphs = CudaGraphs()
+    graphs.warm_up(lambda: plain(1))
+    replay = graphs.record(lambda: _without_waiting(plain))
 
     def steps(count: int) -> None:
         for _ in range(count):
-            graph.replay()
+            replay()
         torch.cuda.synchronize()
 
     return steps

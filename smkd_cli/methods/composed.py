@@ -19,6 +19,9 @@ class Composed(Method):
     exchange: ExchangeRule
     target_rule: TargetRule
 
+    def capturable(self, stage: int) -> bool:
+        return self.exchange.capturable(stage) and self.target_rule.capturable(stage)
+
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return self.target_rule.memory(samples, classes)
 

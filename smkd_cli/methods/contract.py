@@ -8,9 +8,9 @@ For every batch the loop runs both peers and hands the method what each said:
 4. ``method.after_backward(parameters, memory, clock)`` once per peer, between the backward pass and the update.
 
 All of it are tensor operations whose shapes do not depend on the data, without a copy to the host, so that the whole
-step can be captured in a CUDA graph; where a method asks the host for something, the loop notices and takes its steps
-eagerly. ``observe`` and ``refine`` of one peer may run beside those of the other, and so may the two calls of ``loss``:
-each writes to its ``own`` alone. N is the batch size, C the number of classes.
+step can be captured in a CUDA graph; a method that cannot keep to that says so by ``capturable``. ``observe`` and
+``refine`` of one peer may run beside those of the other, and so may the two calls of ``loss``: each writes to its
+``own`` alone. N is the batch size, C the number of classes.
 
 Between epochs a method may take its time: ``before_training`` and ``after_epoch`` run once per peer, without these
 limits, and may look at the whole training set. What a method keeps, it keeps in its memory: a checkpoint holds that.
@@ -159,6 +159,13 @@ class Rule(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", strict=True, allow_inf_nan=False)
     name: ClassVar[str]
+
+    def capturable(self, stage: int) -> bool:
+        """Whether a step of a stage, from 0, can be captured in a CUDA graph; where not, it is done eagerly.
+
+        Nothing in it may wait for the device, and so no library that does: cuSOLVER factorises a matrix and looks.
+        """
+        return True
 
 
 class Method(Rule):

@@ -163,7 +163,8 @@ class Compute(Section):
         precision: of the networks; losses and updates are float32 always.
         memory_format: of images and weights.
         peers: one after the other, or on two threads (two streams on a GPU).
-        step: ``captured`` in a CUDA graph, ``compiled`` networks, or neither; never ``compiled`` by itself.
+        step: ``captured`` in CUDA graphs, ``compiled`` networks (on CUDA captured too), or ``eager``. By themselves the
+            first two come on CUDA only, and ``compiled`` only without ``deterministic``.
         deterministic: on a GPU too, only algorithms that give the same bits every time.
     """
 

@@ -1,9 +1,10 @@
-"""A training step as one CUDA graph: the host launches it whole instead of kernel by kernel."""
+"""A training step that is got ready once and then called: recorded as one CUDA graph, or with compiled networks."""
 
 from __future__ import annotations
 
+import gc
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from typing import Protocol
 
 import torch
@@ -12,113 +13,125 @@ from torch import Tensor
 from smkd_cli import console
 
 Step = Callable[..., None]
-
-# Libraries choose algorithms and take their workspaces in the first steps, which must not happen while capturing.
-_WARM_UP_STEPS = 3
+Work = Callable[[], object]
 
 
-class Graph(Protocol):
-    """What is captured once and replayed ever after."""
+class Graphs(Protocol):
+    """How a step is got ready."""
 
-    def recording(self) -> AbstractContextManager[None]: ...
+    def warm_up(self, work: Work) -> None:
+        """Do the work until every further time is like the last."""
 
-    def replay(self) -> None: ...
+    def record(self, work: Work) -> Work:
+        """What does the work from then on, on the same tensors."""
 
 
-class CudaGraph:
-    """A graph of torch's."""
+class NoGraphs:
+    """Without CUDA there is nothing to record; compiled networks are compiled when they are first called."""
 
-    def __init__(self) -> None:
-        self._graph = torch.cuda.CUDAGraph()
+    def warm_up(self, work: Work) -> None:
+        """Do the work once."""
+        work()
 
-    @contextmanager
-    def recording(self) -> Iterator[None]:
-        """While this is entered, CUDA work is recorded and not done."""
-        # The outer context brings the current stream back even where ending a failed recording fails too.
-        with torch.cuda.stream(torch.cuda.current_stream()), torch.cuda.graph(self._graph):
-            yield
-
-    def replay(self) -> None:
-        """Do the recorded work once more, on the tensors that it was recorded with."""
-        self._graph.replay()
+    def record(self, work: Work) -> Work:
+        """The work itself."""
+        return work
 
 
 class CapturedStep:
     """Calls a step by replaying its graph; every call must have the batch size of the first.
 
-    The first call warms the step up and records it. Whatever that changed (weights, momentum, memories, statistics,
-    the generators) is put back, so a captured step leaves what an eager one would. Where recording is impossible,
-    because the step asks the host for something, it says so once and goes on eagerly.
+    The first call, or :meth:`prepare` before it, warms the step up and records it. Whatever that changed (weights,
+    momentum, memories, statistics, the generators) is put back, so a captured step leaves what an eager one would.
+    Where that is impossible, because the step asks the host for something or does not compile, it says so once and
+    takes the fallback.
 
     Args:
         step: draws, forwards, backwards and updates in place, on tensors that stay where they are.
         state: the tensors that the step changes.
-        graph: makes an empty graph.
+        graphs: record it.
+        fallback: the same step done otherwise; by default the step itself, done eagerly.
+        otherwise: what the fallback does, for the warning.
+
+    Attributes:
+        impossible: why the step is not done as was asked, once that is known.
     """
 
     def __init__(
-        self, step: Step, state: Callable[[], dict[str, Tensor]], graph: Callable[[], Graph] = CudaGraph
+        self,
+        step: Step,
+        state: Callable[[], dict[str, Tensor]],
+        graphs: Graphs,
+        fallback: Step | None = None,
+        otherwise: str = "runs eagerly",
     ) -> None:
-        self._step, self._state, self._new_graph = step, state, graph
+        self._step, self._state, self._graphs = step, state, graphs
+        self._fallback, self._otherwise = fallback or step, otherwise
         self._inputs: tuple[Tensor, ...] = ()
-        self._graph: Graph | None = None
+        self._replay: Work | None = None
         self.impossible: str | None = None
 
     def __call__(self, *batch: Tensor) -> None:
         """Do the step on this batch."""
-        if self.impossible is None and self._graph is None:
-            self._inputs = tuple(part.clone() for part in batch)
-            self._record()
-        if self._graph is None:
-            self._step(*batch)
+        self.prepare(*batch)
+        if self._replay is None:
+            self._fallback(*batch)
             return
         for place, part in zip(self._inputs, batch, strict=True):
             place.copy_(part)
-        self._graph.replay()
+        self._replay()
+
+    def prepare(self, *batch: Tensor) -> None:
+        """Get ready for batches like this one, unless that was done; training stays where it is.
+
+        Raises:
+            torch.OutOfMemoryError: there is not enough memory.
+        """
+        if self._replay is None and self.impossible is None:
+            self._inputs = tuple(part.clone() for part in batch)
+            with _unchanged(self._state):
+                self._record()
+        if self.impossible is not None and isinstance(self._fallback, CapturedStep):
+            self._fallback.prepare(*batch)
 
     def _record(self) -> None:
-        before = {name: value.clone() for name, value in self._state().items()}
-        generators = _generators()
+        def work() -> None:
+            self._step(*self._inputs)
+
         try:
-            _on_side_stream(lambda: [self._step(*self._inputs) for _ in range(_WARM_UP_STEPS)])
-            graph = self._new_graph()
-            with graph.recording():
-                self._step(*self._inputs)
-            self._graph = graph
-        except torch.OutOfMemoryError:
-            raise
-        except RuntimeError as error:
-            cause = error.__context__ or error  # what broke the recording, rather than what ending it said
-            self.impossible = str(cause).partition("\n")[0]
-            console.warn(f"the training step cannot be captured and runs eagerly: {self.impossible}")
-        finally:
-            if torch.cuda.is_available():
-                torch.cuda.synchronize()  # nothing that failed may still write into what is put back
-            with torch.no_grad():
-                for name, value in self._state().items():
-                    value.copy_(before[name])
-            _restore(generators)
+            self._graphs.warm_up(work)
+            self._replay = self._graphs.record(work)
+        except Exception as error:  # a compiler raises what it likes, and so does a warning that is made an error
+            self.impossible = _reason(error)
+        if self.impossible is not None:
+            gc.collect()  # the error and what was computed until then hold each other
+            console.warn(f"the training step cannot be captured and {self._otherwise}: {self.impossible}")
 
 
-def _on_side_stream(work: Callable[[], object]) -> None:
-    """Capture must follow work on a stream other than the default one."""
-    if not torch.cuda.is_available():
-        work()
-        return
-    side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        work()
-    torch.cuda.current_stream().wait_stream(side)
-    torch.cuda.synchronize()
+def _reason(error: Exception) -> str:
+    """The first line of what broke the recording, rather than what ending it said; memory is raised again."""
+    cause = error.__context__ or error
+    for raised in (error, cause):
+        if isinstance(raised, torch.OutOfMemoryError):
+            raise raised
+    return str(cause).partition("\n")[0] or type(cause).__name__
 
 
-def _generators() -> tuple[Tensor, Tensor | None]:
-    return torch.get_rng_state(), torch.cuda.get_rng_state() if torch.cuda.is_available() else None
-
-
-def _restore(states: tuple[Tensor, Tensor | None]) -> None:
-    cpu, cuda = states
-    torch.set_rng_state(cpu)
-    if cuda is not None:
-        torch.cuda.set_rng_state(cuda)
+@contextmanager
+def _unchanged(state: Callable[[], dict[str, Tensor]]) -> Iterator[None]:
+    """Put the state and the generators back when this is left."""
+    cuda = torch.cuda.is_initialized()  # type: ignore[no-untyped-call]
+    before = {name: value.clone() for name, value in state().items()}
+    random, random_cuda = torch.get_rng_state(), torch.cuda.get_rng_state() if cuda else None
+    try:
+        yield
+    finally:
+        if cuda:
+            torch.cuda.synchronize()  # nothing that failed may still write into what is put back
+            torch.cuda.empty_cache()
+        with torch.no_grad():
+            for name, value in state().items():
+                value.copy_(before[name])
+        torch.set_rng_state(random)
+        if random_cuda is not None:
+            torch.cuda.set_rng_state(random_cuda)

@@ -23,7 +23,7 @@ from smkd_cli.artifacts.tensors import save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.checkpoint import Checkpoint, load_checkpoint
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.epoch_plan import Draws, EpochPlan, plan_epoch
 from smkd_cli.train.knowledge import facts_for, files_of, load_teachers
 from smkd_cli.train.labels import labels_for
 from smkd_cli.train.learner import Plan
@@ -154,6 +154,8 @@ class Training:
         samples, size = self.labels.learned, recipe.batch_size
         plan = plan_epoch(samples, self.cell.seed, progress.epoch, size, draws, pair.site.device)
         watch = _Watch(progress)
+        with watch.paused():
+            self._prepare_steps(plan)
         for batch in plan.batches(size, progress.step):
             pair.set_learning_rate(self._rate(progress.step))
             pair.clock.iteration.add_(1)
@@ -175,6 +177,13 @@ class Training:
         watch.look()
         self._end_epoch()
         watch.end()
+
+    def _prepare_steps(self, plan: EpochPlan) -> None:
+        """Compile and capture before the speed of steps is measured."""
+        before, size = time.monotonic(), self.recipe.batch_size
+        kinds = sorted({0, self.session.steps - 1})  # the first batch, and the last, which may be smaller
+        self.pair.prepare_steps(next(plan.batches(size, number)) for number in kinds)
+        self._last_told += time.monotonic() - before
 
     def _tell_step(self, images: int) -> None:
         self._untold_images += images

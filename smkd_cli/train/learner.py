@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -50,7 +51,6 @@ class Learner:
         site: device, precision, layout.
 
     Attributes:
-        say: the network, or its compiled form.
         rated: the optimisers that follow the recipe's schedule.
         optimizers: those and the others.
         modules: what the method trains beside the network.
@@ -61,7 +61,6 @@ class Learner:
         self._plan, self._peer, self._site = plan, peer, site
         recipe, device = plan.recipe, site.device
         self.network = self._fresh_network(0)
-        self.say: Forward = self.network
         self.parameters = list(self.network.parameters())
         self.rated = [optimizers.build(self.parameters, recipe.optimizer)]
         self._unrated: list[torch.optim.Optimizer] = []
@@ -78,6 +77,14 @@ class Learner:
         self.companions = {companion.name: self._companion(companion) for companion in plan.method.companions()}
         shapes = plan.method.memory(plan.samples, plan.classes)
         self.memory = {name: torch.zeros(shape, device=device) for name, shape in shapes.items()}
+
+    @cached_property
+    def compiled(self) -> Forward:
+        """The network in its compiled form, for one shape of batches; compiled when it is first called.
+
+        Without the compiler's own graphs: on CUDA it is a part of ours.
+        """
+        return torch.compile(self.network, dynamic=False, options={"triton.cudagraphs": False})
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:

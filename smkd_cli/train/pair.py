@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Iterable
 from dataclasses import replace
 
 import torch
@@ -13,14 +13,14 @@ from smkd_cli.methods import Clock, Facts, Stage
 from smkd_cli.scoring import ImageBank
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train import optimizers
-from smkd_cli.train.captured import CapturedStep
+from smkd_cli.train.captured import CapturedStep, NoGraphs, Step
+from smkd_cli.train.cuda_graphs import CudaGraphs
 from smkd_cli.train.learner import Learner, Plan
 from smkd_cli.train.site import Site
 from smkd_cli.train.statistics import Statistics
 from smkd_cli.train.step import PairStep
 
 PEERS = ("a", "b")
-Learn = Callable[..., None]
 
 
 class Pair:
@@ -32,9 +32,6 @@ class Pair:
         labels: (n,) int64, the given labels of all training images, there too.
         clean: (n,) int64, or None where nobody knows them; for statistics only.
         site: device, precision, layout.
-
-    Attributes:
-        learn: one step on a batch as an epoch plan has it: indices, offsets, flips, and the mix if there is one.
     """
 
     def __init__(self, plan: Plan, images: ImageBank, labels: Tensor, clean: Tensor | None, site: Site) -> None:
@@ -49,7 +46,6 @@ class Pair:
         epoch, epochs, iteration, iterations = torch.zeros(4, dtype=torch.float64, device=site.device).unbind()
         self.clock = Clock(epoch, epochs, iteration, iterations)
         self._images, self._labels = images, labels
-        self._captured: CapturedStep | None = None
         self.set_stage(0)
 
     @property
@@ -105,12 +101,31 @@ class Pair:
             both=site.both,
             gradient_clip=self.plan.recipe.optimizer.gradient_clip,
         )
-        self.learn = self._fastest(self.plan.recipe.batch_size)
+        self._whole, self._rest = self._prepared(number)
+
+    def learn(self, *batch: Tensor) -> None:
+        """One step on a batch as an epoch plan has it: indices, offsets, flips, and the mix if there is one."""
+        self._step_of(batch)(*batch)
+
+    def prepare_steps(self, batches: Iterable[tuple[Tensor, ...]]) -> None:
+        """Compile and capture the steps of batches like these, if that is still to be done; training stays where it is.
+
+        Raises:
+            torch.OutOfMemoryError: there is not enough memory.
+        """
+        for batch in batches:
+            step = self._step_of(batch)
+            if isinstance(step, CapturedStep):
+                step.prepare(*batch)
+
+    def _step_of(self, batch: tuple[Tensor, ...]) -> Step:
+        return self._whole if len(batch[0]) == self.plan.recipe.batch_size else self._rest
 
     @property
     def falls_back(self) -> str | None:
-        """Why the step is done eagerly although the setup says captured, once that is known."""
-        return self._captured.impossible if self._captured else None
+        """Why a step is not done as the setup says, once that is known."""
+        steps = [step for step in (self._whole, self._rest) if isinstance(step, CapturedStep)]
+        return next((step.impossible for step in steps if step.impossible), None)
 
     def set_learning_rate(self, rate: float) -> None:
         """For the next step, of both peers and of what is trained with them."""
@@ -128,19 +143,16 @@ class Pair:
             tensors |= {f"shared.{name}.{key}": value for key, value in optimizers.states(optimizer, module)}
         return tensors
 
-    def _fastest(self, batch_size: int) -> Learn:
-        """The step for whole batches as the setup says; an epoch's last batch, if smaller, takes the plain step."""
-        step, setup = self.step, self.site.setup
-        if setup.step == "eager":
-            return step
-        whole: Learn = step
+    def _prepared(self, number: int) -> tuple[Step, Step]:
+        """The steps of whole batches and of an epoch's last batch, if smaller, in a stage, as the setup says.
+
+        Another batch size would have to be compiled anew, so the smaller batch takes the networks as they are.
+        """
+        step, state, setup = self.step, self.tensors, self.site.setup
+        captured = setup.device == "cuda" and setup.step != "eager" and self.method.capturable(number)
+        graphs = CudaGraphs() if captured else NoGraphs()
+        whole, rest = (CapturedStep(step, state, graphs) if captured else step for _ in range(2))
         if setup.step == "compiled":
-            for learner in self.learners:
-                learner.say = torch.compile(learner.network, dynamic=False)
-        if self.site.device.type == "cuda":
-            whole = self._captured = CapturedStep(whole, self.tensors)
-
-        def learn(*batch: Tensor) -> None:
-            (whole if len(batch[0]) == batch_size else step)(*batch)
-
-        return learn
+            compiled = replace(step, compiled=True)
+            whole = CapturedStep(compiled, state, graphs, whole, "goes on without compiled networks")
+        return whole, rest

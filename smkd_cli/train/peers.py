@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import cache
 from typing import Protocol, TypeVar
 
 import torch
@@ -55,7 +56,7 @@ class OnStreams:
     """
 
     def __init__(self) -> None:
-        self._side = torch.cuda.Stream()  # type: ignore[no-untyped-call]
+        self._side = _side_stream()
 
     def __call__(self, work: Callable[[int], T], /) -> tuple[T, T]:
         main = torch.cuda.current_stream()
@@ -65,3 +66,9 @@ class OnStreams:
             second = work(1)
         main.wait_stream(self._side)
         return first, second
+
+
+@cache
+def _side_stream() -> torch.cuda.Stream:
+    """One for all pairs of a process: torch has few, and a new one would some day be the stream that is captured."""
+    return torch.cuda.Stream()  # type: ignore[no-untyped-call]

@@ -32,6 +32,7 @@ class PairStep:
         precision: of the forwards; losses are float32 whatever it is.
         both: runs a piece of work for each peer.
         gradient_clip: largest norm of a network's gradient; None for no limit.
+        compiled: whether the networks' compiled forms learn.
     """
 
     learners: Sequence[Learner]
@@ -45,6 +46,7 @@ class PairStep:
     precision: torch.dtype = torch.float32
     both: Both = in_turn
     gradient_clip: float | None = None
+    compiled: bool = False
 
     def __call__(self, indices: Tensor, offsets: Tensor, flips: Tensor, mix: Tensor | None = None) -> None:
         """Learn from one batch, as an epoch plan has it.
@@ -75,7 +77,7 @@ class PairStep:
                 features = learner.network.maps(seen)  # type: ignore[operator]
                 logits = learner.network.classify(features)  # type: ignore[operator]
             else:
-                logits = learner.say(seen)
+                logits = learner.compiled(seen) if self.compiled else learner.network(seen)
         own = Outputs.of(logits, learner.memory)
         own.modules = learner.modules
         # A tensor of its own: the logits' gradient does not come through it, only what the method does with the maps.

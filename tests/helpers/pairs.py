@@ -87,36 +87,47 @@ def pair(
     method: str, setup: Setup = SETUP, dtype: torch.dtype = torch.float32, network: str = "small_resnet"
 ) -> Stepped:
     """A pair in the middle of a stage, so that thresholds and trusts have a say: ``DMI@0``, or the last of ``DMI``."""
-    name, _, stage = method.partition("@")
-    recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"])
-    site = prepare(setup)
-    random = np.random.default_rng(0)
-    pixels = random.integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
-    images = ImageBank(pixels, (0.5,), (0.3,), site.device, 1, site.memory_format)
-    labels = torch.from_numpy(np.arange(IMAGES) % CLASSES).to(site.device)
-    made_of = methods.build(name, options_of(name))
-    torch.manual_seed(7)
-    teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(site.device)}
-    made = Pair(Plan(recipe, made_of, 1, IMAGES, CLASSES, 1, teachers), images, labels, labels, site)
+    stepped = untaught_pair(method, setup, network)
+    made, method_of, device = stepped.pair, stepped.pair.method, stepped.pair.site.device
     if dtype != torch.float32:
-        _widen(made, images, dtype)
-    matrix = torch.eye(CLASSES, dtype=torch.float64, device=site.device) * 0.5 + 0.5 / CLASSES
+        _widen(made, made._images, dtype)
+    labels = made._labels
+    matrix = torch.eye(CLASSES, dtype=torch.float64, device=device) * 0.5 + 0.5 / CLASSES
     made.prepare(Facts(labels, CLASSES, 0.4, matrix))
-    stages = made_of.stages(40)
-    last = int(stage) if stage else len(stages) - 1
-    said = torch.from_numpy(random.normal(size=(IMAGES, CLASSES))).to(site.device, dtype)
+    stages, last = method_of.stages(40), made.clock.stage
+    said = torch.from_numpy(np.random.default_rng(1).normal(size=(IMAGES, CLASSES))).to(device, dtype)
     said[range(IMAGES), labels] += 2
-    overview = Predicted(labels, torch.arange(IMAGES, device=site.device), said)
+    overview = Predicted(labels, torch.arange(IMAGES, device=device), said)
     for number in range(last + 1):
         made.begin(stages[number], number)
         epochs = stages[number].epochs
         _set_clock(made, epochs, epochs)
         for memory in made.memories if number < last else ():
-            made_of.after_epoch(memory, made.clock, overview)
+            method_of.after_epoch(memory, made.clock, overview)
     _set_clock(made, max(1, stages[last].epochs // 2), stages[last].epochs)
+    return stepped
+
+
+def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resnet") -> Stepped:
+    """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device."""
+    name, _, stage = method.partition("@")
+    recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"])
+    site = prepare(setup)
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
+    images = ImageBank(pixels, (0.5,), (0.3,), site.device, 1, site.memory_format)
+    classes = np.arange(IMAGES) % CLASSES
+    labels = torch.from_numpy(classes).to(site.device)
+    method_of = methods.build(name, options_of(name))
+    torch.manual_seed(7)
+    teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(site.device)}
+    made = Pair(Plan(recipe, method_of, 1, IMAGES, CLASSES, 1, teachers), images, labels, labels, site)
+    stages = method_of.stages(40)
+    last = int(stage) if stage else len(stages) - 1
+    made.set_stage(last)
     made.set_learning_rate(0.05)
-    balanced = labels.cpu().numpy() if stages[last].balanced else None
-    draws = Draws(1, True, 2 if made_of.own_views else 1, made_of.mixup(), balanced)
+    draws = Draws(
+        1, True, 2 if method_of.own_views else 1, method_of.mixup(), classes if stages[last].balanced else None
+    )
     plan = plan_epoch(np.arange(IMAGES), 0, 1, BATCH, draws, site.device)
     return Stepped(made, list(plan.batches(BATCH)))
 

@@ -22,6 +22,7 @@ from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train import stopping
 from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
 from smkd_cli.train.calibrate.search import search
+from smkd_cli.train.pair import Pair
 from smkd_cli.train.setup import Setup, cores, first_choice
 from smkd_cli.train.stopping import StopRequest
 
@@ -69,8 +70,24 @@ def test_more_precision_may_cost_a_little(with_compute, cost, taken):
 
 
 def test_what_does_not_run_is_not_taken(with_compute):
-    assert search(CUDA, with_compute("threads: auto"), machine(captured=None)).step == "eager"
+    assert search(CUDA, with_compute("threads: auto"), machine(captured=None)).step == "compiled"
     assert search(CPU, with_compute("threads: auto"), lambda setup: None) == CPU
+
+
+@pytest.mark.parametrize(("compute", "step"), [("threads: 8", "compiled"), ("deterministic: true", "captured")])
+def test_compiling_is_tried_last_on_a_gpu_and_not_where_bits_count(with_compute, compute, step):
+    tried, undisturbed = [], machine(compiled=1.2, side_by_side=1.1)
+
+    def speed(setup):
+        tried.append(setup)
+        return undisturbed(setup)
+
+    recipe = with_compute(compute)
+    best = search(first_choice(recipe, "cuda"), recipe, speed)
+    assert (best.step, best.peers) == (step, "side_by_side")
+    assert "eager" not in {setup.step for setup in tried}
+    first_compiled = next((number for number, setup in enumerate(tried) if setup.step == "compiled"), len(tried))
+    assert {setup.peers for setup in tried[first_compiled:]} <= {"side_by_side"}
 
 
 @pytest.mark.parametrize("off", [0.6, 1.6])
@@ -151,33 +168,50 @@ def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
         measured(other)
 
 
-@pytest.mark.parametrize("side_by_side", [0.9, 1.5])
-def test_a_processor_gets_each_setup_ready_once(with_compute, monkeypatch, tmp_path, side_by_side):
+@pytest.fixture
+def made_ready(with_compute, monkeypatch, tmp_path):
+    """The setup that is chosen, and every setup in the order in which a process got ready for it."""
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
     monkeypatch.setattr("smkd_cli.train.setup.cores", lambda: 4)
-    speed, made, asked = machine(side_by_side=side_by_side), [], []
+    monkeypatch.setattr(choose, "device_name", lambda device: "a device")
 
-    class Process:
-        failure = None
+    def of(device, speed, room=0.0):
+        made = []
 
-        def __init__(self):
-            self.ready_for = None
+        class Process:
+            failure = None
 
-        def ask(self, kind, *details):
-            if kind == "best":
-                setup = details[1]
-                asked.append(setup)
-                if setup != self.ready_for:
-                    made.append(setup)
-                    self.ready_for = setup
-                return speed(setup)
-            return 1e9
+            def __init__(self):
+                self.ready_for = None
 
-    everyone = [Process() for _ in range(4)]
-    benches = SimpleNamespace(take=lambda count: everyone[:count])
-    setup = choose_setup(with_compute("threads: auto"), torch.device("cpu"), benches)
+            def ask(self, kind, *details):
+                if kind == "best":
+                    setup = details[1]
+                    if setup != self.ready_for:
+                        made.append(setup)
+                        self.ready_for = setup
+                    return speed(setup)
+                return room if kind == "room" else 1e9
+
+        everyone = [Process() for _ in range(4)]
+        benches = SimpleNamespace(take=lambda count: everyone[:count])
+        return choose_setup(with_compute("threads: auto"), torch.device(device), benches), made
+
+    return of
+
+
+@pytest.mark.parametrize("side_by_side", [0.9, 1.5])
+def test_a_processor_gets_each_setup_ready_once(made_ready, side_by_side):
+    setup, made = made_ready("cpu", machine(side_by_side=side_by_side))
     assert setup.peers == ("side_by_side" if side_by_side > 1 else "in_turn")
-    assert len(made) == len(set(made)) == len(set(asked)) < len(asked)
+    assert len(made) == len(set(made)) > 1
+
+
+@pytest.mark.parametrize(("room", "times"), [(10.0, 5), (0.5, 15)])
+def test_a_gpu_with_room_for_two_gets_each_setup_ready_once(made_ready, room, times):
+    setup, made = made_ready("cuda", machine(side_by_side=1.1, compiled=1.2, contiguous=0.9, tf32=0.6), room)
+    assert (setup.precision, setup.peers, setup.step) == ("bfloat16", "side_by_side", "compiled")
+    assert (len(set(made)), len(made)) == (5, times)
 
 
 OTHERS = ["[" * 100_000, '{"schema": "smkd/calibration/1", "entries": {"key": [1]}}']
@@ -252,11 +286,11 @@ def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, m
         assert "Resource temporarily unavailable" in process.failure
 
 
-def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compute):
+def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compute, monkeypatch):
     setup = replace(CPU, threads=1)
     made = trial.prepare_trial(with_compute("threads: 1"), setup)
     assert trial.steady_speed(made, 0.01) > 0
-    made.pair._captured = SimpleNamespace(impossible="operation not permitted")
+    monkeypatch.setattr(Pair, "falls_back", "operation not permitted")
     with pytest.raises(RuntimeError, match="operation not permitted"):
         trial.best_speed(made, 0.01)
 

@@ -49,8 +49,7 @@ class DMI(Method):
 
     Against the gradient of CE, that of DMI was about 10 times as large at C = 10 and 50 to 200 times at C = 100 on
     simulated predictions, and thousands of times where a batch is nearly singular. So the authors' rate of 1e-6 is a
-    careful one for either form, and the default. The factorisation of the determinant may ask the host for something
-    on a GPU; the training loop then takes its steps one by one instead of as a CUDA graph.
+    careful one for either form, and the default.
     """
 
     name = "DMI"
@@ -71,6 +70,9 @@ class DMI(Method):
             Stage("ce", epochs),
             Stage("dmi", later, rate=self.dmi_rate, schedule="constant", balanced=True),
         )
+
+    def capturable(self, stage: int) -> bool:
+        return stage == 0  # later, cuSOLVER factorises a matrix
 
     def problem(self, batch_size: int, classes: int, held_out: bool) -> str | None:
         """What keeps the method from training with batches of this size, and what to change; None for nothing."""

@@ -16,8 +16,8 @@ from smkd_cli.train import processes
 from smkd_cli.train.setup import Setup
 from smkd_cli.train.stopping import StopRequest
 
-# A measurement that takes longer hangs.
-_PATIENCE_SECONDS = 300.0
+# A measurement that takes longer hangs. Compiling two large networks takes minutes.
+_PATIENCE_SECONDS = 600.0
 # How long waiting for an answer may hide a signal from us.
 _GLANCE_SECONDS = 0.2
 
@@ -39,7 +39,7 @@ class Bench:
         self._link: Connection | None = None
 
     def ask(self, kind: str, *details: Any) -> float | None:
-        """Ask for ``best`` or ``steady`` (recipe, setup, seconds) or ``peak`` (setup) and wait for the answer."""
+        """Ask for ``best`` or ``steady`` (recipe, setup, seconds), ``peak`` (setup) or ``room`` and wait for it."""
         self.send(kind, *details)
         return self.receive()
 
@@ -127,6 +127,8 @@ def _serve(link: Connection) -> None:
     """
     console.open_streams()
     processes.end_with_parent()
+    import torch
+
     from smkd_cli.train.calibrate import trial
 
     trials: dict[tuple[str, Setup], trial.Trial] = {}
@@ -134,6 +136,7 @@ def _serve(link: Connection) -> None:
     def forget() -> None:
         trials.clear()
         gc.collect()  # a pair and its graph refer to each other
+        torch.cuda.empty_cache()
 
     def peak(setup: Setup) -> float:
         forget()  # the number of threads is that of the whole process, and a trial's peers may need another
@@ -150,6 +153,7 @@ def _serve(link: Connection) -> None:
         "best": lambda recipe, setup, seconds: trial.best_speed(ready(recipe, setup), seconds),
         "steady": lambda recipe, setup, seconds: trial.steady_speed(ready(recipe, setup), seconds),
         "peak": peak,
+        "room": trial.room,
     }
     while True:
         try:

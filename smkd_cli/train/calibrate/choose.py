@@ -23,6 +23,9 @@ _JOBS_TRIAL_SECONDS = 1.0
 # Another cell at a time must raise the speed of all together by more than the measurement errs by.
 _GAIN_OF_A_JOB = 1.05
 _MOST_JOBS_ON_A_GPU = 8
+# So many times what a trial has taken of a GPU's memory must be free for another to stay ready beside it: in TF32 it
+# takes twice as much as in bfloat16.
+_ROOM_FOR_ANOTHER = 3.0
 
 
 def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Setup:
@@ -40,7 +43,7 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
         return remembered
     best = first = first_choice(recipe, device.type)
     tried: list[dict[str, Any]] = []
-    # On a processor, what is best so far stays ready beside what is tried; memory of a GPU may not do for both.
+    # What is best so far stays ready beside what is tried, on a GPU if its memory does for both.
     ready_for: dict[Bench, Setup | None] = dict.fromkeys(processes.take(1 if device.type == "cuda" else 2))
 
     def speed(setup: Setup) -> float | None:
@@ -50,6 +53,9 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
         rate = bench.ask("best", recipe, setup, _TRIAL_SECONDS)
         outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
         tried.append(setup.record() | outcome)
+        if rate is not None and len(ready_for) == 1 and (bench.ask("room") or 0.0) >= _ROOM_FOR_ANOTHER:
+            ready_for.clear()
+            ready_for.update({processes.take(2)[1]: None, bench: setup})
         return rate
 
     if open_parts(first, recipe):

@@ -25,6 +25,8 @@ _OPERATIONS_PER_CPU_STEP = 40e9
 _WARM_UP_STEPS = 2
 _ROUNDS = 5
 _PEAK_SECONDS = 0.5
+# What a process takes of a GPU's memory before it has a tensor there.
+_CONTEXT_BYTES = 1 << 30
 
 
 @dataclass
@@ -120,6 +122,12 @@ def _timed(trial: Trial, steps: int) -> float:
         trial.step()
     trial.site.synchronize()
     return time.perf_counter() - start
+
+
+def room() -> float:
+    """How many times what this process has taken of the GPU's memory is still free there."""
+    free, _ = torch.cuda.mem_get_info()
+    return free / (torch.cuda.max_memory_reserved() + _CONTEXT_BYTES)
 
 
 def _batch_size(recipe: Recipe, setup: Setup) -> int:

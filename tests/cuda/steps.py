@@ -1,0 +1,124 @@
+"""Takes the step of every method in each of its stages on CUDA tensors without numbers, over the stand-in runtime.
+
+Run by ``test_standin.py``, with ``{"setups": [...], "methods": [...], "sizes": [...]}`` as argument, the sizes of the
+batches that are learned from; prints a list of what went wrong.
+"""
+
+from __future__ import annotations
+
+import gc
+import itertools
+import json
+import sys
+import traceback
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import torch
+from pairs import Stepped, untaught_pair
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from smkd_cli.methods import Companion
+from smkd_cli.train import cuda_graphs, optimizers
+from smkd_cli.train.learner import Learner
+from smkd_cli.train.setup import Setup
+
+
+class OnTheDevice(TorchDispatchMode):
+    """Refuses, while capturing, what goes over the host: torch would wait for such a copy."""
+
+    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        made = function(*args, **(kwargs or {}))
+        if torch.cuda.is_current_stream_capturing():
+            for tensor in (value for value in (*args, made) if isinstance(value, Tensor)):
+                if tensor.device.type == "cpu":
+                    raise RuntimeError(f"{function} has to do with a tensor of the host")
+        return made
+
+
+class Launches:
+    """Counts how often a graph is replayed."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        replay = torch.cuda.CUDAGraph.replay
+
+        def counted(graph: torch.cuda.CUDAGraph) -> None:
+            self.count += 1
+            replay(graph)
+
+        torch.cuda.CUDAGraph.replay = counted
+
+
+def without_numbers() -> None:
+    """Change what would look into tensors, or copy them, while a pair is made; one step warms up as well as three."""
+    cuda_graphs._WARM_UP_STEPS = 1
+    nn.Module._apply = replace_tensors
+    optimizers._rate = lambda lr, parameters: lr
+
+    def companion(self: Learner, made: Companion) -> nn.Module:
+        network = self._plan.teachers[made.source] if made.is_file else self._fresh_network(0)
+        return network.requires_grad_(False).eval()
+
+    Learner._companion = companion
+
+
+def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
+    """What ``to`` does; torch's own writes into the tensors that are there."""
+    for part in module.modules() if recurse else [module]:
+        for name, value in part.named_parameters(recurse=False):
+            part._parameters[name] = nn.Parameter(change(value.detach()), value.requires_grad)
+        for name, value in part.named_buffers(recurse=False):
+            part._buffers[name] = change(value)
+    return module
+
+
+def pair_of(method: str, setup: Setup) -> Stepped:
+    """A pair whose optimisers take their rate from the device, as they do on CUDA."""
+    stepped = untaught_pair(method, setup)
+    learners = stepped.pair.learners
+    made = [optimizer for learner in learners for optimizer in learner.optimizers]
+    for optimizer in (*made, *(optimizer for _, optimizer in stepped.pair.shared.values())):
+        for group in optimizer.param_groups:
+            group["lr"] = torch.zeros((), device="cuda")
+    return stepped
+
+
+def fault(method: str, setup: Setup, sizes: Sequence[int], launches: Launches) -> str | None:
+    """What is wrong with the steps, or None."""
+    stepped, before = pair_of(method, setup), launches.count
+    made = stepped.pair
+    for size, batch in zip(sizes, itertools.cycle(stepped.batches)):
+        made.learn(*(part[:size] for part in batch))
+    if made.falls_back:
+        return made.falls_back
+    captured = setup.step == "captured" and made.method.capturable(made.clock.stage)
+    if launches.count - before != captured * len(sizes):
+        return f"{launches.count - before} of {len(sizes)} steps were replayed"
+    # Updates that are fused want gradients laid out as their weights are.
+    for name, weight in made.networks[0].named_parameters():
+        for stride, expected, size in zip(weight.grad.stride(), weight.stride(), weight.shape, strict=True):
+            if size > 1 and stride != expected:
+                return f"the gradient of {name} has another layout"
+    return None
+
+
+def main() -> None:
+    asked = json.loads(sys.argv[1])
+    without_numbers()
+    faults, launches, numberless = [], Launches(), FakeTensorMode(allow_non_fake_inputs=True)
+    gc.freeze()  # captures collect garbage, and torch is none
+    for setup, method in itertools.product([Setup(**record) for record in asked["setups"]], asked["methods"]):
+        try:
+            with numberless, OnTheDevice():
+                found = fault(method, setup, asked["sizes"], launches)
+        except Exception:
+            found = traceback.format_exc()
+        if found:
+            faults.append(f"{method}, {setup}: {found}")
+    json.dump(faults, sys.stdout)
+
+
+main()

@@ -1,0 +1,85 @@
+"""The CUDA path without a GPU: every method's step, and what a failed capture leaves, over a stand-in runtime."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from pairs import BATCH, SETUP, all_stages
+
+METHODS = list(all_stages())
+CUDA = replace(SETUP, device="cuda", deterministic=True)
+PRECISIONS = ("bfloat16", "float32")
+PEERS = ("in_turn", "side_by_side")
+# What the others do too, one way or another: selecting, learning together, asking a library, ranking.
+FEW = ["SMKD-P+MyLC", "FFL", "DMI", "CDR"]
+
+
+@pytest.fixture
+def faults(standin):
+    """What is wrong with the steps of these methods and setups."""
+
+    def of(setups, methods, sizes=(BATCH, BATCH)):
+        asked = {"setups": [one.record() for one in setups], "methods": methods, "sizes": sizes}
+        return standin("steps.py", json.dumps(asked))
+
+    return of
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("peers", PEERS)
+def test_every_method_is_captured_in_every_stage(faults, peers):
+    setups = [replace(CUDA, step="captured", peers=peers, precision=precision) for precision in PRECISIONS]
+    assert faults(setups, METHODS) == []
+
+
+def test_eager_steps_and_the_last_smaller_batch(faults):
+    """Where steps are captured, the smaller batch has a graph of its own."""
+    setups = [replace(CUDA, peers=peers, precision=precision) for precision in PRECISIONS for peers in PEERS]
+    setups += [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
+    assert faults(setups, FEW, sizes=[BATCH, BATCH // 2, BATCH, BATCH // 2]) == []
+
+
+def test_what_cannot_be_captured_is_noticed(faults):
+    reasons = {"Reads": "_local_scalar_dense", "Chooses": "nonzero", "Makes": "a tensor of the host"}
+    methods = [f"{Path(__file__).with_name('asking.py')}:{name}" for name in reasons]
+    found = faults([replace(CUDA, step="captured")], methods)
+    for fault, (name, reason) in zip(found, reasons.items(), strict=True):
+        assert f":{name}, " in fault
+        assert reason in fault
+
+
+@pytest.mark.parametrize(
+    ("name", "otherwise"),
+    [
+        ("goes well", {}),
+        ("asks", {"impossible": "CUDA error: operation not permitted when stream is capturing"}),
+        ("warns", {"impossible": "as an error"}),
+        ("breaks", {"impossible": "of its own"}),
+        ("takes too much", {"raised": "OutOfMemoryError"}),
+    ],
+)
+def test_a_failed_capture_leaves_nothing_behind(standin, name, otherwise):
+    found = standin("captures.py", name)
+    assert found.pop("megabytes") < 100
+    assert found == {"raised": None, "impossible": None, "default stream": True, "collecting": True, **otherwise}
+
+
+@pytest.mark.parametrize("failing", [0, 1])
+def test_a_failed_capture_spares_those_that_share_its_memory(standin, failing):
+    names = ["asks", "goes well"] if failing == 0 else ["goes well", "asks"]
+    found = standin("captures.py", *names)
+    assert found.pop("megabytes") < 100
+    assert found == {"impossible": [failing == 0, failing == 1]}
+
+
+def test_under_what_circumstances_a_step_is_captured(standin):
+    assert standin("captures.py") == {
+        "captured": 1,
+        "streams": 1,
+        "collecting while capturing": False,
+        "collected before": 3,
+        "collected while capturing": False,
+    }
