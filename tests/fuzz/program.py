@@ -1,0 +1,101 @@
+"""A command in this process, and what must never come of one, whatever it reads."""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import json
+import os
+import sys
+import time
+import unicodedata
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from smkd_cli import console
+from smkd_cli.app import main
+
+# Done, wrong usage, wrong recipe, wrong data, failed training: what a file may lead to.
+CODES = {0, 2, 3, 4, 5}
+LONGEST_MESSAGE = 20_000
+SLOWEST_SECONDS = 20.0
+_DIRECTIONS = {chr(code) for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What a command left behind."""
+
+    words: tuple[str, ...]
+    code: int
+    out: str
+    err: str
+    seconds: float
+
+    @property
+    def escape(self) -> str | None:
+        """What is wrong with it, if anything is."""
+        shown = self.err if self.words[0] != "report" or "json" in self.words else self.err + self.out
+        raw = next((character for character in shown if _is_harmful(character)), None)
+        faults = {
+            f"exit code {self.code}: {self.err[-500:]}": self.code not in CODES,
+            "a traceback": "Traceback" in self.err,
+            f"a message of {len(self.err)} characters": len(self.err) > LONGEST_MESSAGE,
+            f"the character {raw!r} on its way to a terminal": raw is not None,
+            f"{self.seconds:.0f} seconds": self.seconds > SLOWEST_SECONDS,
+            "JSON that is none": "json" in self.words and self.code == 0 and not _is_json(self.out),
+        }
+        return next((fault for fault, found in faults.items() if found), None)
+
+
+def _is_harmful(character: str) -> bool:
+    """Control characters, which a terminal obeys, and those that turn the direction of a line."""
+    return (unicodedata.category(character) in {"Cc", "Cs"} and character not in "\n\t") or character in _DIRECTIONS
+
+
+def _is_json(text: str) -> bool:
+    def refuse(constant: str) -> None:
+        raise ValueError(f"{constant} is no JSON")
+
+    try:
+        json.loads(text, parse_constant=refuse)
+    except ValueError:
+        return False
+    return True
+
+
+@contextlib.contextmanager
+def _streams(stdin: bytes) -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]]:
+    out, err = (io.TextIOWrapper(io.BytesIO(), "utf-8", errors="surrogatepass", newline="") for _ in range(2))
+    before = sys.stdin, sys.stdout, sys.stderr
+    sys.stdin, sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(stdin), "utf-8"), out, err
+    try:
+        yield out, err
+    finally:
+        sys.stdin, sys.stdout, sys.stderr = before
+
+
+def run(folder: Path, *words: str, stdin: bytes = b"") -> Outcome:
+    """A command line in a folder."""
+    before = Path.cwd()
+    os.chdir(folder)
+    began = time.monotonic()
+    try:
+        with _streams(stdin) as (out, err):
+            code = _code_of(words)
+            texts = []
+            for stream in (out, err):
+                stream.flush()
+                texts.append(stream.buffer.getvalue().decode("utf-8", "backslashreplace"))  # type: ignore[attr-defined]
+    finally:
+        os.chdir(before)
+        console.be_quiet(False)
+    return Outcome(tuple(words), code, *texts, time.monotonic() - began)
+
+
+def _code_of(words: Sequence[str]) -> int:
+    try:
+        main(list(words))
+    except SystemExit as end:
+        return end.code if isinstance(end.code, int) else int(end.code is not None)
