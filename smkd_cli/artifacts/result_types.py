@@ -68,12 +68,36 @@ class Score(Record):
     by: Word | None = None
 
 
+class Selection(Record):
+    """What the peers sent in one epoch: which share of what both could, and which part of it was right.
+
+    ``precision`` is that of the selection: where the refined label points to the clean one; None if that is not known,
+    or nothing was sent.
+    """
+
+    epoch: Count
+    share: Fraction
+    precision: Fraction | None = None
+
+
+class Sent(Record):
+    """Knowledge sent at a quarter, the half and the end of the epochs."""
+
+    quarter: Selection
+    half: Selection
+    end: Selection
+
+
 class Scores(Record):
-    """Accuracies at the last epoch, at the selected one, and at the best one, which is chosen on the test set."""
+    """Accuracies at the last epoch, at the selected one, and at the best one, which is chosen on the test set.
+
+    ``sent`` is None where the method sends nothing.
+    """
 
     last: Score
     selected: Score | None = None
     best: Score | None = None
+    sent: Sent | None = None
 
 
 class Noise(Record):

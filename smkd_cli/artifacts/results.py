@@ -25,7 +25,7 @@ from smkd_cli.artifacts.result_records import (
     read_result,
     write_result,
 )
-from smkd_cli.artifacts.result_types import Cell, Found, Noise, Record, Result, Score, Scores
+from smkd_cli.artifacts.result_types import Cell, Found, Noise, Record, Result, Score, Scores, Sent
 from smkd_cli.errors import DataError
 from smkd_cli.words import printable
 
@@ -39,6 +39,7 @@ __all__ = [
     "Result",
     "Score",
     "Scores",
+    "Sent",
     "read_results",
     "write_result",
 ]

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import cache
 from typing import Any
 
-from smkd_cli.artifacts.results import Cell, Result
+from smkd_cli.artifacts.results import Cell, Result, Sent
 
 Coordinates = Mapping[str, Any]
 Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
@@ -94,9 +94,23 @@ def _accuracies(result: Result, whose: str) -> dict[str, float]:
     known = {name: getattr(score, whose) for name, score in epochs.items() if score}
     if whose == "mean":
         known["ensemble"] = scores.last.ensemble
+        known |= _selections(scores.sent)
     elif scores.best:
         known["best"] = getattr(scores.best, f"most_{whose}")  # the best epoch is that of the mean of both
     return {name: value for name, value in known.items() if value is not None}
+
+
+MOMENTS = ("quarter", "half", "end")
+
+
+def _selections(sent: Sent | None) -> dict[str, float | None]:
+    """Share and precision (percent) of what was sent, as ``sent_end`` and ``precision_end``."""
+    if sent is None:
+        return {}
+    found = {moment: getattr(sent, moment) for moment in MOMENTS}
+    shares = {f"sent_{moment}": 100 * selection.share for moment, selection in found.items()}
+    right = {f"precision_{moment}": selection.precision for moment, selection in found.items()}
+    return shares | {name: None if value is None else 100 * value for name, value in right.items()}
 
 
 @dataclass(frozen=True)

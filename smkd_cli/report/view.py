@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from smkd_cli.report.layout import noise_label
+from smkd_cli.report.layout import MOMENTS, noise_label
 from smkd_cli.report.tables import Cell, Column, Gain, Summary, Table, difference
 
 ORACLE = "†"
@@ -62,6 +62,8 @@ def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
     yield Grid(title, (table.corner,), table.columns, rows, notes)
     if epochs:
         yield epochs
+    if sent := _sent(table):
+        yield sent
     gains = (summary for row in table.rows for cell in row.cells for summary in cell.summaries.values())
     for metric in dict.fromkeys(gain.metric for gain in gains if isinstance(gain, Gain)):
         yield _gains(table, metric)
@@ -101,6 +103,34 @@ def _epochs(table: Table) -> Grid | None:
         ),
         part="epochs",
     )
+
+
+def _sent(table: Table) -> Grid | None:
+    """What the peers sent, of methods that send: shares, and in brackets the precision of the selection."""
+    found = _found(table, "sent_end")
+    if not found or table.metric != "last":
+        return None
+    noise, corner, labels = _told_apart(found)
+    return Grid(
+        f"{table.title}: knowledge sent{noise}",
+        corner,
+        (*(Column(heading) for heading in ("At a quarter", "Half", "End")), Column("n")),
+        tuple(
+            (
+                label,
+                (*(_of_moment(cell, moment) for moment in MOMENTS), Text((str(cell.summaries["sent_end"].n),))),
+            )
+            for label, (cell, _) in zip(labels, found, strict=True)
+        ),
+        ("Share of what both peers could send, and in brackets how much of it was right: refined to the clean label.",),
+        "sent",
+    )
+
+
+def _of_moment(cell: Cell, moment: str) -> Text:
+    right = cell.summaries.get(f"precision_{moment}")
+    share = f"{cell.summaries[f'sent_{moment}'].mean:.0f} %"
+    return Text((share, "(—)" if right is None else f"({right.mean:.0f} %)"))
 
 
 def _gains(table: Table, metric: str) -> Grid:

@@ -296,7 +296,9 @@ class Training:
                 facts = {"network": name, "peer": peer, "epoch": session.timeline.epochs, "cell": description}
                 facts |= {"memory": describe_memory(memory), "written_by": pair.site.describe()}
                 save_tensors(directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts)
-        scores = summary(session.progress.rows, bool(len(self.labels.held_out))) if status == "finished" else None
+        scores = None
+        if status == "finished":
+            scores = summary(session.progress.rows, bool(len(self.labels.held_out)), len(self.labels.learned))
         write_result(
             directory.result,
             {

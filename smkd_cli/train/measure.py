@@ -62,12 +62,19 @@ class Measure:
         return self._site.both(lambda peer: predict(networks[peer], images, self._site.precision))
 
 
-def summary(rows: Sequence[dict[str, Any]], has_validation: bool) -> dict[str, dict[str, Any]]:
-    """The scores of ``result.json``: at the last epoch, at the selected one, and at the best one.
+# When in a training what is sent is told of.
+_MOMENTS = {"quarter": 0.25, "half": 0.5, "end": 1.0}
+
+
+def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) -> dict[str, dict[str, Any]]:
+    """The scores of ``result.json``: at the last epoch, at the selected one, and at the best one; and what was sent.
 
     The selected epoch has the best mean accuracy on the noisy validation split (the earliest of equals), or is the last
     one where there is no split. The best epoch is chosen on the test set: an upper bound of the mean, no result; what
     each network reached at most stands there too. Only epochs of the last stage count.
+
+    Args:
+        samples: that are learned from.
     """
     rows = [row for row in rows if row["stage"] == rows[-1]["stage"]]
 
@@ -81,8 +88,21 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool) -> dict[str, d
     selected = max(rows, key=lambda row: mean(row, "validation")) if has_validation else rows[-1]
     best = max(rows, key=lambda row: mean(row, "test"))
     at_most = {f"most_{peer}": max(row[f"test_accuracy_{peer}"] for row in rows) for peer in "ab"}
+    sent = {
+        moment: _selection(rows[max(0, round(share * len(rows)) - 1)], samples) for moment, share in _MOMENTS.items()
+    }
     return {
         "last": scores(rows[-1]),
         "selected": scores(selected) | {"by": "noisy validation" if has_validation else "last epoch"},
         "best": scores(best) | at_most | {"by": "test accuracy"},
+        **({"sent": sent} if any(row["sent_a_to_b"] or row["sent_b_to_a"] for row in rows) else {}),
     }
+
+
+def _selection(row: dict[str, Any], samples: int) -> dict[str, Any]:
+    """What both peers sent in an epoch, of so many samples each."""
+    ways = [(row[f"sent_{way}"], row[f"right_{way}"]) for way in ("a_to_b", "b_to_a")]
+    sent = sum(count for count, _ in ways)
+    known = sent and all(right is not None for count, right in ways if count)
+    right = sum(count * right for count, right in ways if count) / sent if known else None
+    return {"epoch": row["epoch"], "share": sent / (2 * samples), "precision": right}

@@ -80,6 +80,7 @@ def make_run(tmp_path: Path) -> MakeRun:
 
     def make(last: float | None, method: str = "CE", *, runs: str = "runs", finished: int = 0, **facts: Any) -> Path:
         more = {name: facts.pop(name) for name in ("selected", "best", "epoch") if name in facts}
+        sent = facts.pop("sent", None)
         made = cell(method, **facts)
         noise = made["noise"]
         folder = (
@@ -93,7 +94,7 @@ def make_run(tmp_path: Path) -> MakeRun:
             "status": "failed" if last is None else "finished",
             "error": "the loss is not finite at epoch 3, learning rate 0.1" if last is None else None,
             "cell": made,
-            "scores": None if last is None else scores(last, **more),
+            "scores": None if last is None else scores(last, **more) | ({"sent": sent} if sent else {}),
             "provenance": {"finished": f"2030-01-01T00:00:{finished:02d}+00:00"},
         }
         write_result(folder / "result.json", record)

@@ -196,6 +196,26 @@ def test_figure_2_adds_both_directions(make_run, lines, smkd):
     assert "Sources: runs (2 results)." in printed
 
 
+def sent(*moments: tuple[float, float | None]) -> dict[str, object]:
+    return {
+        name: {"epoch": 1, "share": share, "precision": precision}
+        for name, (share, precision) in zip(("quarter", "half", "end"), moments, strict=True)
+    }
+
+
+def test_what_was_sent_stands_beneath_with_its_precision(make_run, lines, smkd):
+    make_run(60.0, "SMKD-P+MyLC", seed=1, sent=sent((0, None), (0.5, 0.8), (0.9, 0.7)))
+    make_run(62.0, "SMKD-P+MyLC", seed=2, sent=sent((0, None), (0.7, 0.6), (1, 0.9)))
+    make_run(50.0, "CE")
+    table = smkd("report", "runs", "--format", "markdown").out.split("knowledge sent, symmetric 40%")[1]
+    rows = [line.split() for line in table.splitlines() if line.startswith("| ")]
+    assert [row[1] for row in rows[1:]] == ["-----------", "SMKD-P+MyLC"]
+    assert " ".join(rows[-1]) == "| SMKD-P+MyLC | 0 % (—) | 60 % (70 %) | 95 % (80 %) | 2 |"
+    numbers = {line["metric"]: line["mean"] for line in lines() if line["method"] == "SMKD-P+MyLC"}
+    assert float(numbers["sent_half"]) == pytest.approx(60)
+    assert "precision_quarter" not in numbers
+
+
 def test_figure_2_needs_the_run_directory_but_loses_no_result(score_record, smkd):
     facts = {"tables": ["figure2"], "recipe": "figure2", "options": {"eta": 2.0, "b2": -8.0}}
     result = smkd("report", "-", stdin=score_record(60.0, "SMKD-P+MyLC", **facts))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import json
 import re
 from pathlib import Path
@@ -45,6 +46,28 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
         position = header.split(",").index(f"test_accuracy_{peer}")
         reached = max(float(row.split(",")[position]) for row in rows)
         assert record["scores"]["best"][f"most_{peer}"] == pytest.approx(reached)
+
+
+@pytest.mark.parametrize("method", ["All+CE", "SMKD-P+MyLC", "CE"])
+def test_the_result_says_what_was_sent_as_the_metrics_do(smkd, recipe, method):
+    assert smkd("train", recipe, "--set", f"methods=[{method}]", "--set", "epochs=4", "--quiet").code == 0
+    [run] = Path("runs/tiny").iterdir()
+    sent = json.loads((run / "result.json").read_text())["scores"].get("sent")
+    if method == "CE":
+        assert sent is None
+        return
+    with (run / "metrics.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    for epoch, moment in ((1, "quarter"), (2, "half"), (4, "end")):
+        row = {name: float(value or 0) for name, value in rows[epoch - 1].items() if name != "stage"}
+        count = row["sent_a_to_b"] + row["sent_b_to_a"]
+        right = row["sent_a_to_b"] * row["right_a_to_b"] + row["sent_b_to_a"] * row["right_b_to_a"]
+        assert sent[moment]["epoch"] == epoch
+        assert sent[moment]["share"] == pytest.approx(count / (2 * 1437))
+        assert (sent[moment]["precision"] or 0) == pytest.approx(right / count if count else 0)
+    if method == "All+CE":
+        assert sent["end"]["share"] == 1
+        assert sent["end"]["precision"] == pytest.approx(0.6, abs=0.03)  # the given labels, two fifths of them wrong
 
 
 def test_weights_load_into_the_plain_network_by_name(smkd, recipe):
