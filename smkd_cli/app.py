@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Literal, NoReturn
@@ -317,15 +316,15 @@ def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | N
     try:
         code = _run(arguments)
         sys.stdout.flush()
-        if not interrupt.came or not code:
+        if not interrupt.number or not code:
             return code
     except ClosedPipeError as error:
         return error.exit_code if console.began_data() else 0  # of help, the reader has seen what it wanted
     except (Exception, KeyboardInterrupt) as error:
-        if not interrupt.came or isinstance(error, SmkdError):
+        if not interrupt.number or isinstance(error, SmkdError):
             return _failed(error)
-    console.complain("interrupted")
-    return 128 + signal.SIGINT
+    console.complain(interrupt.words)
+    return 128 + interrupt.number
 
 
 def _run(arguments: list[str] | None) -> int | str | None:

@@ -1,4 +1,4 @@
-"""Ctrl-C outside of training: what is open is tidied up, and the command ends without a traceback."""
+"""Signals that end a command outside of training: what is open is tidied up, and nothing half-written stays."""
 
 from __future__ import annotations
 
@@ -18,35 +18,46 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.05
 
 
+# Ctrl-C; what service managers send; a terminal that is closed.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
 class Interrupt:
-    """Whether Ctrl-C was pressed. Libraries that are loading may make another error of its KeyboardInterrupt."""
+    """The signal that came, 0 for none. Libraries that are loading may make another error of its KeyboardInterrupt."""
 
     def __init__(self) -> None:
-        self.came = False
+        self.number = 0
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Raise KeyboardInterrupt at Ctrl-C, unless whoever started us wants it to be ignored."""
-        before, hook = signal.getsignal(signal.SIGINT), sys.unraisablehook
-        main_thread = threading.current_thread() is threading.main_thread()
-        if not main_thread or before not in {signal.SIG_DFL, signal.default_int_handler}:
+        """Raise KeyboardInterrupt at each of the signals that whoever started us does not want to be ignored."""
+        if threading.current_thread() is not threading.main_thread():
             yield
             return
-        signal.signal(signal.SIGINT, self._raise)
+        usual = {signal.SIG_DFL, signal.default_int_handler}
+        before = {number: handler for number in _SIGNALS if (handler := signal.getsignal(number)) in usual}
+        hook = sys.unraisablehook
+        for number in before:
+            signal.signal(number, self._raise)
         sys.unraisablehook = self._again
         try:
             yield
         finally:
-            signal.signal(signal.SIGINT, before)
             sys.unraisablehook = hook
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
-    def _raise(self, _number: int, _frame: FrameType | None) -> None:
-        self.came = True
+    @property
+    def words(self) -> str:
+        """Why the command ends."""
+        return "interrupted" if self.number == signal.SIGINT else f"stopped by {signal.Signals(self.number).name}"
+
+    def _raise(self, number: int, _frame: FrameType | None) -> None:
+        self.number = number
         raise KeyboardInterrupt
 
-    @staticmethod
-    def _again(what: UnraisableHookArgs) -> None:
+    def _again(self, what: UnraisableHookArgs) -> None:
         if what.exc_type is KeyboardInterrupt:
-            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), signal.SIGINT)).start()
+            threading.Timer(_AGAIN_SECONDS, os.kill, (os.getpid(), self.number)).start()
         else:
             sys.__unraisablehook__(what)

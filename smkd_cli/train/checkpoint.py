@@ -22,7 +22,10 @@ _KNOWN = ("epoch", "test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble
 
 def _with_whole_rows(progress: Progress) -> Progress:
     """A row of metrics.csv for every epoch that has ended."""
-    if [row.get("epoch") for row in progress.rows] != list(range(1, progress.epoch)):
+    # The lengths first: the number may be enormous.
+    if len(progress.rows) != progress.epoch - 1 or any(
+        row.get("epoch") != epoch for epoch, row in enumerate(progress.rows, start=1)
+    ):
         raise ValueError(f"the rows are not those of the epochs before {progress.epoch}")
     for row in progress.rows:
         if not _is_row(row):

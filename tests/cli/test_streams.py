@@ -235,3 +235,56 @@ def test_ctrl_c_while_modules_load_shows_no_traceback(bash, tmp_path, module, te
     )
     assert result.returncode == code
     assert result.stderr == ("" if code < 0 else "interrupted\n")
+
+
+# Stops where a file is half-written, and says so.
+SLOW_DISK = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.default_int_handler)
+def stop(_handle):
+    os.write(1, b"writing\\n")
+    time.sleep(60)
+os.fsync = stop
+from smkd_cli.__main__ import main
+main()
+"""
+MANIFEST = """\
+# schema: smkd/manifest/1
+# dataset: digits
+# split: train
+# classes: 2
+# samples: 2
+# kind: given
+# rate:
+# seed:
+# sampling:
+# transition_matrix:
+index,image,clean_label,label
+0,,,0
+1,,,1
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("command", ["train quickstart --manifest -", "corrupt --labels - -o out.csv"])
+def test_a_signal_outside_of_training_leaves_nothing_behind(tmp_path, number, command):
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_DISK, *command.split()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"TMPDIR": str(scratch), "PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        process.stdin.write(MANIFEST if "--manifest" in command else "label\n0\n1\n")
+        process.stdin.close()
+        assert process.stdout.readline() == "writing\n"
+        process.send_signal(number)
+        words = process.stderr.read()
+    assert process.returncode == 128 + number
+    assert words.splitlines()[-1] == ("interrupted" if number == signal.SIGINT else f"stopped by {number.name}")
+    assert list(scratch.iterdir()) == []
+    assert [path.name for path in tmp_path.iterdir()] == ["scratch"]

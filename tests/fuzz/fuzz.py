@@ -16,7 +16,7 @@ import time
 from pathlib import Path
 from random import Random
 
-from program import Outcome, run
+from outcomes import Outcome, run
 from subjects import SUBJECTS, Samples
 
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
-import tables
+import label_tables as tables
 import yaml
 from mutation import as_json, as_text, mutated, mutated_bytes
 

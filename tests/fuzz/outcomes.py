@@ -6,6 +6,7 @@ import contextlib
 import io
 import json
 import os
+import resource
 import sys
 import time
 import unicodedata
@@ -20,6 +21,8 @@ from smkd_cli.app import main
 CODES = {0, 2, 3, 4, 5}
 LONGEST_MESSAGE = 20_000
 SLOWEST_SECONDS = 20.0
+# Of addresses, beside what the process has anyway: libraries reserve more than they use.
+_MOST_BYTES = 4 << 30
 _DIRECTIONS = {chr(code) for code in (0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A))}
 
 
@@ -41,6 +44,7 @@ class Outcome:
         faults = {
             f"exit code {self.code}: {self.err[-500:]}": self.code not in CODES,
             "a traceback": "Traceback" in self.err,
+            "memory without bounds": "memory ran out" in self.err or "MemoryError" in self.err,
             f"a message of {len(self.err)} characters": len(self.err) > LONGEST_MESSAGE,
             f"the character {raw!r} on its way to a terminal": raw is not None,
             f"{self.seconds:.0f} seconds": self.seconds > SLOWEST_SECONDS,
@@ -76,13 +80,25 @@ def _streams(stdin: bytes) -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]
         sys.stdin, sys.stdout, sys.stderr = before
 
 
+@contextlib.contextmanager
+def _bounded_memory() -> Iterator[None]:
+    """Let no file take the machine's memory: what asks for more fails, and is noticed."""
+    before = resource.getrlimit(resource.RLIMIT_AS)
+    used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_BYTES, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, before)
+
+
 def run(folder: Path, *words: str, stdin: bytes = b"") -> Outcome:
     """A command line in a folder."""
     before = Path.cwd()
     os.chdir(folder)
     began = time.monotonic()
     try:
-        with _streams(stdin) as (out, err):
+        with _bounded_memory(), _streams(stdin) as (out, err):
             code = _code_of(words)
             texts = []
             for stream in (out, err):
