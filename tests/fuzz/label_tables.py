@@ -103,6 +103,8 @@ def _array(items: Any) -> Any:
     import pyarrow
 
     values = list(items) if isinstance(items, list | tuple) else [items] * len(_ROWS)
+    # Parquet writes no mapping without keys.
+    values = [as_text(value) if isinstance(value, dict | list) else value for value in values]
     try:
         return pyarrow.array(values)
     except (pyarrow.ArrowException, OverflowError, UnicodeError, TypeError):
