@@ -121,7 +121,7 @@ def epochs(growth: Growth, folder: Path) -> None:
     growth.functions("epochs: metrics.csv, a row after each", {size: partial(append, size) for size in sizes})
     growth.functions("epochs: metrics.csv, written anew", {n: partial(files[n].restart, rows[n]) for n in sizes})
     growth.functions("epochs: metrics.csv, read", {n: partial(read_metrics, folder / f"{n}", "epoch") for n in sizes})
-    growth.functions("epochs: summary for result.json", {n: partial(summary, rows[n], True) for n in sizes})
+    growth.functions("epochs: summary for result.json", {n: partial(summary, rows[n], True, 1437) for n in sizes})
     growth.functions("epochs: one checkpoint", {size: partial(checkpoint, size) for size in sizes})
     for size in sizes:
         report.make(folder / "figure2" / f"{size}", 4, metrics=files[size].path)
