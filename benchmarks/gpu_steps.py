@@ -97,12 +97,10 @@ class Place:
     def publish(self) -> None:
         """Bring ``out`` up to date: few small files."""
         self._pack_cells()
-        for path in sorted(self.results.iterdir()):
-            there = self.out / path.name
-            if not path.name.startswith(".") and not (there.exists() and there.stat().st_mtime >= path.stat().st_mtime):
-                part = there.with_name(f".{there.name}.part")
-                shutil.copyfile(path, part)
-                part.replace(there)
+        # The summary comes first: who is killed in between finds every part in it of which the log speaks.
+        for path in sorted(self.results.iterdir(), key=lambda path: (path.name != "summary.json", path.name)):
+            if not path.name.startswith("."):
+                _copy(path, self.out / path.name)
 
     def _pack_cells(self) -> None:
         """Cells that the project has not yet, as an archive to unpack in its root."""
@@ -119,6 +117,17 @@ class Place:
             for cell in new:
                 tar.add(cell, str(Path("benchmarks/results", self.committed.name, cell.relative_to(self.cells))))
         part.replace(archive)
+
+
+def _copy(path: Path, there: Path) -> None:
+    """Copy what has changed. The copy has the time its source had before: what comes meanwhile is seen next time."""
+    changed = path.stat().st_mtime_ns
+    if there.exists() and there.stat().st_mtime_ns == changed:
+        return
+    part = there.with_name(f".{there.name}.part")
+    shutil.copyfile(path, part)
+    os.utime(part, ns=(changed, changed))
+    part.replace(there)
 
 
 def _write(path: Path, text: str) -> None:
