@@ -20,9 +20,9 @@ from torch.nn import functional
 from smkd_cli import datasets, networks
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate.trial import prepare_trial
-from smkd_cli.train.cuda_graphs import CudaGraphs
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import prepare
+from smkd_cli.train.machine.device import prepare
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 Steps = Callable[[int], None]
 Contestant = Callable[[Recipe, Setup, str | None], Steps]

@@ -39,11 +39,11 @@ from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import Recipe
 from smkd_cli.scoring import ImageBank
 from smkd_cli.train.calibrate import benches, choose_setup
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import choose_device, prepare
+from smkd_cli.train.machine.device import choose_device, prepare
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.step.pair import Pair
+from smkd_cli.train.step.peer import Plan
 
 Steps = Callable[[int], None]
 

@@ -12,7 +12,7 @@ import torch
 from contestants import _sgd
 from torch import Tensor, nn
 
-from smkd_cli.train.pair import Pair
+from smkd_cli.train.step.pair import Pair
 
 
 @dataclass(frozen=True)

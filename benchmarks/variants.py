@@ -21,9 +21,9 @@ from machine import describe
 from step import CASES, compare, recipe_of
 
 from smkd_cli.recipe import Recipe
-from smkd_cli.train import site
 from smkd_cli.train.calibrate import benches, choose_setup
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine import device as site
+from smkd_cli.train.machine.setup import Setup
 
 ROUNDS = 7
 PARTS = {

@@ -9,9 +9,10 @@ from smkd_cli import console, datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import InterruptedRunError, SmkdError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
-from smkd_cli.train import failures, processes
+from smkd_cli.train.executors import failures
 from smkd_cli.train.grid import grid_on
-from smkd_cli.train.stopping import SIGNALS, StopRequest
+from smkd_cli.train.machine import processes
+from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 
 
 def run(
@@ -98,10 +99,10 @@ def _train_cells(
         processes.get_ready()
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
     from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
-    from smkd_cli.train.cell import Place
     from smkd_cli.train.display import watching
-    from smkd_cli.train.pool import run_cells
-    from smkd_cli.train.site import choose_device
+    from smkd_cli.train.executors.local import run_cells
+    from smkd_cli.train.machine.device import choose_device
+    from smkd_cli.train.run.loop import Place
 
     stop = StopRequest()
     with stop.listening(*SIGNALS):

@@ -21,9 +21,10 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.methods import Companion
-from smkd_cli.train import cuda_graphs, optimizers
-from smkd_cli.train.learner import Learner
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step import cuda_graph as cuda_graphs
+from smkd_cli.train.step import optimizers
+from smkd_cli.train.step.peer import Learner
 
 
 class OnTheDevice(TorchDispatchMode):

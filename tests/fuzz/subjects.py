@@ -21,8 +21,8 @@ from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.cell import Place, train_cell
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.loop import Place, train_cell
 
 Words = tuple[str, ...]
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")

@@ -15,11 +15,11 @@ from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
 from smkd_cli.scoring import ImageBank
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import prepare
+from smkd_cli.train.machine.device import prepare
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.step.pair import Pair
+from smkd_cli.train.step.peer import Plan
 
 SETUP = Setup("cpu", 1, "float32", "channels_last", "in_turn", "eager")
 IMAGES, BATCH, CLASSES = 48, 16, 10

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from smkd_cli.train import processes
+from smkd_cli.train.machine import processes
 
 
 def run_in_process(
@@ -32,7 +32,9 @@ def run_in_process(
 
 def _main(arguments: Sequence[str], words: str, saving_pause: float | None, silence: float | None) -> None:
     from smkd_cli.app import main
-    from smkd_cli.train import cell, stopping, worker_line
+    from smkd_cli.train.executors import worker_process as worker_line
+    from smkd_cli.train.machine import signals as stopping
+    from smkd_cli.train.run import loop as cell
 
     signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping.SIGNALS)
     if saving_pause is not None:

@@ -57,8 +57,8 @@ def test_the_example_by_entry_point(folder):
 def test_a_changed_file_is_no_reason_to_go_on(folder):
     from smkd_cli.errors import DataError, InterruptedRunError
     from smkd_cli.recipe import expand, load_recipe
-    from smkd_cli.train.cell import Place, train_cell
-    from smkd_cli.train.stopping import StopRequest
+    from smkd_cli.train.machine.signals import StopRequest
+    from smkd_cli.train.run.loop import Place, train_cell
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:

@@ -12,11 +12,11 @@ import torch
 from smkd_cli import datasets, methods, networks
 from smkd_cli.recipe import Recipe
 from smkd_cli.scoring import ImageBank
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import Site, prepare
+from smkd_cli.train.machine.device import Site, prepare
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.step.pair import Pair
+from smkd_cli.train.step.peer import Plan
 
 # One method stands for all, so that every cell of every grid on these networks gets the same setup.
 _METHOD = ("SMKD-P+MyLC", dict[str, object]())

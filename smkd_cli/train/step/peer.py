@@ -14,8 +14,8 @@ from smkd_cli import methods, networks
 from smkd_cli.methods import Companion
 from smkd_cli.recipe import Recipe
 from smkd_cli.seeds import torch_seed
-from smkd_cli.train import optimizers
-from smkd_cli.train.site import Site
+from smkd_cli.train.machine.device import Site
+from smkd_cli.train.step import optimizers
 
 Forward = Callable[[Tensor], Tensor]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from smkd_cli.train.measure import Measure
-from smkd_cli.train.pair import Pair
+from smkd_cli.train.run.evaluation import Measure
+from smkd_cli.train.step.pair import Pair
 
 
 class PairOverview:

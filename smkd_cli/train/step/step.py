@@ -11,9 +11,9 @@ from torch.nn.utils import clip_grad_norm_
 
 from smkd_cli.methods import Batch, Clock, Method, Outputs
 from smkd_cli.scoring import ImageBank, mixed_precision
-from smkd_cli.train.learner import Learner
-from smkd_cli.train.peers import Both, in_turn
-from smkd_cli.train.statistics import Statistics
+from smkd_cli.train.machine.parallel import Both, in_turn
+from smkd_cli.train.step.peer import Learner
+from smkd_cli.train.step.statistics import Statistics
 
 
 @dataclass

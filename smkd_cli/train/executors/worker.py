@@ -7,9 +7,9 @@ from multiprocessing.connection import Connection
 
 from smkd_cli import console
 from smkd_cli.errors import SmkdError
-from smkd_cli.train.failures import as_error
-from smkd_cli.train.processes import end_with_parent
-from smkd_cli.train.stopping import SIGNALS, StopRequest
+from smkd_cli.train.executors.failures import as_error
+from smkd_cli.train.machine.processes import end_with_parent
+from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 
 
 def work(link: Connection) -> None:
@@ -34,7 +34,7 @@ def work(link: Connection) -> None:
     # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
     with stop.listening(*ours, patient=True):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
-        from smkd_cli.train.cell import train_cell
+        from smkd_cli.train.run.loop import train_cell
 
         while not stop:
             try:

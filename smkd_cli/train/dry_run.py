@@ -10,8 +10,8 @@ from smkd_cli import console, datasets, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import grid_on
-from smkd_cli.train.schedule import steps_per_epoch
-from smkd_cli.train.timeline import Timeline
+from smkd_cli.train.step.schedule import steps_per_epoch
+from smkd_cli.train.step.stages import Timeline
 from smkd_cli.words import printable
 
 

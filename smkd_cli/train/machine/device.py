@@ -14,8 +14,8 @@ import torch
 
 from smkd_cli import __version__
 from smkd_cli.errors import UsageError
-from smkd_cli.train.peers import Both, OnStreams, OnThreads, in_turn
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine.parallel import Both, OnStreams, OnThreads, in_turn
+from smkd_cli.train.machine.setup import Setup
 
 
 @dataclass(frozen=True)

@@ -11,8 +11,8 @@ from torch import Tensor
 
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.errors import DataError
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.timeline import Moment, Timeline
+from smkd_cli.train.step.pair import Pair
+from smkd_cli.train.step.stages import Moment, Timeline
 
 _CPU_STATE, _CUDA_STATE = "random.cpu", "random.cuda"
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]

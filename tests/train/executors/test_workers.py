@@ -12,8 +12,8 @@ import pytest
 from falling import METHOD
 
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.train import processes
-from smkd_cli.train.worker_line import WorkerLine
+from smkd_cli.train.executors.worker_process import WorkerLine
+from smkd_cli.train.machine import processes
 
 RUNS = Path("runs/tiny")
 FALLS, CE, LS = (f"{name}_symmetric-0.4_seed1" for name in ("falls", "ce", "ls"))

@@ -14,10 +14,10 @@ from typing import Any
 from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError, SmkdError, TrainingError
 from smkd_cli.recipe import Cell
-from smkd_cli.train.cell import train_cell
-from smkd_cli.train.failures import as_error, how_ended, lost, signal_name
-from smkd_cli.train.stopping import StopRequest
-from smkd_cli.train.worker_line import Task, WorkerLine
+from smkd_cli.train.executors.failures import as_error, how_ended, lost, signal_name
+from smkd_cli.train.executors.worker_process import Task, WorkerLine
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.loop import train_cell
 
 Tell = Callable[[Cell, dict[str, Any]], None]
 Done = Callable[[Cell, SmkdError | None], None]

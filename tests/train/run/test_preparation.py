@@ -9,10 +9,10 @@ import pytest
 import torch
 
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train import cell as cell_module
-from smkd_cli.train.cell import Place, train_cell
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run import loop as cell_module
+from smkd_cli.train.run.loop import Place, train_cell
 
 SLOW = 1000.0
 

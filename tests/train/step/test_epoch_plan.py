@@ -3,8 +3,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.schedule import steps_per_epoch
+from smkd_cli.train.step.epoch_plan import Draws, plan_epoch
+from smkd_cli.train.step.schedule import steps_per_epoch
 
 CPU = torch.device("cpu")
 

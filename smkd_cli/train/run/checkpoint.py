@@ -12,9 +12,9 @@ from torch import Tensor
 
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
 from smkd_cli.artifacts.tensors import load_as
-from smkd_cli.train.metrics_file import COLUMNS
-from smkd_cli.train.session import Progress
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.run.metrics_file import COLUMNS
+from smkd_cli.train.run.state import Progress
 
 # What is said of an epoch that has ended, whatever the method.
 _KNOWN = ("epoch", "test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble")

@@ -21,9 +21,9 @@ from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.cell import Place, train_cell
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.loop import Place, train_cell
 
 STEPS = 3 * 6  # epochs times batches
 
@@ -347,7 +347,7 @@ def test_workers_die_with_their_parent(recipe, tmp_path):
 
 ORPHAN = """
 import os, time
-from smkd_cli.train import processes
+from smkd_cli.train.machine import processes
 
 def work(link):
     processes.end_with_parent()

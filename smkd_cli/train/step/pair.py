@@ -12,13 +12,13 @@ from smkd_cli import networks
 from smkd_cli.methods import Clock, Facts, Stage
 from smkd_cli.scoring import ImageBank
 from smkd_cli.seeds import torch_seed
-from smkd_cli.train import optimizers
-from smkd_cli.train.captured import CapturedStep, NoGraphs, Step
-from smkd_cli.train.cuda_graphs import CudaGraphs
-from smkd_cli.train.learner import Learner, Plan
-from smkd_cli.train.site import Site
-from smkd_cli.train.statistics import Statistics
-from smkd_cli.train.step import PairStep
+from smkd_cli.train.machine.device import Site
+from smkd_cli.train.step import optimizers
+from smkd_cli.train.step.captured_step import CapturedStep, NoGraphs, Step
+from smkd_cli.train.step.cuda_graph import CudaGraphs
+from smkd_cli.train.step.peer import Learner, Plan
+from smkd_cli.train.step.statistics import Statistics
+from smkd_cli.train.step.step import PairStep
 
 PEERS = ("a", "b")
 

@@ -14,9 +14,9 @@ from smkd_cli.errors import InterruptedRunError
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.cell import Place, train_cell
-from smkd_cli.train.stopping import StopRequest
-from smkd_cli.train.timeline import Timeline
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.loop import Place, train_cell
+from smkd_cli.train.step.stages import Timeline
 
 # Chance is 10 % on digits.
 ABOVE_CHANCE = 25.0

@@ -14,8 +14,8 @@ from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
-from smkd_cli.train.labels import TrainingLabels
-from smkd_cli.train.site import Site
+from smkd_cli.train.machine.device import Site
+from smkd_cli.train.run.labels import TrainingLabels
 
 
 def facts_for(method: Method, labels: TrainingLabels, classes: int, given: Tensor) -> Facts:

@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train import stopping
 from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
 from smkd_cli.train.calibrate.search import search
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup, cores, first_choice
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.machine import signals as stopping
+from smkd_cli.train.machine.setup import Setup, cores, first_choice
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.step.pair import Pair
 
 CPU = Setup("cpu", 8, "float32", "channels_last", "in_turn", "eager")
 CUDA = Setup("cuda", 8, "bfloat16", "channels_last", "in_turn", "captured")
@@ -172,7 +172,7 @@ def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
 def made_ready(with_compute, monkeypatch, tmp_path):
     """The setup that is chosen, and every setup in the order in which a process got ready for it."""
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
-    monkeypatch.setattr("smkd_cli.train.setup.cores", lambda: 4)
+    monkeypatch.setattr("smkd_cli.train.machine.setup.cores", lambda: 4)
     monkeypatch.setattr(choose, "device_name", lambda device: "a device")
 
     def of(device, speed, room=0.0):
@@ -279,7 +279,7 @@ def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, m
     def impossible(work):
         raise BlockingIOError(11, "Resource temporarily unavailable")
 
-    monkeypatch.setattr("smkd_cli.train.processes._start", impossible)
+    monkeypatch.setattr("smkd_cli.train.machine.processes._start", impossible)
     with bench.benches() as made:
         (process,) = made.take(1)
         assert process.ask("peak", replace(CPU, threads=1)) is None
@@ -352,7 +352,7 @@ def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smk
 
 
 def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
-    from smkd_cli.train.cell import Place, train_cell
+    from smkd_cli.train.run.loop import Place, train_cell
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:

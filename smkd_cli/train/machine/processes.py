@@ -20,9 +20,9 @@ from multiprocessing.connection import Connection, wait
 from typing import Any
 
 from smkd_cli.errors import TrainingError
-from smkd_cli.train.stopping import SIGNALS
+from smkd_cli.train.machine.signals import SIGNALS
 
-_LOADED = ["smkd_cli.train.cell", "smkd_cli.train.calibrate.trial"]
+_LOADED = ["smkd_cli.train.run.loop", "smkd_cli.train.calibrate.trial"]
 _FORKS = sys.platform == "linux"
 # A server that was killed may not be known to be gone yet when the next process is asked of it.
 _ATTEMPTS, _PAUSE_SECONDS = 3, 0.1

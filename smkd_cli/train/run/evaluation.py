@@ -11,8 +11,8 @@ from torch import Tensor, nn
 
 from smkd_cli.datasets import DataSet, Split
 from smkd_cli.scoring import ImageBank, accuracy, predict
-from smkd_cli.train.labels import TrainingLabels
-from smkd_cli.train.site import Site
+from smkd_cli.train.machine.device import Site
+from smkd_cli.train.run.labels import TrainingLabels
 
 
 class Measure:

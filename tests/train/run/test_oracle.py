@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from smkd_cli import methods
-from smkd_cli.train.knowledge import facts_for
+from smkd_cli.train.run.oracle import facts_for
 
 # What the file of a teacher says of itself; "seven" is no data set, but a teacher may be of any.
 CELL = {"recipe": "r", "protocol": "p", "label": "CE", "method": "CE", "dataset": "seven", "networks": ["small_resnet"]}
@@ -108,8 +108,8 @@ def test_training_does_not_go_on_with_another_teacher(tmp_path, monkeypatch):
     from smkd_cli.artifacts.tensors import save_tensors
     from smkd_cli.errors import DataError, InterruptedRunError
     from smkd_cli.recipe import expand, load_recipe
-    from smkd_cli.train.cell import Place, train_cell
-    from smkd_cli.train.stopping import StopRequest
+    from smkd_cli.train.machine.signals import StopRequest
+    from smkd_cli.train.run.loop import Place, train_cell
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:

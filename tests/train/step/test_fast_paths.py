@@ -16,8 +16,8 @@ from pairs import SETUP, all_stages, pair
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.methods.selection import cdr
-from smkd_cli.train.captured import CapturedStep
-from smkd_cli.train.cuda_graphs import CudaGraphs
+from smkd_cli.train.step.captured_step import CapturedStep
+from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 METHODS = list(all_stages())
 

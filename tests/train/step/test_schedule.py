@@ -1,6 +1,6 @@
 import pytest
 
-from smkd_cli.train.schedule import learning_rate
+from smkd_cli.train.step.schedule import learning_rate
 
 
 def test_milestones_multiply_the_rate():

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import Any
 
 from smkd_cli.recipe import Cell
-from smkd_cli.train import processes
-from smkd_cli.train.cell import Place
-from smkd_cli.train.worker import work
+from smkd_cli.train.executors.worker import work
+from smkd_cli.train.machine import processes
+from smkd_cli.train.run.loop import Place
 
 Task = tuple[Cell, Place]
 

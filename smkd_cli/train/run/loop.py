@@ -22,21 +22,21 @@ from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA, Run
 from smkd_cli.artifacts.tensors import save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell, Recipe
-from smkd_cli.train.checkpoint import Checkpoint, load_checkpoint
-from smkd_cli.train.epoch_plan import Draws, EpochPlan, plan_epoch
-from smkd_cli.train.knowledge import facts_for, files_of, load_teachers
-from smkd_cli.train.labels import labels_for
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.measure import Measure, summary
-from smkd_cli.train.metrics_file import MetricsFile
-from smkd_cli.train.overview import PairOverview
-from smkd_cli.train.pair import PEERS, Pair
-from smkd_cli.train.schedule import learning_rate, steps_per_epoch
-from smkd_cli.train.session import Progress, Session
-from smkd_cli.train.setup import Setup, cores, first_choice
-from smkd_cli.train.site import prepare
-from smkd_cli.train.stopping import StopRequest
-from smkd_cli.train.timeline import Timeline
+from smkd_cli.train.machine.device import prepare
+from smkd_cli.train.machine.setup import Setup, cores, first_choice
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.checkpoint import Checkpoint, load_checkpoint
+from smkd_cli.train.run.evaluation import Measure, summary
+from smkd_cli.train.run.labels import labels_for
+from smkd_cli.train.run.metrics_file import MetricsFile
+from smkd_cli.train.run.oracle import facts_for, files_of, load_teachers
+from smkd_cli.train.run.overview import PairOverview
+from smkd_cli.train.run.state import Progress, Session
+from smkd_cli.train.step.epoch_plan import Draws, EpochPlan, plan_epoch
+from smkd_cli.train.step.pair import PEERS, Pair
+from smkd_cli.train.step.peer import Plan
+from smkd_cli.train.step.schedule import learning_rate, steps_per_epoch
+from smkd_cli.train.step.stages import Timeline
 
 Tell = Callable[[dict[str, Any]], None]
 

@@ -15,8 +15,10 @@ import pytest
 from falling import METHOD
 from program import descendants, gone, run_in_process, state_of
 
-from smkd_cli.train import processes, stopping, worker_line
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.executors import worker_process as worker_line
+from smkd_cli.train.machine import processes
+from smkd_cli.train.machine import signals as stopping
+from smkd_cli.train.machine.signals import StopRequest
 
 FALLS, CE = (f"{name}_symmetric-0.4_seed1" for name in ("falls", "ce"))
 
