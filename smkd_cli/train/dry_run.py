@@ -11,7 +11,7 @@ from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import grid_on
 from smkd_cli.train.step.schedule import steps_per_epoch
-from smkd_cli.train.step.stages import Timeline
+from smkd_cli.train.step.stages import StageSchedule
 from smkd_cli.words import printable
 
 
@@ -42,7 +42,7 @@ def cost_of(cell: Cell) -> Cost:
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
     )
     steps = steps_per_epoch(images, recipe.batch_size)
-    epochs = Timeline(methods.build(cell.method, cell.options), recipe.epochs).epochs
+    epochs = StageSchedule(methods.build(cell.method, cell.options), recipe.epochs).epochs
     seen = min(images, steps * recipe.batch_size) * epochs
     return Cost(steps * epochs, seen, per_image * seen)
 

@@ -7,17 +7,18 @@ from multiprocessing.connection import Connection
 
 from smkd_cli import console
 from smkd_cli.errors import SmkdError
+from smkd_cli.train.executors.contract import Accepted, Ended, Message
 from smkd_cli.train.executors.failures import as_error
 from smkd_cli.train.machine.processes import end_with_parent
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 
 
-def work(link: Connection) -> None:
-    """Receive ``(cell, place)`` until None comes or the line is closed, and train.
+def work(connection: Connection) -> None:
+    """Receive a :class:`Task` at a time until None comes or the connection is closed, and train.
 
-    ``("begun", None)`` is sent when a cell is taken on, ``("event", dict)`` while it trains and
-    ``("done", None | SmkdError)`` after it. We are started with the signals that stop blocked; SIGINT is left to the
-    parent, and passed on as SIGTERM. Stopped by any other, we save, tell, and end.
+    ``Accepted`` is sent when a task is taken on, its cell's events while it trains and ``Ended`` after it. We are
+    started with the signals that stop blocked; SIGINT is left to the parent, and passed on as SIGTERM. Stopped by any
+    other, we save, report, and end.
     """
     console.open_streams()
     end_with_parent()
@@ -25,10 +26,10 @@ def work(link: Connection) -> None:
     stop = StopRequest()
     ours = [number for number in SIGNALS if number != signal.SIGINT]
 
-    def send(kind: str, content: object) -> None:
+    def send(message: Message) -> None:
         try:
-            link.send((kind, content))
-        except OSError:  # the parent hears no more; save and go
+            connection.send(message)
+        except OSError:  # the parent receives no more; save and go
             stop.signal_number = stop.signal_number or signal.SIGTERM
 
     # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
@@ -38,16 +39,15 @@ def work(link: Connection) -> None:
 
         while not stop:
             try:
-                task = link.recv()
+                task = connection.recv()
             except (EOFError, OSError):
                 return
             if task is None or stop:
                 return
-            send("begun", None)
-            cell, place = task
+            send(Accepted())
             problem: SmkdError | None = None
             try:
-                train_cell(cell, place, stop, lambda event: send("event", event))
+                train_cell(task, stop, send)
             except (Exception, SystemExit) as error:
-                problem = as_error(cell, error)
-            send("done", problem)
+                problem = as_error(task.cell, error)
+            send(Ended(problem))

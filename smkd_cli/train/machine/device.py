@@ -1,4 +1,4 @@
-"""The process set up as a cell's setup says, and a description of it for the record."""
+"""This process, set up as a cell's setup says, and a description of it for the record."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from smkd_cli.train.machine.setup import Setup
 
 
 @dataclass(frozen=True)
-class Site:
+class Machine:
     """Where a cell is trained: its setup in the terms of torch.
 
     Attributes:
@@ -82,7 +82,7 @@ def choose_device(wanted: str) -> torch.device:
     return torch.device(wanted)
 
 
-def prepare(setup: Setup) -> Site:
+def prepare_machine(setup: Setup) -> Machine:
     """Set this process up for a cell."""
     side_by_side = setup.peers == "side_by_side"
     cuda = setup.device == "cuda"
@@ -96,7 +96,7 @@ def prepare(setup: Setup) -> Site:
         both = OnStreams() if side_by_side else in_turn
     elif side_by_side:
         both = OnThreads(threads)
-    return Site(
+    return Machine(
         setup,
         torch.device(setup.device),
         torch.bfloat16 if setup.precision == "bfloat16" else torch.float32,

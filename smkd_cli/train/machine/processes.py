@@ -22,7 +22,8 @@ from typing import Any
 from smkd_cli.errors import TrainingError
 from smkd_cli.train.machine.signals import SIGNALS
 
-_LOADED = ["smkd_cli.train.run.loop", "smkd_cli.train.calibrate.trial"]
+# By name only: what they are stands above this layer.
+PRELOADED = ["smkd_cli.train.run.loop", "smkd_cli.train.calibrate.trial"]
 _FORKS = sys.platform == "linux"
 # A server that was killed may not be known to be gone yet when the next process is asked of it.
 _ATTEMPTS, _PAUSE_SECONDS = 3, 0.1
@@ -32,7 +33,7 @@ def get_ready() -> None:
     """Begin to load what processes need, without waiting for it."""
     if _FORKS:
         with _no_signal_finds_a_child():
-            forkserver.set_forkserver_preload(_LOADED)
+            forkserver.set_forkserver_preload(PRELOADED)
             forkserver.ensure_running()
 
 

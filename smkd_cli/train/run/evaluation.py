@@ -11,29 +11,38 @@ from torch import Tensor, nn
 
 from smkd_cli.datasets import DataSet, Split
 from smkd_cli.scoring import ImageBank, accuracy, predict
-from smkd_cli.train.machine.device import Site
+from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
 
-class Measure:
-    """Holds the images on the device, and scores a pair.
+class Evaluation:
+    """Scores a pair, on images that are held on the device.
 
-    ``train_images`` is what the loop learns from. The test split and the noisy validation split stay inside: what
-    comes out of :meth:`epoch` goes to the metrics and to nothing that training depends on.
+    The test split and the noisy validation split stay inside: what comes out of :meth:`epoch` goes to the metrics and
+    to nothing that training depends on.
+
+    Args:
+        dataset: whose test split is read.
+        train: its training split.
+        labels: of that; what is held out of it is the validation split.
+        train_images: the same images as training has them.
+        machine: where they are.
     """
 
-    def __init__(self, dataset: DataSet, train: Split, labels: TrainingLabels, site: Site, padding: int) -> None:
+    def __init__(
+        self, dataset: DataSet, train: Split, labels: TrainingLabels, train_images: ImageBank, machine: Machine
+    ) -> None:
         bank = partial(
-            ImageBank, mean=dataset.mean, std=dataset.std, device=site.device, memory_format=site.memory_format
+            ImageBank, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
         )
-        self.train_images = bank(train.images, padding=padding)
+        self._train_images, self._machine = train_images, machine
         test = dataset.split("test")
-        self._test = bank(test.images), torch.from_numpy(test.labels).to(site.device)
-        self._site = site
+        self._test = bank(test.images), torch.from_numpy(test.labels).to(machine.device)
         self._validation: tuple[ImageBank, Tensor] | None = None
-        if len(labels.held_out):
-            held_out = torch.from_numpy(labels.given[labels.held_out]).to(site.device)
-            self._validation = bank(train.images[labels.held_out]), held_out
+        held_out = labels.held_out_indices
+        if len(held_out):
+            noisy = torch.from_numpy(labels.noisy[held_out]).to(machine.device)
+            self._validation = bank(train.images[held_out]), noisy
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
@@ -49,17 +58,17 @@ class Measure:
 
     def training_logits(self, network: nn.Module) -> Tensor:
         """(n, C) of all training images, without augmentation."""
-        return predict(network, self.train_images, self._site.precision)
+        return predict(network, self._train_images, self._machine.precision)
 
     def held_out_logits(self, networks: Sequence[nn.Module]) -> tuple[Tensor, Tensor, Tensor] | None:
-        """Two networks' (h, C) on the noisy validation split, and its given labels (h,); None without a split."""
+        """Two networks' (h, C) on the noisy validation split, and its noisy labels (h,); None without a split."""
         if self._validation is None:
             return None
         images, labels = self._validation
         return *self._predictions(networks, images), labels
 
     def _predictions(self, networks: Sequence[nn.Module], images: ImageBank) -> tuple[Tensor, Tensor]:
-        return self._site.both(lambda peer: predict(networks[peer], images, self._site.precision))
+        return self._machine.both(lambda peer: predict(networks[peer], images, self._machine.precision))
 
 
 # When in a training what is sent is told of.

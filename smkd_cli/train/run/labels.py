@@ -22,17 +22,17 @@ class TrainingLabels:
     """Labels of the training images, in the order of the data set, and which samples are held out.
 
     Attributes:
-        given: (n,) int64, the labels to train on.
+        noisy: (n,) int64, the labels to train on.
         clean: (n,) int64, or None where nobody knows them; for statistics only.
-        learned: indices of the samples that are learned from.
-        held_out: indices of the noisy validation split; empty without one.
+        train_indices: (m,) int64, of the samples that are learned from.
+        held_out_indices: (h,) int64, of the noisy validation split; empty without one.
         noise: what the record says of them.
     """
 
-    given: np.ndarray
+    noisy: np.ndarray
     clean: np.ndarray | None
-    learned: np.ndarray
-    held_out: np.ndarray
+    train_indices: np.ndarray
+    held_out_indices: np.ndarray
     noise: dict[str, Any]
 
 
@@ -48,7 +48,7 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
     manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, split)
     for misfit in misfits(cell.noise.manifest, manifest, dataset) if cell.noise.manifest else ():
         raise DataError(misfit)
-    given, clean = manifest.aligned_to(split.image_ids)
+    noisy, clean = manifest.aligned_to(split.image_ids)
     if not published.exists():
         write_manifest(published, manifest)
     elif read_manifest(published).sha256 != manifest.sha256:
@@ -56,7 +56,7 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
             "name another --runs, or move the directory away"
         )
-    learned, held_out = hold_out(len(given), cell.recipe.validation.fraction, cell.seed)
+    train_indices, held_out_indices = hold_out(len(noisy), cell.recipe.validation.fraction, cell.seed)
     about = {
         "kind": manifest.kind,
         "rate": manifest.rate,
@@ -65,7 +65,7 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
         "realised_rate": manifest.realised_rate,
         "manifest": None if cell.noise.manifest is None else manifest.sha256[:8],
     }
-    return TrainingLabels(given, clean, learned, held_out, about)
+    return TrainingLabels(noisy, clean, train_indices, held_out_indices, about)
 
 
 def draw(cell: Cell, dataset: DataSet, split: Split) -> Manifest:

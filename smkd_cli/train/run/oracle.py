@@ -14,37 +14,41 @@ from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
-from smkd_cli.train.machine.device import Site
+from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
 
-def facts_for(method: Method, labels: TrainingLabels, classes: int, given: Tensor) -> Facts:
-    """The given labels (n,), and what the method needs of the noise, as far as the clean labels are known."""
+def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tensor) -> Facts:
+    """What a method is told before the first epoch: of the noise what it needs, as far as the clean labels are known.
+
+    Args:
+        noisy: (n,) int64, the noisy labels on their device.
+    """
     needs = method.needs()
     if labels.clean is None or not needs:
-        return Facts(given, classes)
-    counts = torch.zeros(classes, classes, dtype=torch.float64, device=given.device)
-    clean = torch.from_numpy(labels.clean).to(given.device)
-    counts.index_put_((clean, given), torch.ones((), dtype=torch.float64, device=given.device), accumulate=True)
+        return Facts(noisy, classes)
+    counts = torch.zeros(classes, classes, dtype=torch.float64, device=noisy.device)
+    clean = torch.from_numpy(labels.clean).to(noisy.device)
+    counts.index_put_((clean, noisy), torch.ones((), dtype=torch.float64, device=noisy.device), accumulate=True)
     rate = 1 - (counts.trace() / counts.sum()).item()
     present = counts.sum(1, keepdim=True)
     # A class without samples gets the identity's row: nothing of it can be wrong.
     matrix = torch.where(present > 0, counts / present.clamp_min(1), torch.eye(classes).to(counts))
     return Facts(
-        given,
+        noisy,
         classes,
         rate if "noise_rate" in needs else None,
         matrix if "transition_matrix" in needs else None,
     )
 
 
-def load_teachers(method: Method, dataset: DataSet, site: Site) -> dict[str, nn.Module]:
+def load_teachers(method: Method, dataset: DataSet, machine: Machine) -> dict[str, nn.Module]:
     """The trained networks that a method names by their paths: of a ``.safetensors`` file, or of a run directory (A).
 
     Raises:
         DataError: one is missing, damaged, or was trained on other classes or images.
     """
-    return {name: _load(name, dataset, site) for name in _teachers(method)}
+    return {name: _load(name, dataset, machine) for name in _teachers(method)}
 
 
 def files_of(name: str, method: Method) -> dict[str, str]:
@@ -58,7 +62,7 @@ def _teachers(method: Method) -> list[str]:
     return [made.source for made in method.companions() if made.is_file]
 
 
-def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
+def _load(name: str, dataset: DataSet, machine: Machine) -> nn.Module:
     weights, about = load_peer(peer_file(Path(name)))
     if about.network not in networks.names():
         raise DataError(f"{name}: is of a network {about.network!r:.80}, which is not known")
@@ -69,4 +73,4 @@ def _load(name: str, dataset: DataSet, site: Site) -> nn.Module:
             f"{about.cell.dataset:.80} ({wrong})"
         )
     network.load_state_dict(weights)
-    return network.to(site.device, memory_format=site.memory_format)  # type: ignore[call-overload, no-any-return]
+    return network.to(machine.device, memory_format=machine.memory_format)  # type: ignore[call-overload, no-any-return]

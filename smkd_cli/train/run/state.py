@@ -11,8 +11,10 @@ from torch import Tensor
 
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.errors import DataError
+from smkd_cli.methods import Stage
 from smkd_cli.train.step.pair import Pair
-from smkd_cli.train.step.stages import Moment, Timeline
+from smkd_cli.train.step.schedule import learning_rate_at
+from smkd_cli.train.step.stages import StagePosition, StageSchedule
 
 _CPU_STATE, _CUDA_STATE = "random.cpu", "random.cuda"
 Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
@@ -36,39 +38,43 @@ class Progress:
     rows: list[dict[str, Any]] = field(default_factory=list)
 
 
-class Session:
+class TrainingState:
     """Everything that changes while a cell trains.
 
     Args:
         pair: freshly made.
         steps: per epoch.
-        timeline: of the method.
+        schedule: of the method's stages.
     """
 
-    def __init__(self, pair: Pair, steps: int, timeline: Timeline) -> None:
-        self.pair, self.steps, self.timeline = pair, steps, timeline
+    def __init__(self, pair: Pair, steps: int, schedule: StageSchedule) -> None:
+        self.pair, self.steps, self.schedule = pair, steps, schedule
         self.progress = Progress()
 
     @property
-    def now(self) -> Moment:
+    def position(self) -> StagePosition:
         """Where the current epoch is."""
-        return self.timeline.at(self.progress.epoch)
+        return self.schedule.at(self.progress.epoch)
 
-    def begin_epoch(self) -> Moment:
-        """Set the clock to the current epoch; enter its stage, if it is the first of one."""
-        now, progress = self.now, self.progress
-        if now.number != progress.stage:
-            self.pair.begin(now.stage, now.number)
-            progress.stage = now.number
-        self._set_clock(now)
-        return now
+    def begin_epoch(self) -> Stage:
+        """Set the clock to the current epoch, and give its stage; enter that, if the epoch is the first of it."""
+        position, progress = self.position, self.progress
+        if position.number != progress.stage:
+            self.pair.begin(position.stage, position.number)
+            progress.stage = position.number
+        self._set_clock(position)
+        return position.stage
 
-    def _set_clock(self, now: Moment) -> None:
+    def _set_clock(self, position: StagePosition) -> None:
         clock = self.pair.clock
-        clock.epoch.fill_(now.epoch)
-        clock.epochs.fill_(now.stage.epochs)
-        clock.iteration.fill_((now.epoch - 1) * self.steps + self.progress.step)
-        clock.iterations.fill_(now.stage.epochs * self.steps)
+        clock.epoch.fill_(position.epoch)
+        clock.epochs.fill_(position.stage.epochs)
+        clock.iteration.fill_((position.epoch - 1) * self.steps + self.progress.step)
+        clock.iterations.fill_(position.stage.epochs * self.steps)
+
+    def learning_rate(self, step: int) -> float:
+        """Of a step of the current epoch, from 0."""
+        return learning_rate_at(self.pair.spec.recipe, self.position, step / self.steps)
 
     def small_memories(self) -> list[dict[str, float]]:
         """Single numbers in each peer's memory: what refining labels after training needs."""
@@ -76,21 +82,21 @@ class Session:
             {name: value.item() for name, value in memory.items() if not value.ndim} for memory in self.pair.memories
         ]
 
-    def state(self) -> dict[str, Tensor]:
+    def tensors(self) -> dict[str, Tensor]:
         """Every tensor that resuming needs, by name."""
         tensors = self.pair.tensors() | {_CPU_STATE: torch.get_rng_state()}
-        if self.pair.site.device.type == "cuda":
-            tensors[_CUDA_STATE] = torch.cuda.get_rng_state(self.pair.site.device)
+        if self.pair.machine.device.type == "cuda":
+            tensors[_CUDA_STATE] = torch.cuda.get_rng_state(self.pair.machine.device)
         return tensors
 
     def restore(self, tensors: dict[str, Tensor], progress: Progress) -> None:
-        """Go back to where :meth:`state` was taken, on whatever device that was.
+        """Go back to where :meth:`tensors` were taken, on whatever device that was.
 
         Raises:
             DataError: that was no state of this cell; the message names a tensor or a count.
         """
-        pair, device = self.pair, self.pair.site.device
-        wanted = self.state()
+        pair, device = self.pair, self.pair.machine.device
+        wanted = self.tensors()
         if not tensors.keys() & wanted.keys() & {_CUDA_STATE}:  # begun on another device
             tensors, wanted = ({n: v for n, v in each.items() if n != _CUDA_STATE} for each in (tensors, wanted))
         if wrong := difference(tensors, wanted):
@@ -109,10 +115,10 @@ class Session:
         pair.set_stage(max(progress.stage, 0))
 
     def _check(self, progress: Progress) -> None:
-        """Raise a DataError if there is no such moment in this cell's training."""
+        """Raise a DataError if there is no such position in this cell's training."""
         place = f"step {progress.step} of epoch {progress.epoch} in stage {progress.stage}"
-        if progress.epoch > self.timeline.epochs or progress.step > self.steps:
-            raise DataError(f"{place} is beyond the {self.timeline.epochs} epochs of {self.steps} steps")
-        number = self.timeline.at(progress.epoch).number
+        if progress.epoch > self.schedule.epochs or progress.step > self.steps:
+            raise DataError(f"{place} is beyond the {self.schedule.epochs} epochs of {self.steps} steps")
+        number = self.schedule.at(progress.epoch).number
         if progress.stage not in ({number} if progress.step else {number, number - 1}):
             raise DataError(f"{place}: that epoch is in stage {number}")

@@ -5,6 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
+from smkd_cli.recipe import Recipe
+from smkd_cli.train.step.stages import StagePosition
+
 
 def learning_rate(
     name: str,
@@ -34,6 +37,20 @@ def learning_rate(
     elif name == "linear":
         rate *= min(1.0, (1 - done) / (1 - start))
     return rate * min(1.0, done / warmup) if warmup else rate
+
+
+def learning_rate_at(recipe: Recipe, position: StagePosition, done: float) -> float:
+    """The learning rate when a fraction ``done`` of an epoch is over; each stage runs through its own schedule."""
+    stage, schedule = position.stage, recipe.schedule
+    return learning_rate(
+        schedule.name if stage.schedule == "recipe" else "constant",
+        recipe.optimizer.lr * stage.rate,
+        (position.epoch - 1 + done) / stage.epochs,
+        milestones=schedule.milestones,
+        gamma=schedule.gamma,
+        start=schedule.start,
+        warmup=schedule.warmup_epochs / stage.epochs,
+    )
 
 
 def steps_per_epoch(samples: int, batch_size: int) -> int:

@@ -9,7 +9,7 @@ from smkd_cli.methods import Method, Stage
 
 
 @dataclass(frozen=True)
-class Moment:
+class StagePosition:
     """An epoch in its stage.
 
     Attributes:
@@ -22,13 +22,8 @@ class Moment:
     stage: Stage
     epoch: int
 
-    @property
-    def begins(self) -> bool:
-        """Whether the stage begins with it."""
-        return self.epoch == 1
 
-
-class Timeline:
+class StageSchedule:
     """The stages of a method, one after another.
 
     Args:
@@ -39,11 +34,11 @@ class Timeline:
         self.stages: Sequence[Stage] = method.stages(epochs)
         self.epochs = sum(stage.epochs for stage in self.stages)
 
-    def at(self, epoch: int) -> Moment:
+    def at(self, epoch: int) -> StagePosition:
         """Where an epoch is; they count from 1, through all stages."""
         before = 0
         for number, stage in enumerate(self.stages):
             if epoch <= before + stage.epochs:
-                return Moment(number, stage, epoch - before)
+                return StagePosition(number, stage, epoch - before)
             before += stage.epochs
         raise ValueError(f"there is no epoch {epoch} of {self.epochs}")

@@ -12,7 +12,7 @@ from torch.nn.utils import clip_grad_norm_
 from smkd_cli.methods import Batch, Clock, Method, Outputs
 from smkd_cli.scoring import ImageBank, mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
-from smkd_cli.train.step.peer import Learner
+from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.statistics import Statistics
 
 
@@ -21,13 +21,13 @@ class PairStep:
     """Both forwards, both losses, both backwards, both updates.
 
     Attributes:
-        learners: peers A and B, on one device, their networks in training mode.
+        peers: A and B, on one device, their networks in training mode.
         method: what they learn from.
         images: the training images.
         labels: (n,) int64, the given labels of all training images.
         classes: C.
         clock: the loop updates it before each call.
-        statistics: takes what was said in the epoch.
+        statistics: takes the outputs of the epoch.
         shared: optimisers of what both peers share.
         precision: of the forwards; losses are float32 whatever it is.
         both: runs a piece of work for each peer.
@@ -35,7 +35,7 @@ class PairStep:
         compiled: whether the networks' compiled forms learn.
     """
 
-    learners: Sequence[Learner]
+    peers: Sequence[Peer]
     method: Method
     images: ImageBank
     labels: Tensor
@@ -61,37 +61,37 @@ class PairStep:
         labels = self.labels[indices]
         onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(views[0].dtype)
         batch = Batch(labels, onehot, indices, None if mix is None else mix.to(views[0].dtype))
-        said = self.both(lambda peer: self._say(peer, views[peer % len(views)], batch))
+        outputs = self.both(lambda index: self._forward(index, views[index % len(views)], batch))
         if type(self.method).together is Method.together:
-            self.both(lambda peer: self._learn(peer, said, batch))
+            self.both(lambda index: self._learn(index, outputs, batch))
         else:
-            self._learn_together(said, batch)
+            self._learn_together(outputs, batch)
 
-    def _say(self, peer: int, images: Tensor, batch: Batch) -> Outputs:
-        """What a peer says of the batch and, where it is confident, teaches."""
-        learner, features = self.learners[peer], None
-        plain = None if batch.mix is None else self._unmixed(learner.network, images)
+    def _forward(self, index: int, images: Tensor, batch: Batch) -> Outputs:
+        """A peer's outputs on the batch and, where it is confident, what it teaches."""
+        peer, features = self.peers[index], None
+        plain = None if batch.mix is None else self._unmixed(peer.network, images)
         seen = images if batch.mix is None else _mixed(images, batch.mix)
         with mixed_precision(images.device, self.precision):
             if self.method.wants_features:
-                features = learner.network.maps(seen)  # type: ignore[operator]
-                logits = learner.network.classify(features)  # type: ignore[operator]
+                features = peer.network.maps(seen)  # type: ignore[operator]
+                logits = peer.network.classify(features)  # type: ignore[operator]
             else:
-                logits = learner.compiled(seen) if self.compiled else learner.network(seen)
-        own = Outputs.of(logits, learner.memory)
-        own.modules = learner.modules
+                logits = peer.compiled(seen) if self.compiled else peer.network(seen)
+        own = Outputs.of(logits, peer.memory)
+        own.modules = peer.modules
         # A tensor of its own: the logits' gradient does not come through it, only what the method does with the maps.
         own.features = None if features is None else features.view_as(features).to(own.logits.dtype)
         with torch.no_grad():
-            own.companions = self._companions(learner, images)
+            own.companions = self._companions(peer, images)
             own.plain = plain
             self.method.observe(own, batch, self.clock)
         self.method.refine(own, batch, self.clock)
         return own
 
-    def _companions(self, learner: Learner, images: Tensor) -> dict[str, Tensor]:
+    def _companions(self, peer: Peer, images: Tensor) -> dict[str, Tensor]:
         return {
-            made.name: self._frozen(learner.companions[made.name], images)
+            made.name: self._frozen(peer.companions[made.name], images)
             for made in self.method.companions()
             if self.clock.stage >= made.first_stage
         }
@@ -114,57 +114,57 @@ class PairStep:
                 buffer.copy_(buffer.where(counts, earlier))
         return logits.to(images.dtype)
 
-    def _learn(self, peer: int, said: tuple[Outputs, Outputs], batch: Batch) -> None:
+    def _learn(self, index: int, outputs: tuple[Outputs, Outputs], batch: Batch) -> None:
         """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
-        learner = self.learners[peer]
-        loss = self.method.loss(said[peer], said[1 - peer], batch, self.clock)
-        for optimizer in learner.optimizers:
+        peer = self.peers[index]
+        loss = self.method.loss(outputs[index], outputs[1 - index], batch, self.clock)
+        for optimizer in peer.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
-        self._update(peer)
+        self._update(index)
         with torch.no_grad():
-            self.statistics.add(peer, said[peer], loss, batch)
+            self.statistics.add(index, outputs[index], loss, batch)
 
-    def _learn_together(self, said: tuple[Outputs, Outputs], batch: Batch) -> None:
+    def _learn_together(self, outputs: tuple[Outputs, Outputs], batch: Batch) -> None:
         """Update both peers and what they share by the sum of all losses.
 
-        Its gradient is taken as far as what the networks said; from there on each network's is its own, and the peers
+        Its gradient is taken as far as the networks' outputs; from there on each network's is its own, and the peers
         part again.
         """
-        losses = [self.method.loss(said[peer], said[1 - peer], batch, self.clock) for peer in range(2)]
-        common = self.method.together(*said, batch, self.clock)
+        losses = [self.method.loss(outputs[index], outputs[1 - index], batch, self.clock) for index in range(2)]
+        common = self.method.together(*outputs, batch, self.clock)
         total = losses[0] + losses[1] if common is None else losses[0] + losses[1] + common
-        beside = [*self.shared, *(made for learner in self.learners for made in learner.optimizers[1:])]
+        beside = [*self.shared, *(made for peer in self.peers for made in peer.optimizers[1:])]
         modules = [value for optimizer in beside for group in optimizer.param_groups for value in group["params"]]
-        heads = [head for own in said for head in (own.logits, own.features) if head is not None]
+        heads = [head for own in outputs for head in (own.logits, own.features) if head is not None]
         found = torch.autograd.grad(total, [*heads, *modules], allow_unused=True)
         for value, gradient in zip(modules, found[len(heads) :], strict=True):
             value.grad = gradient
 
         half = len(heads) // 2
 
-        def learn(peer: int) -> None:
-            own = slice(peer * half, (peer + 1) * half)
+        def learn(index: int) -> None:
+            own = slice(index * half, (index + 1) * half)
             reached = [(head, back) for head, back in zip(heads[own], found[own], strict=True) if back is not None]
-            self.learners[peer].optimizers[0].zero_grad(set_to_none=True)
+            self.peers[index].optimizers[0].zero_grad(set_to_none=True)
             torch.autograd.backward([head for head, _ in reached], [back for _, back in reached])
-            self._update(peer)
+            self._update(index)
             with torch.no_grad():
-                self.statistics.add(peer, said[peer], losses[peer], batch)
+                self.statistics.add(index, outputs[index], losses[index], batch)
 
         self.both(learn)
         for optimizer in self.shared:
             optimizer.step()
 
-    def _update(self, peer: int) -> None:
-        learner = self.learners[peer]
+    def _update(self, index: int) -> None:
+        peer = self.peers[index]
         with torch.no_grad():
-            self.method.after_backward(learner.parameters, learner.memory, self.clock)
+            self.method.after_backward(peer.parameters, peer.memory, self.clock)
         if self.gradient_clip is not None:
-            clip_grad_norm_(learner.parameters, self.gradient_clip)
-        for optimizer in learner.optimizers:
+            clip_grad_norm_(peer.parameters, self.gradient_clip)
+        for optimizer in peer.optimizers:
             optimizer.step()
-        learner.update_averages()
+        peer.update_averages()
 
 
 def _mixed(images: Tensor, mix: Tensor) -> Tensor:

@@ -21,9 +21,8 @@ from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
 from smkd_cli.train.calibrate.search import search
-from smkd_cli.train.machine import signals as stopping
 from smkd_cli.train.machine.setup import Setup, cores, first_choice
-from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 from smkd_cli.train.step.pair import Pair
 
 CPU = Setup("cpu", 8, "float32", "channels_last", "in_turn", "eager")
@@ -253,7 +252,7 @@ def test_a_process_that_dies_answers_with_none(with_compute):
         assert process.ask("peak", replace(CPU, threads=1)) > 0
 
 
-@pytest.mark.parametrize("number", stopping.SIGNALS)
+@pytest.mark.parametrize("number", SIGNALS)
 def test_a_signal_to_a_measuring_process_does_not_make_a_setup_one_that_cannot_run(with_compute, number):
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
@@ -352,7 +351,8 @@ def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smk
 
 
 def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
-    from smkd_cli.train.run.loop import Place, train_cell
+    from smkd_cli.train.run.loop import train_cell
+    from smkd_cli.train.run.task import Task
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:
@@ -362,8 +362,8 @@ def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
     (cell,) = expand(load_recipe(str(recipe), [OPEN]))
     begun = replace(CPU, threads=1, memory_format="contiguous", matrix_peak=1e9)
     with pytest.raises(InterruptedRunError):
-        train_cell(cell, Place(tmp_path / "run", None, begun), AtOnce(), lambda event: None)
-    train_cell(cell, Place(tmp_path / "run", None, replace(CPU, threads=1)), StopRequest(), lambda event: None)
+        train_cell(Task(cell, tmp_path / "run", None, begun), AtOnce(), lambda event: None)
+    train_cell(Task(cell, tmp_path / "run", None, replace(CPU, threads=1)), StopRequest(), lambda event: None)
     provenance = json.loads((tmp_path / "run" / "result.json").read_text())["provenance"]
     assert provenance["memory_format"] == "contiguous"
     assert provenance["matrix_peak"] == 1e9

@@ -15,9 +15,9 @@ import pytest
 from falling import METHOD
 from program import descendants, gone, run_in_process, state_of
 
-from smkd_cli.train.executors import worker_process as worker_line
-from smkd_cli.train.machine import processes
-from smkd_cli.train.machine import signals as stopping
+from smkd_cli.train.events import Skipped
+from smkd_cli.train.executors import worker_process
+from smkd_cli.train.machine import processes, signals
 from smkd_cli.train.machine.signals import StopRequest
 
 FALLS, CE = (f"{name}_symmetric-0.4_seed1" for name in ("falls", "ce"))
@@ -117,8 +117,8 @@ def test_nohup(command, tmp_path, jobs):
 
 def test_the_same_stop_sent_twice_in_one_breath_is_one(monkeypatch):
     stop = StopRequest()
-    monkeypatch.setattr(stopping, "time", SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGHUP)))
-    with stop.listening(*stopping.SIGNALS):
+    monkeypatch.setattr(signals, "time", SimpleNamespace(sleep=lambda _: signal.raise_signal(signal.SIGHUP)))
+    with stop.listening(*signals.SIGNALS):
         signal.raise_signal(signal.SIGTERM)
     assert stop.signal_number == signal.SIGTERM
 
@@ -126,12 +126,12 @@ def test_the_same_stop_sent_twice_in_one_breath_is_one(monkeypatch):
 @pytest.mark.parametrize(("before", "limit"), [(0.0, 60.0), (45.0, 90.0), (10_000.0, 600.0)])
 def test_how_long_a_worker_may_be_silent_depends_on_how_long_it_was(monkeypatch, before, limit):
     clock = SimpleNamespace(now=0.0)
-    monkeypatch.setattr(worker_line, "time", SimpleNamespace(monotonic=lambda: clock.now))
-    link = SimpleNamespace(recv=lambda: ("event", {}), send=lambda task: None)
+    monkeypatch.setattr(worker_process, "time", SimpleNamespace(monotonic=lambda: clock.now))
+    link = SimpleNamespace(recv=Skipped, send=lambda task: None)
     monkeypatch.setattr(processes, "start", lambda work: (SimpleNamespace(pid=os.getpid()), link))
-    monkeypatch.setattr(worker_line.WorkerLine, "_send_signal", lambda worker, number: None)
-    worker = worker_line.WorkerLine()
-    worker.train(("cell", "place"))
+    monkeypatch.setattr(worker_process.WorkerProcess, "_send_signal", lambda worker, number: None)
+    worker = worker_process.WorkerProcess()
+    worker.train("task")
     clock.now = before
     worker.receive()
     worker.ask_to_stop()

@@ -12,7 +12,7 @@ import pytest
 from falling import METHOD
 
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.train.executors.worker_process import WorkerLine
+from smkd_cli.train.executors.worker_process import WorkerProcess
 from smkd_cli.train.machine import processes
 
 RUNS = Path("runs/tiny")
@@ -152,7 +152,7 @@ def test_where_no_cell_can_be_trained_nothing_is_begun(train, monkeypatch):
 @pytest.mark.parametrize(("deaths", "code"), [(2, 0), (1000, 5)])
 def test_a_worker_that_dies_before_it_begins(train, monkeypatch, tmp_path, deaths, code):
     (tmp_path / "fallen").touch()
-    give, died = WorkerLine.train, []
+    give, died = WorkerProcess.train, []
 
     def dies_first(worker, task):
         if len(died) < deaths:
@@ -160,7 +160,7 @@ def test_a_worker_that_dies_before_it_begins(train, monkeypatch, tmp_path, death
             worker._send_signal(signal.SIGKILL)
         give(worker, task)
 
-    monkeypatch.setattr(WorkerLine, "train", dies_first)
+    monkeypatch.setattr(WorkerProcess, "train", dies_first)
     result = train()
     assert result.code == code
     for name in (FALLS, CE, LS):
@@ -194,14 +194,14 @@ def test_where_no_further_process_can_start(train, monkeypatch, tmp_path, possib
 @pytest.mark.skipif(not processes._FORKS, reason="there is no server")
 def test_the_server_that_forks_workers_may_die(train, tmp_path, monkeypatch):
     (tmp_path / "fallen").touch()
-    give = WorkerLine.train
+    give = WorkerProcess.train
 
     def kills_the_server(worker, task):
-        monkeypatch.setattr(WorkerLine, "train", give)
+        monkeypatch.setattr(WorkerProcess, "train", give)
         os.kill(forkserver._forkserver._forkserver_pid, signal.SIGKILL)
         give(worker, task)
 
-    monkeypatch.setattr(WorkerLine, "train", kills_the_server)
+    monkeypatch.setattr(WorkerProcess, "train", kills_the_server)
     result = train()
     assert result.code == 0, result.err
     assert len(result.out.splitlines()) == 3

@@ -15,8 +15,9 @@ from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.machine.signals import StopRequest
-from smkd_cli.train.run.loop import Place, train_cell
-from smkd_cli.train.step.stages import Timeline
+from smkd_cli.train.run.loop import train_cell
+from smkd_cli.train.run.task import Task
+from smkd_cli.train.step.stages import StageSchedule
 
 # Chance is 10 % on digits.
 ABOVE_CHANCE = 25.0
@@ -61,7 +62,7 @@ def teacher(tmp_path_factory):
     """A network that was trained on the same labels."""
     place = tmp_path_factory.mktemp("teacher") / "run"
     (cell,) = expand(load_recipe("quickstart", ["methods=[CE]", *RECIPE]))
-    train_cell(cell, Place(place, None), StopRequest(), lambda event: None)
+    train_cell(Task(cell, place), StopRequest(), lambda event: None)
     return str(place)
 
 
@@ -92,7 +93,7 @@ def cell_of(teacher):
 @pytest.mark.parametrize("name", list(dict.fromkeys([*kinds(), *VARIANTS])))
 def test_a_method_trains_learns_and_resumes(name, cell_of, tmp_path, bits, assert_same):
     cell = cell_of(name)
-    train_cell(cell, Place(tmp_path / "whole", None), StopRequest(), lambda event: None)
+    train_cell(Task(cell, tmp_path / "whole"), StopRequest(), lambda event: None)
     result = RunDirectory(tmp_path / "whole").finished()
     assert result is not None
     assert result.scores is not None
@@ -108,16 +109,16 @@ def test_a_method_trains_learns_and_resumes(name, cell_of, tmp_path, bits, asser
 
 def _interrupt_in_every_stage(cell, folder):
     """In the middle of each stage, and at the last step before each."""
-    timeline = Timeline(methods.build(cell.method, cell.options), EPOCHS)
+    schedule = StageSchedule(methods.build(cell.method, cell.options), EPOCHS)
     steps, before = [], 0
-    for stage in timeline.stages:
+    for stage in schedule.stages:
         steps += [before + stage.epochs * STEPS // 2 + 1, before + stage.epochs * STEPS]
         before += stage.epochs * STEPS
     pauses = [later - earlier for earlier, later in zip([0, *steps], steps, strict=False)]
     for pause in pauses[:-1]:
         with pytest.raises(InterruptedRunError):
-            train_cell(cell, Place(folder / "parts", None), StopAt([pause]), lambda event: None)
-    train_cell(cell, Place(folder / "parts", None), StopRequest(), lambda event: None)
+            train_cell(Task(cell, folder / "parts"), StopAt([pause]), lambda event: None)
+    train_cell(Task(cell, folder / "parts"), StopRequest(), lambda event: None)
 
 
 def test_every_rule_is_a_part_of_some_method():

@@ -20,15 +20,15 @@ ABOUT |= {"written_by": {"precision": "float32"}}
 ROW = ["--set", "options={}", "--set", "epochs=1", "--set", "seeds=[1]"]
 
 
-def facts(name, given, clean, **options):
+def facts(name, noisy, clean, **options):
     labels = SimpleNamespace(clean=clean)
-    return facts_for(methods.build(name, options), labels, 3, torch.tensor(given))
+    return facts_for(methods.build(name, options), labels, 3, torch.tensor(noisy))
 
 
 def test_the_noise_is_counted_where_it_is_needed():
-    given, clean = [0, 1, 1, 2, 0], np.array([0, 0, 1, 1, 0])
-    assert facts("Co-teaching", given, clean).noise_rate == pytest.approx(0.4)
-    matrix = facts("Forward", given, clean, transition="oracle").transition_matrix
+    noisy, clean = [0, 1, 1, 2, 0], np.array([0, 0, 1, 1, 0])
+    assert facts("Co-teaching", noisy, clean).noise_rate == pytest.approx(0.4)
+    matrix = facts("Forward", noisy, clean, transition="oracle").transition_matrix
     # Nothing has the clean class 2, so nothing of it is wrong.
     want = torch.tensor([[2 / 3, 1 / 3, 0], [0, 1 / 2, 1 / 2], [0, 0, 1]], dtype=torch.float64)
     torch.testing.assert_close(matrix, want)
@@ -109,7 +109,8 @@ def test_training_does_not_go_on_with_another_teacher(tmp_path, monkeypatch):
     from smkd_cli.errors import DataError, InterruptedRunError
     from smkd_cli.recipe import expand, load_recipe
     from smkd_cli.train.machine.signals import StopRequest
-    from smkd_cli.train.run.loop import Place, train_cell
+    from smkd_cli.train.run.loop import train_cell
+    from smkd_cli.train.run.task import Task
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:
@@ -126,13 +127,13 @@ def test_training_does_not_go_on_with_another_teacher(tmp_path, monkeypatch):
     first = (tmp_path / "teacher.safetensors").read_bytes()
     entry = json.dumps({"name": "T2S-KD", "teacher": "teacher.safetensors"})
     (cell,) = expand(load_recipe("quickstart", [f"methods=[{entry}]", "options={}", "epochs=1", "seeds=[1]"]))
-    place = Place(tmp_path / "run", None)
+    task = Task(cell, tmp_path / "run")
     with pytest.raises(InterruptedRunError):
-        train_cell(cell, place, AtOnce(), lambda event: None)
+        train_cell(task, AtOnce(), lambda event: None)
     teacher(2)
     with pytest.raises(DataError, match=r"teacher\.safetensors has changed since"):
-        train_cell(cell, place, StopRequest(), lambda event: None)
+        train_cell(task, StopRequest(), lambda event: None)
     (tmp_path / "teacher.safetensors").write_bytes(first)
-    train_cell(cell, place, StopRequest(), lambda event: None)
+    train_cell(task, StopRequest(), lambda event: None)
     record = json.loads((tmp_path / "run" / "result.json").read_text())
     assert list(record["provenance"]["method_files"]) == ["teacher.safetensors"]

@@ -9,10 +9,12 @@ import pytest
 import torch
 
 from smkd_cli.recipe import expand, load_recipe
+from smkd_cli.train.events import EpochDone, StepsDone
 from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.machine.signals import StopRequest
-from smkd_cli.train.run import loop as cell_module
-from smkd_cli.train.run.loop import Place, train_cell
+from smkd_cli.train.run import clock
+from smkd_cli.train.run.loop import train_cell
+from smkd_cli.train.run.task import Task
 
 SLOW = 1000.0
 
@@ -25,7 +27,7 @@ def train(recipe, tmp_path):
         (cell,) = expand(load_recipe(str(recipe)))
         setup = Setup("cpu", 1, "float32", "channels_last", "in_turn", step)
         events = []
-        train_cell(cell, Place(tmp_path / folder, None, setup), StopRequest(), events.append)
+        train_cell(Task(cell, tmp_path / folder, None, setup), StopRequest(), events.append)
         return tmp_path / folder, events
 
     return run
@@ -42,7 +44,7 @@ def slow_compiler(monkeypatch):
         return network
 
     monkeypatch.setattr(torch, "compile", compile_)
-    monkeypatch.setattr(cell_module, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
+    monkeypatch.setattr(clock, "time", SimpleNamespace(monotonic=lambda: time.monotonic() + passed))
 
 
 @pytest.mark.usefixtures("slow_compiler")
@@ -50,8 +52,8 @@ def test_compiling_counts_in_no_speed_and_changes_no_bit(train, bits, assert_sam
     eager, _ = train("eager", "eager")
     compiled, events = train("compiled", "compiled")
     assert_same(bits(eager), bits(compiled))
-    rows = [event["row"] for event in events if event["event"] == "epoch"]
+    rows = [event.row for event in events if isinstance(event, EpochDone)]
     assert rows[0]["seconds"] > 2 * SLOW
     assert all(row["images_per_second"] > 100 for row in rows)
-    told = [event["images_per_second"] for event in events if event["event"] == "step"]
-    assert all(speed > 100 for speed in told)
+    reported = [event.images_per_second for event in events if isinstance(event, StepsDone)]
+    assert all(speed > 100 for speed in reported)

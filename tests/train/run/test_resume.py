@@ -23,7 +23,8 @@ from smkd_cli.errors import DataError, InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.machine.signals import StopRequest
-from smkd_cli.train.run.loop import Place, train_cell
+from smkd_cli.train.run.loop import train_cell
+from smkd_cli.train.run.task import Task
 
 STEPS = 3 * 6  # epochs times batches
 
@@ -47,10 +48,10 @@ def train_here(recipe, tmp_path):
     (cell,) = expand(load_recipe(str(recipe)))
 
     def run(folder, stop_after=None, setup=None):
-        place = Place(tmp_path / folder, None, setup)
+        task = Task(cell, tmp_path / folder, None, setup)
         stop = StopRequest() if stop_after is None else StopAfter(stop_after)
-        train_cell(cell, place, stop, lambda event: None)
-        return place.directory
+        train_cell(task, stop, lambda event: None)
+        return task.directory
 
     return run
 
@@ -232,7 +233,7 @@ def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe)
     (cell,) = expand(load_recipe(str(recipe)))
     (tmp_path / "run" / "recipe.yaml").unlink()
     with pytest.raises(DataError, match="another cell"):
-        train_cell(cell, Place(tmp_path / "run", None), StopRequest(), lambda event: None)
+        train_cell(Task(cell, tmp_path / "run"), StopRequest(), lambda event: None)
 
 
 def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> subprocess.Popen[str]:

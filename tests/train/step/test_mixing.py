@@ -34,7 +34,7 @@ def test_m_dyr_looks_at_unmixed_images_in_training_mode_as_its_authors_do(epoch,
         assert network.training
         for (name, buffer), expected in zip(network.named_buffers(), twin.buffers(), strict=True):
             torch.testing.assert_close(buffer, expected, msg=name)
-    for table, logits in zip(stepped.pair.statistics.said, said, strict=True):
+    for table, logits in zip(stepped.pair.statistics.table, said, strict=True):
         assert table[stepped.batches[0][0], 0].tolist() == logits.argmax(1).tolist()
 
 

@@ -25,14 +25,14 @@ def test_the_gradients_are_those_of_the_sum(name):
     labels = step.labels[indices]
     batch = Batch(labels, torch.nn.functional.one_hot(labels, CLASSES).double(), indices)
     views = [step.images.augmented(indices, offsets[:, v], flips[:, v]) for v in range(offsets.shape[1])]
-    a, b = (step._say(peer, views[peer % len(views)], batch) for peer in range(2))
+    a, b = (step._forward(peer, views[peer % len(views)], batch) for peer in range(2))
     clock = step.clock
     total = method.loss(a, b, batch, clock) + method.loss(b, a, batch, clock) + method.together(a, b, batch, clock)
     total.backward()
     assert took.gradients().keys() == plain.gradients().keys()
     for key, gradient in plain.gradients().items():
         torch.testing.assert_close(took.gradients()[key], gradient, rtol=1e-9, atol=1e-12, msg=key)
-    for key, (module, _) in plain.pair.shared.items():
-        for ours, theirs in zip(took.pair.shared[key][0].parameters(), module.parameters(), strict=True):
+    for key, extra in plain.pair.shared.items():
+        for ours, theirs in zip(took.pair.shared[key].module.parameters(), extra.module.parameters(), strict=True):
             assert theirs.grad.any()
             torch.testing.assert_close(ours.grad, theirs.grad, rtol=1e-9, atol=1e-12)
