@@ -20,9 +20,9 @@ from torch.nn import functional
 from smkd_cli import datasets, networks
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate.trial import prepare_trial
-from smkd_cli.train.cuda_graphs import CudaGraphs
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import prepare
+from smkd_cli.train.machine.device import prepare_machine
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 Steps = Callable[[int], None]
 Contestant = Callable[[Recipe, Setup, str | None], Steps]
@@ -37,7 +37,7 @@ def ours(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG0
         for _ in range(count):
             trial.pair.set_learning_rate(1e-4)
             trial.step()
-        trial.site.synchronize()
+        trial.machine.synchronize()
 
     return steps
 
@@ -86,7 +86,7 @@ def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa
 
 def arithmetic_tuned(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     """The plain loops with what can be had without touching them: our allocator's settings, or a CUDA graph."""
-    prepare(setup)
+    prepare_machine(setup)
     plain = arithmetic(recipe, setup, data)
     if setup.device != "cuda":
         return plain

@@ -103,8 +103,8 @@ def epochs(growth: Growth, folder: Path) -> None:
     from smkd_cli.artifacts.metrics import read_metrics
     from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
     from smkd_cli.artifacts.tensors import save_tensors
-    from smkd_cli.train.measure import summary
-    from smkd_cli.train.metrics_file import COLUMNS, MetricsFile
+    from smkd_cli.train.run.evaluation import summary
+    from smkd_cli.train.run.metrics_file import COLUMNS, MetricsFile
 
     sizes = (1, *SIZES)
     rows = {size: [dict.fromkeys(COLUMNS, 50.123456) | {"epoch": epoch + 1} for epoch in range(size)] for size in sizes}

@@ -32,7 +32,7 @@ import yaml
 
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, expand, load_recipe
-from smkd_cli.train.stopping import SIGNALS, heeded
+from smkd_cli.train.machine.signals import SIGNALS, heeded
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("metrics.csv", "recipe.yaml", "result.json")  # the record last: with it, a cell is finished

@@ -37,13 +37,11 @@ from smkd_cli import datasets, methods, networks, noise
 from smkd_cli.methods import Facts
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import Recipe
-from smkd_cli.scoring import ImageBank
 from smkd_cli.train.calibrate import benches, choose_setup
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import choose_device, prepare
+from smkd_cli.train.machine.device import choose_device, prepare_machine
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.pair import Pair
 
 Steps = Callable[[int], None]
 
@@ -92,31 +90,27 @@ class Ours:
             self.turn += 1
             self.pair.clock.iteration.add_(1)
             self.pair.learn(*self.batches[self.turn % len(self.batches)])
-        self.pair.site.synchronize()
+        self.pair.machine.synchronize()
 
 
 def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: str | None) -> Ours:
     """Our step, ready to be taken."""
-    site = prepare(setup)
+    machine = prepare_machine(setup)
     dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
     split = dataset.split("train")
-    padding, count = recipe.augmentation.crop_padding, min(images, len(split.labels))
-    bank = ImageBank(split.images[:count], dataset.mean, dataset.std, site.device, padding, site.memory_format)
+    count = min(images, len(split.labels))
     noisy = noise.corrupt_labels(split.labels, kind="symmetric", rate=0.4, classes=dataset.classes, seed=1)[:count]
     noisy[: dataset.classes] = np.arange(dataset.classes)  # so that a part of the data set has every class
-    given = torch.from_numpy(noisy).to(site.device)
     made = methods.build(method, options_of(method))
-    channels = dataset.image_shape[2]
-    teachers = {"teacher": networks.build(recipe.networks[0], dataset.classes, channels).to(site.device)}
-    pair = Pair(Plan(recipe, made, 1, count, dataset.classes, channels, teachers), bank, given, None, site)
-    matrix = torch.eye(dataset.classes, dtype=torch.float64, device=site.device) * 0.6 + 0.4 / dataset.classes
-    pair.prepare(Facts(given, dataset.classes, 0.4, matrix))
-    _enter(pair, made, stage, given, dataset.classes)
+    teacher = networks.build(recipe.networks[0], dataset.classes, dataset.image_shape[2]).to(machine.device)
+    teachers = {"teacher": teacher}
+    pair = build_pair(recipe, made, dataset, split.images[:count], noisy, machine, seed=1, teachers=teachers)
+    matrix = torch.eye(dataset.classes, dtype=torch.float64, device=machine.device) * 0.6 + 0.4 / dataset.classes
+    pair.prepare(Facts(pair.labels, dataset.classes, 0.4, matrix))
+    _enter(pair, made, stage, pair.labels, dataset.classes)
     pair.set_learning_rate(1e-4)
-    balanced = noisy if made.stages(100)[stage].balanced else None
-    draws = Draws(padding, recipe.augmentation.flip, 2 if made.own_views else 1, made.mixup(), balanced)
+    plan = pair.plan_epoch(np.arange(count), made.stages(100)[stage], 1)
     size = recipe.batch_size
-    plan = plan_epoch(np.arange(count), 0, 1, size, draws, site.device)
     return Ours(pair, [batch for batch in plan.batches(size) if len(batch[0]) == size])
 
 
@@ -137,17 +131,19 @@ def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classe
 
 def required(recipe: Recipe, setup: Setup, method: str, stage: int, step: Ours) -> Steps:
     """The passes of a method's definition, in plain PyTorch; ``step`` is asked which modules it calls with what."""
-    site = prepare(setup)
+    machine = prepare_machine(setup)
     made = methods.build(method, options_of(method))
     count = sum(companion.first_stage <= stage for companion in made.companions()) + (made.mixup() is not None)
-    pair = _pair(recipe, site.device, site.memory_format)
-    frozen = [[network.eval() for network in _pair(recipe, site.device, site.memory_format)] for _ in range(count)]
+    pair = _pair(recipe, machine.device, machine.memory_format)
+    frozen = [
+        [network.eval() for network in _pair(recipe, machine.device, machine.memory_format)] for _ in range(count)
+    ]
     optimizers = [_sgd(network, fused=True) for network in pair]
     dataset = datasets.find(recipe.dataset)
     height, width, channels = dataset.image_shape
-    images = torch.randn(recipe.batch_size, channels, height, width, device=site.device)
-    images = images.to(memory_format=site.memory_format)
-    labels = torch.randint(dataset.classes, (recipe.batch_size,), device=site.device)
+    images = torch.randn(recipe.batch_size, channels, height, width, device=machine.device)
+    images = images.to(memory_format=machine.memory_format)
+    labels = torch.randint(dataset.classes, (recipe.batch_size,), device=machine.device)
     mixed = setup.precision == "bfloat16"
     beside = modules_called(step.pair, lambda: step(1))
 
@@ -164,9 +160,9 @@ def required(recipe: Recipe, setup: Setup, method: str, stage: int, step: Ours) 
 
     def steps(count: int) -> None:
         for _ in range(count):
-            site.both(one)
+            machine.both(one)
             beside["shared"]()
-        site.synchronize()
+        machine.synchronize()
 
     return steps
 

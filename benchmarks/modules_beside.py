@@ -12,7 +12,7 @@ import torch
 from contestants import _sgd
 from torch import Tensor, nn
 
-from smkd_cli.train.pair import Pair
+from smkd_cli.train.step.pair import Pair
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class Call:
 
 def modules_called(pair: Pair, step: Callable[[], None]) -> dict[Any, Callable[[], None]]:
     """Passes and updates of each peer's modules, by its number, and of the shared ones, as one step calls them."""
-    shared = {name: module for name, (module, _) in pair.shared.items()}
+    shared = {name: extra.module for name, extra in pair.shared.items()}
     owners: dict[Any, list[nn.Module]] = {"shared": list(shared.values())}
-    for peer, learner in enumerate(pair.learners):
-        owners[peer] = [module for name, module in learner.modules.items() if name not in shared]
+    for index, peer in enumerate(pair.peers):
+        owners[index] = [module for name, module in peer.modules.items() if name not in shared]
     with _recorded(owners) as calls:
         step()
     return {owner: _passes(owners[owner], calls[owner]) for owner in owners}

@@ -31,8 +31,8 @@ from machine import describe
 from smkd_cli import datasets, networks
 from smkd_cli.recipe import Recipe, load_recipe
 from smkd_cli.train.calibrate import benches, choose_setup
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import choose_device
+from smkd_cli.train.machine.device import choose_device
+from smkd_cli.train.machine.setup import Setup
 
 SMALL = ("small_resnet:digits:128", "small_resnet:cifar100:128", "shufflenet_v2:cifar100:128")
 CASES = {

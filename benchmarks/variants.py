@@ -21,9 +21,9 @@ from machine import describe
 from step import CASES, compare, recipe_of
 
 from smkd_cli.recipe import Recipe
-from smkd_cli.train import site
 from smkd_cli.train.calibrate import benches, choose_setup
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine import device
+from smkd_cli.train.machine.setup import Setup
 
 ROUNDS = 7
 PARTS = {
@@ -41,7 +41,7 @@ def changed(recipe: Recipe, setup: Setup, data: str | None, part: str, value: st
 
 def system_allocator(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     """Our step with the C library's memory handling as it is by default."""
-    site._MALLOC_OPTIONS = ()
+    device._MALLOC_OPTIONS = ()
     return ours(recipe, setup, data)
 
 
@@ -66,12 +66,12 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
-    device = site.choose_device(arguments.device)
-    report: dict[str, Any] = {"machine": describe(device.type), "cases": []}
-    for spec in arguments.cases or CASES[device.type]:
+    chosen_device = device.choose_device(arguments.device)
+    report: dict[str, Any] = {"machine": describe(chosen_device.type), "cases": []}
+    for spec in arguments.cases or CASES[chosen_device.type]:
         recipe = recipe_of(spec, [])
         with benches() as processes:
-            setup = choose_setup(recipe, device, processes)
+            setup = choose_setup(recipe, chosen_device, processes)
         print(f"\n{spec}, {setup}")
         results = compare(variants(setup), recipe, setup, None, arguments.rounds)
         chosen, rows = results["as chosen"], {}

@@ -137,7 +137,7 @@ def train(
     _read_stdin_once(recipe, manifest)
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     if dry_run:
-        from smkd_cli.train.plan import run as show_plan
+        from smkd_cli.train.dry_run import run as show_plan
 
         show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs, data=data)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -37,13 +38,32 @@ ALLOWED = {
 }
 
 
+# The layers of training: each folder or file of train/ and the others that it may import.
+TRAIN_LAYERS = {
+    "machine": set(),
+    "events": set(),
+    "grid": set(),
+    "step": {"machine"},
+    "calibrate": {"machine", "step"},
+    "run": {"machine", "step", "events"},
+    "executors": {"machine", "run", "events"},
+    "display": {"events"},
+    "dry_run": {"step", "grid"},
+    "command": {"machine", "calibrate", "run", "executors", "display", "events", "grid"},
+}
+
+
 def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a file imports, at its top or within a function."""
-    rooms = set()
+def module_of(path: Path) -> str:
+    return ".".join(("smkd_cli", *path.relative_to(PACKAGE).with_suffix("").parts))
+
+
+def imported_names(path: Path) -> set[str]:
+    """What of ours a file imports, at its top or within a function: modules, and names in them."""
+    found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         names = []
         if isinstance(node, ast.Import):
@@ -51,11 +71,13 @@ def imported_rooms(path: Path) -> set[str]:
         elif isinstance(node, ast.ImportFrom) and node.module:
             assert node.level == 0, f"{path}: relative import"
             names = [node.module, *(f"{node.module}.{alias.name}" for alias in node.names)]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "smkd_cli" and len(parts) > 1 and (PACKAGE / parts[1]).with_suffix("").name in ALLOWED:
-                rooms.add(parts[1])
-    return rooms
+        found |= {name for name in names if name.startswith("smkd_cli.")}
+    return found
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """The rooms that a file imports."""
+    return {name.split(".")[1] for name in imported_names(path)} & set(ALLOWED)
 
 
 FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.py" or path.parent != PACKAGE)
@@ -69,6 +91,29 @@ def test_a_file_imports_only_what_its_room_may(path):
 
 def test_every_room_is_in_the_plan():
     assert {room_of(path) for path in FILES} == set(ALLOWED)
+
+
+TRAIN = [path for path in FILES if room_of(path) == "train" and path != PACKAGE / "train" / "__init__.py"]
+
+
+def layer_of(path: Path) -> str:
+    return path.relative_to(PACKAGE / "train").parts[0].removesuffix(".py")
+
+
+@pytest.mark.parametrize("path", TRAIN, ids=lambda path: str(path.relative_to(PACKAGE)))
+def test_a_file_of_training_imports_only_what_its_layer_may(path):
+    names = {name.split(".")[2] for name in imported_names(path) if name.startswith("smkd_cli.train.")}
+    assert names & set(TRAIN_LAYERS) - {layer_of(path)} <= TRAIN_LAYERS[layer_of(path)]
+
+
+def test_every_layer_of_training_is_in_the_plan_and_none_stands_above_itself():
+    assert {layer_of(path) for path in TRAIN} == set(TRAIN_LAYERS)
+    TopologicalSorter(TRAIN_LAYERS).prepare()
+
+
+def test_no_file_of_training_imports_itself_by_way_of_others():
+    modules = {module_of(path): path for path in TRAIN if path.name != "__init__.py"}
+    TopologicalSorter({name: imported_names(path) & set(modules) for name, path in modules.items()}).prepare()
 
 
 def test_files_are_short():

@@ -9,9 +9,11 @@ from smkd_cli import console, datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import InterruptedRunError, SmkdError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
-from smkd_cli.train import failures, processes
+from smkd_cli.train.events import Failed
+from smkd_cli.train.executors import failures
 from smkd_cli.train.grid import grid_on
-from smkd_cli.train.stopping import SIGNALS, StopRequest
+from smkd_cli.train.machine import processes
+from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 
 
 def run(
@@ -98,10 +100,10 @@ def _train_cells(
         processes.get_ready()
     # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
     from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
-    from smkd_cli.train.cell import Place
     from smkd_cli.train.display import watching
-    from smkd_cli.train.pool import run_cells
-    from smkd_cli.train.site import choose_device
+    from smkd_cli.train.executors.local import run_cells
+    from smkd_cli.train.machine.device import choose_device
+    from smkd_cli.train.run.task import Task
 
     stop = StopRequest()
     with stop.listening(*SIGNALS):
@@ -115,15 +117,15 @@ def _train_cells(
                 at_a_time = 1 if jobs == "auto" else int(jobs)
         with watching(cells) as watch:
 
-            def done(cell: Cell, error: SmkdError | None) -> None:
+            def end(cell: Cell, error: SmkdError | None) -> None:
                 if error is None:
                     console.emit(str(folder / cell.slug))
                     return
                 undone.append((cell, error))
-                watch(cell, {"event": "failed", "error": str(error).removeprefix(f"{cell.slug}: ")})
+                watch(cell, Failed(str(error).removeprefix(f"{cell.slug}: ")))
 
-            tasks = [(cell, Place(folder / cell.slug, data, setups[_kind(cell)])) for cell in cells]
-            run_cells(tasks, min(at_a_time, len(tasks)), stop, watch, done)
+            tasks = [Task(cell, folder / cell.slug, data, setups[_kind(cell)]) for cell in cells]
+            run_cells(tasks, min(at_a_time, len(tasks)), stop, watch, end)
 
 
 def _kind(cell: Cell) -> tuple[tuple[str, str], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -12,9 +12,10 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from smkd_cli import console
 from smkd_cli.recipe import Cell
+from smkd_cli.train.events import EpochDone, Event, Failed, Finished, Interrupted, Skipped, Started, StepsDone
 from smkd_cli.words import message
 
-Watch = Callable[[Cell, dict[str, Any]], None]
+Watch = Callable[[Cell, Event], None]
 
 # A plain log tells of a running cell at most this often.
 _PLAIN_PAUSE = 30.0
@@ -31,7 +32,7 @@ def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
             TextColumn("{task.description}", markup=False),
             BarColumn(bar_width=16),
             MofNCompleteColumn(),
-            TextColumn("{task.fields[said]}", markup=False),
+            TextColumn("{task.fields[words]}", markup=False),
             TimeRemainingColumn(compact=True),
             console=screen,
             # Paths on the same terminal must pass above the bars; paths into a pipe must stay out of them.
@@ -43,17 +44,17 @@ def watching(cells: Sequence[Cell]) -> Iterator[Watch]:
         yield _Plain(len(cells))
 
 
-def _accuracies(row: dict[str, Any]) -> str:
+def _accuracies(row: Mapping[str, Any]) -> str:
     return f"A {row['test_accuracy_a']:.1f} % B {row['test_accuracy_b']:.1f} %"
 
 
-def _knowledge(row: dict[str, Any]) -> str:
+def _knowledge(row: Mapping[str, Any]) -> str:
     return f"sent {row['sent_a_to_b'] + row['sent_b_to_a']:.0f}"
 
 
-def _speed(event: dict[str, Any]) -> str:
-    mfu = "" if event["mfu"] is None else f", MFU {event['mfu']:.0%}"
-    return f"{event['images_per_second']:.0f} img/s{mfu}"
+def _speed(event: StepsDone) -> str:
+    mfu = "" if event.mfu is None else f", MFU {event.mfu:.0%}"
+    return f"{event.images_per_second:.0f} img/s{mfu}"
 
 
 class _Live:
@@ -61,27 +62,30 @@ class _Live:
 
     def __init__(self, progress: Progress, cells: int) -> None:
         self.progress = progress
-        self.grid = progress.add_task("cells", total=cells, said="")
+        self.grid = progress.add_task("cells", total=cells, words="")
         self.running: dict[str, TaskID] = {}
         self.accuracy: dict[str, str] = {}
 
-    def __call__(self, cell: Cell, event: dict[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "started":
-            self.running[cell.slug] = self.progress.add_task(cell.slug, total=event["steps"], said="")
-        elif kind == "step":
-            said = f"epoch {event['epoch']} {self.accuracy.get(cell.slug, '')} {_speed(event)}"
-            self.progress.update(self.running[cell.slug], completed=event["done"], said=said)
-        elif kind == "epoch":
-            row = event["row"]
-            self.accuracy[cell.slug] = f"{_accuracies(row)} {_knowledge(row)}"
-        else:
-            if cell.slug in self.running:
-                self.progress.remove_task(self.running.pop(cell.slug))
-            if kind == "failed":
-                self.progress.console.print(f"{cell.slug} failed: {message(event['error'])}")
-            if kind != "interrupted":  # which comes back
+    def __call__(self, cell: Cell, event: Event) -> None:
+        match event:
+            case Started():
+                self.running[cell.slug] = self.progress.add_task(cell.slug, total=event.steps, words="")
+            case StepsDone():
+                words = f"epoch {event.epoch} {self.accuracy.get(cell.slug, '')} {_speed(event)}"
+                self.progress.update(self.running[cell.slug], completed=event.steps, words=words)
+            case EpochDone(row):
+                self.accuracy[cell.slug] = f"{_accuracies(row)} {_knowledge(row)}"
+            case Interrupted():  # it comes back
+                self._remove(cell)
+            case Finished() | Skipped() | Failed():
+                self._remove(cell)
+                if isinstance(event, Failed):
+                    self.progress.console.print(f"{cell.slug} failed: {message(event.error)}")
                 self.progress.advance(self.grid)
+
+    def _remove(self, cell: Cell) -> None:
+        if cell.slug in self.running:
+            self.progress.remove_task(self.running.pop(cell.slug))
 
 
 class _Plain:
@@ -93,25 +97,31 @@ class _Plain:
         self.steps: dict[str, int] = {}
         self.accuracy: dict[str, str] = {}
 
-    def __call__(self, cell: Cell, event: dict[str, Any]) -> None:
-        kind = event["event"]
-        if kind == "started":
-            self.last[cell.slug] = time.monotonic()
-            self.steps[cell.slug] = event["steps"]
-            if event["resumed"]:
-                console.say(f"{cell.slug}: goes on in epoch {event['epoch']}")
-        elif kind == "step":
-            if time.monotonic() - self.last[cell.slug] > _PLAIN_PAUSE:
+    def __call__(self, cell: Cell, event: Event) -> None:
+        match event:
+            case Started():
                 self.last[cell.slug] = time.monotonic()
-                done = f"step {event['done']} of {self.steps[cell.slug]}, epoch {event['epoch']}"
-                accuracy = self.accuracy.get(cell.slug, "")
-                console.say(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
-        elif kind == "epoch":
-            self.accuracy[cell.slug] = f", {_accuracies(event['row'])}, {_knowledge(event['row'])}"
-        elif kind != "interrupted":
-            self.done += 1
-            said = {"skipped": "finished before", "failed": str(event.get("error"))}.get(kind, "")
-            if kind == "finished":
-                last = event["scores"]["last"]
-                said = f"A {last['a']:.1f} % B {last['b']:.1f} %"
-            console.say(f"[{self.done}/{self.cells}] {cell.slug}: {said}")
+                self.steps[cell.slug] = event.steps
+                if event.resumed:
+                    console.say(f"{cell.slug}: goes on in epoch {event.epoch}")
+            case StepsDone():
+                if time.monotonic() - self.last[cell.slug] > _PLAIN_PAUSE:
+                    self.last[cell.slug] = time.monotonic()
+                    done = f"step {event.steps} of {self.steps[cell.slug]}, epoch {event.epoch}"
+                    accuracy = self.accuracy.get(cell.slug, "")
+                    console.say(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
+            case EpochDone(row):
+                self.accuracy[cell.slug] = f", {_accuracies(row)}, {_knowledge(row)}"
+            case Skipped():
+                self._end(cell, "finished before")
+            case Failed(error):
+                self._end(cell, error)
+            case Finished(scores):
+                last = scores["last"]
+                self._end(cell, f"A {last['a']:.1f} % B {last['b']:.1f} %")
+            case Interrupted():  # it comes back
+                pass
+
+    def _end(self, cell: Cell, words: str) -> None:
+        self.done += 1
+        console.say(f"[{self.done}/{self.cells}] {cell.slug}: {words}")

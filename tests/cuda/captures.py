@@ -12,8 +12,8 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from smkd_cli.train.captured import CapturedStep
-from smkd_cli.train.cuda_graphs import CudaGraphs
+from smkd_cli.train.step.captured_step import CapturedStep
+from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 MEGABYTE = 1 << 20
 

@@ -21,9 +21,9 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.methods import Companion
-from smkd_cli.train import cuda_graphs, optimizers
-from smkd_cli.train.learner import Learner
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step import cuda_graph, optimizers
+from smkd_cli.train.step.peer import Peer
 
 
 class OnTheDevice(TorchDispatchMode):
@@ -54,15 +54,15 @@ class Launches:
 
 def without_numbers() -> None:
     """Change what would look into tensors, or copy them, while a pair is made; one step warms up as well as three."""
-    cuda_graphs._WARM_UP_STEPS = 1
+    cuda_graph._WARM_UP_STEPS = 1
     nn.Module._apply = replace_tensors
     optimizers._rate = lambda lr, parameters: lr
 
-    def companion(self: Learner, made: Companion) -> nn.Module:
-        network = self._plan.teachers[made.source] if made.is_file else self._fresh_network(0)
+    def companion(self: Peer, made: Companion) -> nn.Module:
+        network = self._spec.teachers[made.source] if made.is_file else self._fresh_network(0)
         return network.requires_grad_(False).eval()
 
-    Learner._companion = companion
+    Peer._companion = companion
 
 
 def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recurse: bool = True) -> nn.Module:
@@ -78,9 +78,8 @@ def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recur
 def pair_of(method: str, setup: Setup) -> Stepped:
     """A pair whose optimisers take their rate from the device, as they do on CUDA."""
     stepped = untaught_pair(method, setup)
-    learners = stepped.pair.learners
-    made = [optimizer for learner in learners for optimizer in learner.optimizers]
-    for optimizer in (*made, *(optimizer for _, optimizer in stepped.pair.shared.values())):
+    made = [optimizer for peer in stepped.pair.peers for optimizer in peer.optimizers]
+    for optimizer in (*made, *(extra.optimizer for extra in stepped.pair.shared.values())):
         for group in optimizer.param_groups:
             group["lr"] = torch.zeros((), device="cuda")
     return stepped

@@ -21,8 +21,9 @@ from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.cell import Place, train_cell
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.loop import train_cell
+from smkd_cli.train.run.task import Task
 
 Words = tuple[str, ...]
 FORMATS = ("terminal", "markdown", "latex", "csv", "json")
@@ -54,9 +55,9 @@ class Samples:
         self.folder = folder
         [cell] = expand(load_recipe("quickstart", _SETTINGS))
         self.finished, self.begun = folder / "finished", folder / "begun"
-        train_cell(cell, Place(self.finished, None), StopRequest(), lambda _event: None)
+        train_cell(Task(cell, self.finished), StopRequest(), lambda _event: None)
         with contextlib.suppress(InterruptedRunError):
-            train_cell(cell, Place(self.begun, None), _StopAfter(4), lambda _event: None)
+            train_cell(Task(cell, self.begun), _StopAfter(4), lambda _event: None)
         self.slug = cell.slug
         self.result = json.loads((self.finished / "result.json").read_bytes())
         self.peer = load_tensors(self.finished / "peer_a.safetensors", PEER_SCHEMA)

@@ -9,17 +9,15 @@ from typing import Any
 import numpy as np
 import torch
 
-from smkd_cli import methods, networks
+from smkd_cli import datasets, methods, networks
 from smkd_cli.methods import Facts
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
-from smkd_cli.scoring import ImageBank
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import prepare
+from smkd_cli.train.machine.device import prepare_machine
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.pair import Pair
 
 SETUP = Setup("cpu", 1, "float32", "channels_last", "in_turn", "eager")
 IMAGES, BATCH, CLASSES = 48, 16, 10
@@ -88,10 +86,10 @@ def pair(
 ) -> Stepped:
     """A pair in the middle of a stage, so that thresholds and trusts have a say: ``DMI@0``, or the last of ``DMI``."""
     stepped = untaught_pair(method, setup, network)
-    made, method_of, device = stepped.pair, stepped.pair.method, stepped.pair.site.device
+    made, method_of, device = stepped.pair, stepped.pair.method, stepped.pair.machine.device
     if dtype != torch.float32:
-        _widen(made, made._images, dtype)
-    labels = made._labels
+        _widen(made, dtype)
+    labels = made.labels
     matrix = torch.eye(CLASSES, dtype=torch.float64, device=device) * 0.5 + 0.5 / CLASSES
     made.prepare(Facts(labels, CLASSES, 0.4, matrix))
     stages, last = method_of.stages(40), made.clock.stage
@@ -111,24 +109,32 @@ def pair(
 def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resnet") -> Stepped:
     """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device."""
     name, _, stage = method.partition("@")
-    recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"])
-    site = prepare(setup)
+    recipe = load_recipe(
+        "quickstart",
+        [f"networks={network}", f"batch_size={BATCH}", "augmentation={crop_padding: 1, flip: true}"],
+    )
+    machine = prepare_machine(setup)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
-    images = ImageBank(pixels, (0.5,), (0.3,), site.device, 1, site.memory_format)
-    classes = np.arange(IMAGES) % CLASSES
-    labels = torch.from_numpy(classes).to(site.device)
+    labels = np.arange(IMAGES) % CLASSES
     method_of = methods.build(name, options_of(name))
     torch.manual_seed(7)
-    teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(site.device)}
-    made = Pair(Plan(recipe, method_of, 1, IMAGES, CLASSES, 1, teachers), images, labels, labels, site)
+    teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(machine.device)}
+    made = build_pair(
+        recipe,
+        method_of,
+        datasets.find(recipe.dataset),
+        pixels,
+        labels,
+        machine,
+        clean_labels=labels,
+        seed=1,
+        teachers=teachers,
+    )
     stages = method_of.stages(40)
     last = int(stage) if stage else len(stages) - 1
     made.set_stage(last)
     made.set_learning_rate(0.05)
-    draws = Draws(
-        1, True, 2 if method_of.own_views else 1, method_of.mixup(), classes if stages[last].balanced else None
-    )
-    plan = plan_epoch(np.arange(IMAGES), 0, 1, BATCH, draws, site.device)
+    plan = made.plan_epoch(np.arange(IMAGES), stages[last], 1)
     return Stepped(made, list(plan.batches(BATCH)))
 
 
@@ -137,16 +143,16 @@ def _set_clock(made: Pair, epoch: int, epochs: int) -> None:
         getattr(made.clock, time).fill_(now)
 
 
-def _widen(made: Pair, images: ImageBank, dtype: torch.dtype) -> None:
+def _widen(made: Pair, dtype: torch.dtype) -> None:
     """Networks, what stands beside them, images and so losses in this type."""
-    normalised = images._normalised
+    images, normalised = made.images, made.images._normalised
     images._normalised = lambda pixels: normalised(pixels).to(dtype)  # type: ignore[method-assign]
-    optimizers = [optimizer for learner in made.learners for optimizer in learner.optimizers]
-    for learner in made.learners:
-        for module in (learner.network, *learner.modules.values(), *learner.companions.values()):
+    optimizers = [optimizer for peer in made.peers for optimizer in peer.optimizers]
+    for peer in made.peers:
+        for module in (peer.network, *peer.modules.values(), *peer.companions.values()):
             module.to(dtype)
-        learner.memory = {name: value.to(dtype) for name, value in learner.memory.items()}
-    for optimizer in (*optimizers, *(optimizer for _, optimizer in made.shared.values())):
+        peer.memory = {name: value.to(dtype) for name, value in peer.memory.items()}
+    for optimizer in (*optimizers, *(extra.optimizer for extra in made.shared.values())):
         for state in optimizer.state.values():
             for key, value in state.items():
                 if isinstance(value, torch.Tensor) and value.ndim:

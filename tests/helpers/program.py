@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from smkd_cli.train import processes
+from smkd_cli.train.machine import processes
 
 
 def run_in_process(
@@ -32,13 +32,15 @@ def run_in_process(
 
 def _main(arguments: Sequence[str], words: str, saving_pause: float | None, silence: float | None) -> None:
     from smkd_cli.app import main
-    from smkd_cli.train import cell, stopping, worker_line
+    from smkd_cli.train.executors import worker_process
+    from smkd_cli.train.machine.signals import SIGNALS
+    from smkd_cli.train.run import clock
 
-    signal.pthread_sigmask(signal.SIG_UNBLOCK, stopping.SIGNALS)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if saving_pause is not None:
-        cell._SAVING_PAUSE, cell._SAVING_SHARE = saving_pause, 1.0
+        clock._SAVING_PAUSE, clock._SAVING_SHARE = saving_pause, 1.0
     if silence is not None:
-        worker_line._SILENCE_SECONDS = worker_line._LONGEST_SILENCE_SECONDS = silence
+        worker_process._SILENCE_SECONDS = worker_process._LONGEST_SILENCE_SECONDS = silence
     said = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(said, 1)
     os.dup2(said, 2)

@@ -57,8 +57,9 @@ def test_the_example_by_entry_point(folder):
 def test_a_changed_file_is_no_reason_to_go_on(folder):
     from smkd_cli.errors import DataError, InterruptedRunError
     from smkd_cli.recipe import expand, load_recipe
-    from smkd_cli.train.cell import Place, train_cell
-    from smkd_cli.train.stopping import StopRequest
+    from smkd_cli.train.machine.signals import StopRequest
+    from smkd_cli.train.run.loop import train_cell
+    from smkd_cli.train.run.task import Task
 
     class AtOnce(StopRequest):
         def __bool__(self) -> bool:
@@ -68,10 +69,10 @@ def test_a_changed_file_is_no_reason_to_go_on(folder):
     overrides = [f'methods=["{folder}/fading.py:Fading"]', "options={}", "epochs=1", "seeds=[1]"]
     (cell,) = expand(load_recipe("quickstart", overrides))
     with pytest.raises(InterruptedRunError):
-        train_cell(cell, Place(folder / "run", None), AtOnce(), lambda event: None)
+        train_cell(Task(cell, folder / "run"), AtOnce(), lambda event: None)
     (folder / "fading.py").write_text(EXAMPLE.replace("1 - own.trust", "1.0 - own.trust"))
     with pytest.raises(DataError, match=r"fading\.py has changed since"):
-        train_cell(cell, Place(folder / "run", None), StopRequest(), lambda event: None)
+        train_cell(Task(cell, folder / "run"), StopRequest(), lambda event: None)
 
 
 @pytest.mark.parametrize(

@@ -13,7 +13,7 @@ from records import record
 from smkd_cli import networks
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.plan import cost_of
+from smkd_cli.train.dry_run import cost_of
 
 
 def test_a_line_per_cell_with_steps_and_images(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 
 from smkd_cli.recipe import Cell, expand, load_recipe
-from smkd_cli.train.plan import cost_of
+from smkd_cli.train.dry_run import cost_of
 
 ADAM = "optimizer: {name: adam, lr: 1e-3, weight_decay: 0}, schedule: {name: linear, start: 0.5}"
 OWN = f"{{name: GCE, protocol: {{epochs: 5, batch_size: 64, {ADAM}, augmentation: {{crop_padding: 0, flip: false}}}}}}"

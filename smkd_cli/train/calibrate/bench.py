@@ -12,9 +12,9 @@ from typing import Any
 from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError, TrainingError
 from smkd_cli.recipe import Recipe
-from smkd_cli.train import processes
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.stopping import StopRequest
+from smkd_cli.train.machine import processes
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.signals import StopRequest
 
 # A measurement that takes longer hangs. Compiling two large networks takes minutes.
 _PATIENCE_SECONDS = 600.0

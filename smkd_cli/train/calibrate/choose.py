@@ -15,8 +15,8 @@ from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
 from smkd_cli.train.calibrate.bench import Bench, Benches
 from smkd_cli.train.calibrate.search import open_parts, search
-from smkd_cli.train.setup import Setup, cores, first_choice
-from smkd_cli.train.site import device_name
+from smkd_cli.train.machine.device import device_name
+from smkd_cli.train.machine.setup import Setup, cores, first_choice
 
 _TRIAL_SECONDS = 0.2
 _JOBS_TRIAL_SECONDS = 1.0

@@ -8,7 +8,7 @@ from statistics import median
 from typing import Any
 
 from smkd_cli.recipe import Recipe
-from smkd_cli.train.setup import Setup
+from smkd_cli.train.machine.setup import Setup
 
 # Images per second with a setup, None where it does not run at all.
 Speed = Callable[[Setup], float | None]

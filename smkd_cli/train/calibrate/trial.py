@@ -11,12 +11,10 @@ import torch
 
 from smkd_cli import datasets, methods, networks
 from smkd_cli.recipe import Recipe
-from smkd_cli.scoring import ImageBank
-from smkd_cli.train.epoch_plan import Draws, plan_epoch
-from smkd_cli.train.learner import Plan
-from smkd_cli.train.pair import Pair
-from smkd_cli.train.setup import Setup
-from smkd_cli.train.site import Site, prepare
+from smkd_cli.train.machine.device import Machine, prepare_machine
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.pair import Pair
 
 # One method stands for all, so that every cell of every grid on these networks gets the same setup.
 _METHOD = ("SMKD-P+MyLC", dict[str, object]())
@@ -38,7 +36,7 @@ class Trial:
     """
 
     pair: Pair
-    site: Site
+    machine: Machine
     batch_size: int
     step: Callable[[], None]
     once: float | None = None
@@ -50,23 +48,20 @@ def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -
     Args:
         batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
     """
-    site = prepare(setup)
+    machine = prepare_machine(setup)
     dataset = datasets.find(recipe.dataset)
     height, width, channels = dataset.image_shape
     size = batch_size or _batch_size(recipe, setup)
     recipe = recipe.model_copy(update={"batch_size": size})
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
-    padding = recipe.augmentation.crop_padding
-    images = ImageBank(pixels, dataset.mean, dataset.std, site.device, padding, site.memory_format)
-    labels = torch.from_numpy(random.integers(0, dataset.classes, len(pixels))).to(site.device)
-    made_of = Plan(recipe, methods.build(*_METHOD), 0, len(pixels), dataset.classes, channels)
-    pair = Pair(made_of, images, labels, labels, site)
+    labels = random.integers(0, dataset.classes, len(pixels))
+    method = methods.build(*_METHOD)
+    pair = build_pair(recipe, method, dataset, pixels, labels, machine, clean_labels=labels)
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
     pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow
-    draws = Draws(padding, recipe.augmentation.flip, 2 if pair.method.own_views else 1, pair.method.mixup())
-    plan = plan_epoch(np.arange(len(pixels)), 0, 1, size, draws, site.device)
+    plan = pair.plan_epoch(np.arange(len(pixels)), method.stages(1)[0], 1)
     batches = list(plan.batches(size))
     turn = iter(range(2**62))
 
@@ -75,7 +70,7 @@ def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -
         pair.clock.iteration.add_(1)
         pair.learn(*batch)
 
-    return Trial(pair, site, size, step)
+    return Trial(pair, machine, size, step)
 
 
 def best_speed(trial: Trial, seconds: float) -> float:
@@ -109,7 +104,7 @@ def _warm(trial: Trial) -> float:
     if trial.once is None:
         for _ in range(_WARM_UP_STEPS):
             trial.step()
-        trial.site.synchronize()
+        trial.machine.synchronize()
         trial.once = max(_timed(trial, 1), 1e-9)
     if trial.pair.falls_back:
         raise RuntimeError(trial.pair.falls_back)
@@ -120,7 +115,7 @@ def _timed(trial: Trial, steps: int) -> float:
     start = time.perf_counter()
     for _ in range(steps):
         trial.step()
-    trial.site.synchronize()
+    trial.machine.synchronize()
     return time.perf_counter() - start
 
 
@@ -142,7 +137,7 @@ def _batch_size(recipe: Recipe, setup: Setup) -> int:
 
 def matrix_peak(setup: Setup) -> float:
     """Floating-point operations per second of a large product of random matrices, the best of several."""
-    prepare(setup)
+    prepare_machine(setup)
     device = torch.device(setup.device)
     torch.set_num_threads(setup.threads)
     dtype = torch.bfloat16 if setup.precision == "bfloat16" else torch.float32

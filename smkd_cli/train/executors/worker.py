@@ -1,0 +1,53 @@
+"""A process that trains cells one after another as its parent tells it; it dies with its parent."""
+
+from __future__ import annotations
+
+import signal
+from multiprocessing.connection import Connection
+
+from smkd_cli import console
+from smkd_cli.errors import SmkdError
+from smkd_cli.train.executors.contract import Accepted, Ended, Message
+from smkd_cli.train.executors.failures import as_error
+from smkd_cli.train.machine.processes import end_with_parent
+from smkd_cli.train.machine.signals import SIGNALS, StopRequest
+
+
+def work(connection: Connection) -> None:
+    """Receive a :class:`Task` at a time until None comes or the connection is closed, and train.
+
+    ``Accepted`` is sent when a task is taken on, its cell's events while it trains and ``Ended`` after it. We are
+    started with the signals that stop blocked; SIGINT is left to the parent, and passed on as SIGTERM. Stopped by any
+    other, we save, report, and end.
+    """
+    console.open_streams()
+    end_with_parent()
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    stop = StopRequest()
+    ours = [number for number in SIGNALS if number != signal.SIGINT]
+
+    def send(message: Message) -> None:
+        try:
+            connection.send(message)
+        except OSError:  # the parent receives no more; save and go
+            stop.signal_number = stop.signal_number or signal.SIGTERM
+
+    # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
+    with stop.listening(*ours, patient=True):
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
+        from smkd_cli.train.run.loop import train_cell
+
+        while not stop:
+            try:
+                task = connection.recv()
+            except (EOFError, OSError):
+                return
+            if task is None or stop:
+                return
+            send(Accepted())
+            problem: SmkdError | None = None
+            try:
+                train_cell(task, stop, send)
+            except (Exception, SystemExit) as error:
+                problem = as_error(task.cell, error)
+            send(Ended(problem))

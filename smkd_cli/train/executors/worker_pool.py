@@ -1,0 +1,147 @@
+"""Workers, as many as are needed, and the cells that wait for them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from multiprocessing.connection import wait
+
+from smkd_cli import console
+from smkd_cli.errors import InterruptedRunError, TrainingError
+from smkd_cli.train.events import Interrupted
+from smkd_cli.train.executors.contract import Accepted, Ended, Gone, ReportEnd, ReportEvent
+from smkd_cli.train.executors.failures import how_ended, lost, signal_name
+from smkd_cli.train.executors.worker_process import WorkerProcess
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.task import Task
+
+# How long a wait for workers may hide a signal from us.
+_POLL_SECONDS = 0.2
+# How many processes a cell may lose by no fault of its own.
+_ATTEMPTS = 3
+
+
+class WorkerPool:
+    """Trains tasks in at most ``jobs`` processes at a time."""
+
+    def __init__(
+        self, tasks: Sequence[Task], jobs: int, stop: StopRequest, report: ReportEvent, end: ReportEnd
+    ) -> None:
+        self._waiting = list(reversed(tasks))
+        self._jobs, self._stop, self._report, self._report_end = jobs, stop, report, end
+        self._workers: list[WorkerProcess] = []
+        self._lost: Counter[str] = Counter()
+        self._stuck: list[str] = []
+
+    def busy(self) -> list[WorkerProcess]:
+        """Those that have a cell."""
+        return [worker for worker in self._workers if worker.task is not None]
+
+    def run(self) -> None:
+        """Until every cell is done, or, after a signal, saved."""
+        while True:
+            if self._stop:
+                self._ask_to_stop(self.busy())
+            else:
+                self._assign()
+            if not self.busy():
+                return
+            for worker in self._ready():
+                self._receive(worker)
+
+    def shut_down(self) -> None:
+        """Have all workers end; those that still train save first."""
+        while self._workers:
+            self._ask_to_stop(self._workers)
+            for worker in self._ready():
+                worker.receive()
+            self._forget_the_gone()
+
+    def kill(self) -> None:
+        """End what is still there."""
+        for worker in self._workers:
+            worker.kill()
+
+    def summary_of_stop(self) -> str:
+        """What is left after a signal has stopped us."""
+        if not self._stuck:
+            return "stopped, everything is saved; the same command goes on"
+        cells = ", ".join(self._stuck)
+        return f"stopped; {cells}: did not answer, so the same command goes on from the last checkpoint there"
+
+    def _ready(self) -> list[WorkerProcess]:
+        """Those that have sent something."""
+        workers: dict[object, WorkerProcess] = {worker.connection: worker for worker in self._workers}
+        return [workers[each] for each in wait([worker.connection for worker in self._workers], timeout=_POLL_SECONDS)]
+
+    def _ask_to_stop(self, workers: Sequence[WorkerProcess]) -> None:
+        for worker in workers:
+            worker.ask_to_stop()
+            if worker.is_stuck():
+                if worker.task is not None:
+                    self._stuck.append(worker.task.cell.slug)
+                worker.kill()
+        self._forget_the_gone()
+
+    def _forget_the_gone(self) -> None:
+        self._workers = [worker for worker in self._workers if not worker.gone]
+
+    def _staying(self) -> list[WorkerProcess]:
+        return [worker for worker in self._workers if not worker.leaving]
+
+    def _assign(self) -> None:
+        for worker in self._staying():
+            if self._waiting and worker.task is None:
+                worker.train(self._waiting.pop())
+        while self._waiting and len(self._staying()) < self._jobs:
+            try:
+                worker = WorkerProcess()
+            except TrainingError as error:
+                self._do_with_fewer(error)
+                return
+            self._workers.append(worker)
+            worker.train(self._waiting.pop())
+
+    def _do_with_fewer(self, error: TrainingError) -> None:
+        if staying := self._staying():
+            console.warn(f"{error}; going on with {len(staying)} at a time")
+            self._jobs = len(staying)
+            return
+        while self._waiting:
+            cell = self._waiting.pop().cell
+            self._report_end(cell, TrainingError(f"{cell.slug}: {error}"))
+
+    def _receive(self, worker: WorkerProcess) -> None:
+        task = worker.task
+        message = worker.receive()
+        self._forget_the_gone()
+        if task is None:
+            return
+        match message:
+            case Accepted():
+                pass
+            case Ended(InterruptedRunError() as stopped):
+                worker.ask_to_stop()
+                self._queue_again(task, f"was stopped ({signal_name(stopped.signal_number)})")
+            case Ended(error):
+                self._report_end(task.cell, error)
+            case Gone() if worker.accepted:
+                self._report_end(task.cell, lost(task.cell, worker.exit_code()))
+            case Gone():
+                self._queue_again(task, f"{how_ended(worker.exit_code())} before it began")
+            case event:
+                self._report(task.cell, event)
+
+    def _queue_again(self, task: Task, what: str) -> None:
+        """A cell lost its worker and nothing else: it is saved, or was not begun."""
+        if self._stop:
+            return
+        cell = task.cell
+        self._report(cell, Interrupted())
+        self._lost[cell.slug] += 1
+        if self._lost[cell.slug] < _ATTEMPTS:
+            console.warn(f"{cell.slug}: its process {what}; the cell goes on in another")
+            self._waiting.append(task)
+        else:
+            again = "the same command goes on"
+            self._report_end(cell, TrainingError(f"{cell.slug}: its process {what}, {_ATTEMPTS} times; {again}"))

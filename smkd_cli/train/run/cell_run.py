@@ -1,0 +1,124 @@
+"""A cell that is being trained, put together from its recipe, its data and, where there is one, its checkpoint."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+from smkd_cli import datasets, methods, networks
+from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.errors import DataError
+from smkd_cli.recipe import Cell
+from smkd_cli.train.machine.device import prepare_machine
+from smkd_cli.train.machine.setup import Setup, cores, first_choice
+from smkd_cli.train.run.checkpoint import Checkpoint, load_checkpoint
+from smkd_cli.train.run.evaluation import Evaluation
+from smkd_cli.train.run.labels import TrainingLabels, labels_for
+from smkd_cli.train.run.metrics_file import MetricsFile
+from smkd_cli.train.run.oracle import facts_for, files_of, load_teachers
+from smkd_cli.train.run.overview import PairOverview
+from smkd_cli.train.run.state import TrainingState
+from smkd_cli.train.run.task import Task
+from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.pair import Pair
+from smkd_cli.train.step.schedule import steps_per_epoch
+from smkd_cli.train.step.stages import StageSchedule
+
+
+@dataclass(frozen=True)
+class CellRun:
+    """A cell with all that its training needs.
+
+    Attributes:
+        directory: its run directory, which is locked.
+        method_files: SHA-256 of the files that the method comes from and of its teachers, by path.
+        operations: floating-point operations of both peers for an image, forward and backward.
+        overviews: of each peer, for what the method does between epochs.
+        state: the pair, and how far it is.
+    """
+
+    cell: Cell
+    directory: RunDirectory
+    method_files: dict[str, str]
+    labels: TrainingLabels
+    operations: int
+    evaluation: Evaluation
+    overviews: tuple[PairOverview, ...]
+    state: TrainingState
+    metrics: MetricsFile
+
+    @property
+    def pair(self) -> Pair:
+        """The peers in training."""
+        return self.state.pair
+
+
+def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
+    """Make a cell ready to begin, or to go on from its checkpoint.
+
+    Raises:
+        DataError: data or files are missing, damaged, or belong to another recipe.
+    """
+    cell, recipe = task.cell, task.cell.training
+    method = methods.build(cell.method, cell.options)
+    method_files = files_of(cell.method, method)
+    saved = load_checkpoint(directory, method_files)
+    machine = prepare_machine(_setup(task, None if saved is None else saved[1]))
+    dataset = datasets.find(recipe.dataset, task.data)
+    train = dataset.split("train")
+    labels = labels_for(cell, dataset, train, directory.manifest)
+    pair = build_pair(
+        recipe,
+        method,
+        dataset,
+        train.images,
+        labels.noisy,
+        machine,
+        clean_labels=labels.clean,
+        seed=cell.seed,
+        teachers=load_teachers(method, dataset, machine),
+    )
+    evaluation = Evaluation(dataset, train, labels, pair.images, machine)
+    learned = torch.from_numpy(labels.train_indices).to(machine.device)
+    steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)
+    state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))
+    try:
+        pair.prepare(facts_for(method, labels, dataset.classes, pair.labels))
+    except ValueError as error:
+        raise DataError(f"{cell.slug}: {error}") from error
+    metrics = MetricsFile(directory.metrics)
+    if saved is not None:
+        _restore(state, *saved, directory)
+    metrics.restart(state.progress.rows)
+    return CellRun(
+        cell,
+        directory,
+        method_files,
+        labels,
+        sum(networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks),
+        evaluation,
+        tuple(PairOverview(pair, peer, evaluation, learned) for peer in range(2)),
+        state,
+        metrics,
+    )
+
+
+def _restore(
+    state: TrainingState, tensors: dict[str, torch.Tensor], facts: Checkpoint, directory: RunDirectory
+) -> None:
+    facts.progress.resumed += 1
+    try:
+        state.restore(tensors, facts.progress)
+    except DataError as error:
+        raise DataError(f"{directory.checkpoint}: {error}; remove it to start again") from error
+
+
+def _setup(task: Task, saved: Checkpoint | None) -> Setup:
+    """The setup that the run began with, where this machine can follow it: then resuming keeps the bits."""
+    setup = task.setup or first_choice(task.cell.training, "cpu")
+    if saved is not None:
+        begun = saved.setup
+        if begun.device == setup.device and begun.threads <= max(cores(), setup.threads):
+            return begun
+    return setup

@@ -1,0 +1,117 @@
+"""What is measured of a pair after each epoch. Test labels live here and nowhere else in training."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smkd_cli.datasets import DataSet, Split
+from smkd_cli.scoring import ImageBank, accuracy, predict
+from smkd_cli.train.machine.device import Machine
+from smkd_cli.train.run.labels import TrainingLabels
+
+
+class Evaluation:
+    """Scores a pair, on images that are held on the device.
+
+    The test split and the noisy validation split stay inside: what comes out of :meth:`epoch` goes to the metrics and
+    to nothing that training depends on.
+
+    Args:
+        dataset: whose test split is read.
+        train: its training split.
+        labels: of that; what is held out of it is the validation split.
+        train_images: the same images as training has them.
+        machine: where they are.
+    """
+
+    def __init__(
+        self, dataset: DataSet, train: Split, labels: TrainingLabels, train_images: ImageBank, machine: Machine
+    ) -> None:
+        bank = partial(
+            ImageBank, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
+        )
+        self._train_images, self._machine = train_images, machine
+        test = dataset.split("test")
+        self._test = bank(test.images), torch.from_numpy(test.labels).to(machine.device)
+        self._validation: tuple[ImageBank, Tensor] | None = None
+        held_out = labels.held_out_indices
+        if len(held_out):
+            noisy = torch.from_numpy(labels.noisy[held_out]).to(machine.device)
+            self._validation = bank(train.images[held_out]), noisy
+
+    def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
+        """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
+        images, labels = self._test
+        probs = [logits.softmax(1) for logits in self._predictions(networks, images)]
+        row = {f"test_accuracy_{peer}": accuracy(p, labels) for peer, p in zip("ab", probs, strict=True)}
+        row["test_accuracy_ensemble"] = accuracy(probs[0] + probs[1], labels)
+        if self._validation is not None:
+            images, labels = self._validation
+            for peer, logits in zip("ab", self._predictions(networks, images), strict=True):
+                row[f"validation_accuracy_{peer}"] = accuracy(logits, labels)
+        return row
+
+    def training_logits(self, network: nn.Module) -> Tensor:
+        """(n, C) of all training images, without augmentation."""
+        return predict(network, self._train_images, self._machine.precision)
+
+    def held_out_logits(self, networks: Sequence[nn.Module]) -> tuple[Tensor, Tensor, Tensor] | None:
+        """Two networks' (h, C) on the noisy validation split, and its noisy labels (h,); None without a split."""
+        if self._validation is None:
+            return None
+        images, labels = self._validation
+        return *self._predictions(networks, images), labels
+
+    def _predictions(self, networks: Sequence[nn.Module], images: ImageBank) -> tuple[Tensor, Tensor]:
+        return self._machine.both(lambda peer: predict(networks[peer], images, self._machine.precision))
+
+
+# When in a training what is sent is told of.
+_MOMENTS = {"quarter": 0.25, "half": 0.5, "end": 1.0}
+
+
+def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) -> dict[str, dict[str, Any]]:
+    """The scores of ``result.json``: at the last epoch, at the selected one, and at the best one; and what was sent.
+
+    The selected epoch has the best mean accuracy on the noisy validation split (the earliest of equals), or is the last
+    one where there is no split. The best epoch is chosen on the test set: an upper bound of the mean, no result; what
+    each network reached at most stands there too. Only epochs of the last stage count.
+
+    Args:
+        samples: that are learned from.
+    """
+    rows = [row for row in rows if row["stage"] == rows[-1]["stage"]]
+
+    def scores(row: dict[str, Any]) -> dict[str, Any]:
+        a, b = row["test_accuracy_a"], row["test_accuracy_b"]
+        return {"epoch": row["epoch"], "a": a, "b": b, "mean": (a + b) / 2, "ensemble": row["test_accuracy_ensemble"]}
+
+    def mean(row: dict[str, Any], of: str) -> float:
+        return float(row[f"{of}_accuracy_a"] + row[f"{of}_accuracy_b"])
+
+    selected = max(rows, key=lambda row: mean(row, "validation")) if has_validation else rows[-1]
+    best = max(rows, key=lambda row: mean(row, "test"))
+    at_most = {f"most_{peer}": max(row[f"test_accuracy_{peer}"] for row in rows) for peer in "ab"}
+    sent = {
+        moment: _selection(rows[max(0, round(share * len(rows)) - 1)], samples) for moment, share in _MOMENTS.items()
+    }
+    return {
+        "last": scores(rows[-1]),
+        "selected": scores(selected) | {"by": "noisy validation" if has_validation else "last epoch"},
+        "best": scores(best) | at_most | {"by": "test accuracy"},
+        **({"sent": sent} if any(row["sent_a_to_b"] or row["sent_b_to_a"] for row in rows) else {}),
+    }
+
+
+def _selection(row: dict[str, Any], samples: int) -> dict[str, Any]:
+    """What both peers sent in an epoch, of so many samples each."""
+    ways = [(row[f"sent_{way}"], row[f"right_{way}"]) for way in ("a_to_b", "b_to_a")]
+    sent = sum(count for count, _ in ways)
+    known = sent and all(right is not None for count, right in ways if count)
+    right = sum(count * right for count, right in ways if count) / sent if known else None
+    return {"epoch": row["epoch"], "share": sent / (2 * samples), "precision": right}

@@ -1,0 +1,98 @@
+"""The labels that a cell trains on: drawn as its recipe says, or taken from a manifest."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from smkd_cli import noise
+from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
+from smkd_cli.datasets import DataSet, Split
+from smkd_cli.datasets.hold_out import hold_out
+from smkd_cli.errors import DataError
+from smkd_cli.recipe import Cell
+from smkd_cli.recipe.fit import misfits
+
+
+@dataclass(frozen=True)
+class TrainingLabels:
+    """Labels of the training images, in the order of the data set, and which samples are held out.
+
+    Attributes:
+        noisy: (n,) int64, the labels to train on.
+        clean: (n,) int64, or None where nobody knows them; for statistics only.
+        train_indices: (m,) int64, of the samples that are learned from.
+        held_out_indices: (h,) int64, of the noisy validation split; empty without one.
+        noise: what the record says of them.
+    """
+
+    noisy: np.ndarray
+    clean: np.ndarray | None
+    train_indices: np.ndarray
+    held_out_indices: np.ndarray
+    noise: dict[str, Any]
+
+
+def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> TrainingLabels:
+    """The labels of a cell; their manifest is written to ``published``, or compared with the one that is there.
+
+    Args:
+        split: the training images of the data set.
+
+    Raises:
+        DataError: a manifest is damaged, does not fit the data set, or is not that of an earlier part of this run.
+    """
+    manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, split)
+    for misfit in misfits(cell.noise.manifest, manifest, dataset) if cell.noise.manifest else ():
+        raise DataError(misfit)
+    noisy, clean = manifest.aligned_to(split.image_ids)
+    if not published.exists():
+        write_manifest(published, manifest)
+    elif read_manifest(published).sha256 != manifest.sha256:
+        raise DataError(
+            f"{published.parent}: was trained on other labels (see {published.name} in it); "
+            "name another --runs, or move the directory away"
+        )
+    train_indices, held_out_indices = hold_out(len(noisy), cell.recipe.validation.fraction, cell.seed)
+    about = {
+        "kind": manifest.kind,
+        "rate": manifest.rate,
+        "sampling": manifest.sampling,
+        "seed": manifest.seed,
+        "realised_rate": manifest.realised_rate,
+        "manifest": None if cell.noise.manifest is None else manifest.sha256[:8],
+    }
+    return TrainingLabels(noisy, clean, train_indices, held_out_indices, about)
+
+
+def draw(cell: Cell, dataset: DataSet, split: Split) -> Manifest:
+    """The manifest that ``smkd corrupt`` writes with the options of the cell's noise."""
+    entry = cell.noise
+    assert entry.kind is not None
+    assert entry.sampling is not None
+    rate, seed = entry.rate or 0.0, entry.seed or 0
+    label = noise.corrupt_labels(
+        split.labels,
+        kind=entry.kind,
+        rate=rate,
+        classes=dataset.classes,
+        seed=seed,
+        sampling=entry.sampling,
+        dataset=dataset.name,
+    )
+    return Manifest(
+        dataset=dataset.name,
+        split="train",
+        classes=dataset.classes,
+        kind=entry.kind,
+        rate=rate,
+        seed=seed,
+        sampling=entry.sampling,
+        transition_matrix=entry.kind,
+        label=label,
+        clean_label=split.labels,
+        image=split.image_ids,
+    )

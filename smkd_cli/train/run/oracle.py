@@ -1,0 +1,76 @@
+"""What a method is told before training: facts of the noise, and trained teachers."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from smkd_cli import methods, networks
+from smkd_cli.artifacts.files import sha256_of
+from smkd_cli.artifacts.peer import load_peer, peer_file
+from smkd_cli.artifacts.tensors import difference
+from smkd_cli.datasets import DataSet
+from smkd_cli.errors import DataError
+from smkd_cli.methods import Facts, Method
+from smkd_cli.train.machine.device import Machine
+from smkd_cli.train.run.labels import TrainingLabels
+
+
+def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tensor) -> Facts:
+    """What a method is told before the first epoch: of the noise what it needs, as far as the clean labels are known.
+
+    Args:
+        noisy: (n,) int64, the noisy labels on their device.
+    """
+    needs = method.needs()
+    if labels.clean is None or not needs:
+        return Facts(noisy, classes)
+    counts = torch.zeros(classes, classes, dtype=torch.float64, device=noisy.device)
+    clean = torch.from_numpy(labels.clean).to(noisy.device)
+    counts.index_put_((clean, noisy), torch.ones((), dtype=torch.float64, device=noisy.device), accumulate=True)
+    rate = 1 - (counts.trace() / counts.sum()).item()
+    present = counts.sum(1, keepdim=True)
+    # A class without samples gets the identity's row: nothing of it can be wrong.
+    matrix = torch.where(present > 0, counts / present.clamp_min(1), torch.eye(classes).to(counts))
+    return Facts(
+        noisy,
+        classes,
+        rate if "noise_rate" in needs else None,
+        matrix if "transition_matrix" in needs else None,
+    )
+
+
+def load_teachers(method: Method, dataset: DataSet, machine: Machine) -> dict[str, nn.Module]:
+    """The trained networks that a method names by their paths: of a ``.safetensors`` file, or of a run directory (A).
+
+    Raises:
+        DataError: one is missing, damaged, or was trained on other classes or images.
+    """
+    return {name: _load(name, dataset, machine) for name in _teachers(method)}
+
+
+def files_of(name: str, method: Method) -> dict[str, str]:
+    """SHA-256 of the files that a method comes from, where these are none of the package's, and of its teachers."""
+    paths = [path for part in methods.parts_of(name) if (path := methods.file_of(part))]
+    files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
+    return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
+
+
+def _teachers(method: Method) -> list[str]:
+    return [made.source for made in method.companions() if made.is_file]
+
+
+def _load(name: str, dataset: DataSet, machine: Machine) -> nn.Module:
+    weights, about = load_peer(peer_file(Path(name)))
+    if about.network not in networks.names():
+        raise DataError(f"{name}: is of a network {about.network!r:.80}, which is not known")
+    network = networks.build(about.network, classes=dataset.classes, channels=dataset.image_shape[2])
+    if wrong := difference(weights, network.state_dict()):
+        raise DataError(
+            f"{name}: is no teacher for {dataset.name} ({dataset.classes} classes): it was trained on "
+            f"{about.cell.dataset:.80} ({wrong})"
+        )
+    network.load_state_dict(weights)
+    return network.to(machine.device, memory_format=machine.memory_format)  # type: ignore[call-overload, no-any-return]

@@ -1,0 +1,37 @@
+"""What a method sees of a pair between epochs: predictions on the training images. It never sees test images."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from smkd_cli.train.run.evaluation import Evaluation
+from smkd_cli.train.step.pair import Pair
+
+
+class PairOverview:
+    """One network's overview, and its peer's; what is predicted is computed when it is asked for.
+
+    Args:
+        pair: whose networks.
+        peer: 0 or 1.
+        evaluation: holds the images.
+        learned: (m,) int64, indices of the samples that are learned from.
+    """
+
+    def __init__(self, pair: Pair, peer: int, evaluation: Evaluation, learned: Tensor) -> None:
+        self._pair, self._peer, self._evaluation = pair, peer, evaluation
+        self.labels, self.learned = pair.labels, learned
+
+    def training(self) -> Tensor:
+        """(m, C) logits of this network on the samples that are learned from, in evaluation mode."""
+        return self._evaluation.training_logits(self._pair.networks[self._peer])[self.learned]
+
+    def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (h, C) of this network and of its peer on the noisy validation split, and its noisy labels (h,)."""
+        own, other = (self._pair.networks[peer] for peer in (self._peer, 1 - self._peer))
+        held_out = self._evaluation.held_out_logits((own, other))
+        if held_out is None:
+            nothing = torch.empty(0, self._pair.classes, device=self.labels.device)
+            return nothing, nothing, self.labels[:0]
+        return held_out

@@ -1,0 +1,26 @@
+"""What a cell's training needs to be told."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from smkd_cli.recipe import Cell
+from smkd_cli.train.machine.setup import Setup
+
+
+@dataclass(frozen=True)
+class Task:
+    """A cell to train: what, where, and how.
+
+    Attributes:
+        cell: what is trained.
+        directory: the cell's run directory.
+        data: folder of the data sets, None for the default.
+        setup: how the machine is used; None for the usual way on a CPU.
+    """
+
+    cell: Cell
+    directory: Path
+    data: Path | None = None
+    setup: Setup | None = None

@@ -1,0 +1,1 @@
+"""The training step of a pair of peers, and what it is made of."""

@@ -1,0 +1,142 @@
+"""A pair of peers ready to learn: both peers, what they share, statistics, and the step that changes them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from smkd_cli.methods import Clock, Facts, Stage
+from smkd_cli.scoring import ImageBank
+from smkd_cli.seeds import torch_seed
+from smkd_cli.train.machine.device import Machine
+from smkd_cli.train.step import optimizers
+from smkd_cli.train.step.epoch_plan import Draws, EpochPlan, plan_epoch
+from smkd_cli.train.step.extras import build_extras
+from smkd_cli.train.step.peer import Peer
+from smkd_cli.train.step.spec import PairSpec
+from smkd_cli.train.step.stage_steps import StageSteps
+from smkd_cli.train.step.statistics import Statistics
+from smkd_cli.train.step.step import PairStep
+
+PEERS = ("a", "b")
+
+
+class Pair:
+    """Two networks that learn from the same labels; :func:`~smkd_cli.train.step.build.build_pair` makes one.
+
+    Args:
+        spec: what it is made of.
+        images: the training images, on the machine's device.
+        machine: device, precision, memory format.
+
+    Attributes:
+        labels: (n,) int64, the noisy labels of all training images, on the device.
+        shared: the modules that the method trains for both, by name.
+    """
+
+    def __init__(self, spec: PairSpec, images: ImageBank, machine: Machine) -> None:
+        self.spec, self.images, self.machine = spec, images, machine
+        self.method, self.classes = spec.method, spec.classes
+        self.peers = tuple(Peer(spec, index, machine) for index in range(2))
+        self.shared = build_extras(spec, machine.device)
+        for peer in self.peers:
+            peer.modules |= {name: extra.module for name, extra in self.shared.items()}
+        # What draws while training (dropout) draws from here on, from torch's own generator.
+        torch.manual_seed(torch_seed(spec.seed, "training"))
+        self.labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
+        clean = None if spec.clean_labels is None else torch.from_numpy(spec.clean_labels).to(machine.device)
+        self.statistics = Statistics(self.labels, clean)
+        epoch, epochs, iteration, iterations = torch.zeros(4, dtype=torch.float64, device=machine.device).unbind()
+        self.clock = Clock(epoch, epochs, iteration, iterations)
+        self.set_stage(0)
+
+    @property
+    def networks(self) -> tuple[nn.Module, ...]:
+        """The two networks."""
+        return tuple(peer.network for peer in self.peers)
+
+    @property
+    def memories(self) -> tuple[dict[str, Tensor], ...]:
+        """What the method remembers of each."""
+        return tuple(peer.memory for peer in self.peers)
+
+    def prepare(self, facts: Facts) -> None:
+        """Let the method fill its memories before the first epoch; raises what it raises."""
+        for memory in self.memories:
+            self.method.before_training(memory, facts)
+
+    def begin(self, stage: Stage, number: int) -> None:
+        """Enter a stage of training."""
+        for peer in self.peers:
+            peer.begin(stage, number)
+        for extra in self.shared.values():
+            optimizers.reset(extra.optimizer)
+        self.set_stage(number)
+
+    def set_stage(self, number: int) -> None:
+        """Take the steps of a stage from now on; changes no tensor."""
+        self.clock = replace(self.clock, stage=number)
+        machine, recipe = self.machine, self.spec.recipe
+        self.step = PairStep(
+            peers=self.peers,
+            shared=[extra.optimizer for extra in self.shared.values()],
+            method=self.method,
+            images=self.images,
+            labels=self.labels,
+            classes=self.classes,
+            clock=self.clock,
+            statistics=self.statistics,
+            precision=machine.precision,
+            both=machine.both,
+            gradient_clip=recipe.optimizer.gradient_clip,
+        )
+        capturable = self.method.capturable(number)
+        self._steps = StageSteps(self.step, self.tensors, recipe.batch_size, machine.setup, capturable)
+
+    def plan_epoch(self, indices: np.ndarray, stage: Stage, epoch: int) -> EpochPlan:
+        """Draw an epoch over the samples with these indices (m,); epochs count from 1, through all stages."""
+        recipe, method = self.spec.recipe, self.method
+        draws = Draws(
+            recipe.augmentation.crop_padding,
+            recipe.augmentation.flip,
+            2 if method.own_views else 1,
+            method.mixup(),
+            self.spec.noisy_labels if stage.balanced else None,
+        )
+        return plan_epoch(indices, self.spec.seed, epoch, recipe.batch_size, draws, self.machine.device)
+
+    def learn(self, *batch: Tensor) -> None:
+        """One step on a batch as an epoch plan has it: indices, offsets, flips, and the mix if there is one."""
+        self._steps(*batch)
+
+    def prepare_steps(self, batches: Iterable[tuple[Tensor, ...]]) -> None:
+        """Compile and capture the steps of batches like these, if that is still to be done; training stays where it is.
+
+        Raises:
+            torch.OutOfMemoryError: there is not enough memory.
+        """
+        self._steps.prepare(batches)
+
+    @property
+    def falls_back(self) -> str | None:
+        """Why a step is not done as the setup says, once that is known."""
+        return self._steps.impossible
+
+    def set_learning_rate(self, rate: float) -> None:
+        """For the next step, of both peers and of what is trained with them."""
+        for peer in self.peers:
+            optimizers.set_rate(peer.scheduled, rate)
+        optimizers.set_rate((extra.optimizer for extra in self.shared.values() if extra.scheduled), rate)
+
+    def tensors(self) -> dict[str, Tensor]:
+        """Every tensor that a step or a stage changes, by name: writing into them restores an earlier state."""
+        tensors = {"statistics.said": self.statistics.table, "statistics.losses": self.statistics.losses}
+        for letter, peer in zip(PEERS, self.peers, strict=True):
+            tensors |= {f"{letter}.{name}": value for name, value in peer.tensors().items()}
+        for name, extra in self.shared.items():
+            tensors |= {f"shared.{name}.{key}": value for key, value in extra.tensors()}
+        return tensors

@@ -1,0 +1,81 @@
+"""What an epoch's metrics are made of: each sample's predictions, kept on the device and read once per epoch."""
+
+from __future__ import annotations
+
+import math
+
+import torch
+from torch import Tensor
+
+from smkd_cli.methods import Batch, Outputs
+
+_COLUMNS = ("prediction", "certainty", "trust", "sent", "taught")
+
+
+class Statistics:
+    """Both peers' predictions of every sample of an epoch; a batch costs one write into a table per peer.
+
+    Args:
+        noisy: (n,) the labels that are learned from, by sample index.
+        clean: (n,) clean labels by sample index, or None where they are unknown. They enter here and nowhere else in
+            training: what a network learns from never sees them.
+
+    Attributes:
+        table: (2, n, 5) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
+            to the sample), certainty, trust, whether it was sent, and the class that was taught.
+        losses: (2,) float64, each peer's summed loss.
+    """
+
+    def __init__(self, noisy: Tensor, clean: Tensor | None) -> None:
+        self._noisy = noisy
+        self._clean = clean
+        self.table = torch.empty(2, len(noisy), len(_COLUMNS), device=noisy.device)
+        self.losses = torch.empty(2, dtype=torch.float64, device=noisy.device)
+        self.reset()
+
+    def reset(self) -> None:
+        """Start an epoch."""
+        self.table.fill_(math.nan)
+        self.losses.zero_()
+
+    def add(self, peer: int, own: Outputs, loss: Tensor, batch: Batch) -> None:
+        """Add the outputs of peer 0 or 1 on a batch; ``loss`` is its mean loss, ()."""
+        nothing = own.entropy.new_zeros(()).expand(own.entropy.shape)
+        taught = nothing if own.knowledge is None else own.knowledge.argmax(1)
+        trust = nothing if own.trust is None else own.trust.expand(own.entropy.shape)
+        sent = nothing if own.sent is None else own.sent
+        prediction = (own.logits if own.plain is None else own.plain).argmax(1)  # of the image, not of a mixture
+        columns = (prediction, own.certainty, trust, sent, taught)
+        self.table[peer].index_copy_(0, batch.indices, torch.stack(columns, 1).to(self.table.dtype))
+        self.losses[peer].add_(loss.detach() * len(batch.indices))
+
+    def row(self) -> dict[str, float | None]:
+        """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``right`` as a fraction of what was sent."""
+        row: dict[str, float | None] = {}
+        losses = self.losses.tolist()
+        for peer, to, loss, table in zip("ab", "ba", losses, self.table, strict=True):
+            seen = ~table[:, 0].isnan()
+            known = table[seen].double()
+            columns = dict(zip(_COLUMNS, known.T, strict=True))
+            count, sent = max(len(known), 1), columns["sent"].sum().item()
+            clean = None if self._clean is None else self._clean[seen]
+            row[f"loss_{peer}"] = loss / count
+            row[f"train_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], self._noisy[seen]) / count
+            row[f"clean_accuracy_{peer}"] = None
+            row[f"trust_{peer}"] = columns["trust"].sum().item() / count
+            row[f"certainty_{peer}"] = columns["certainty"].sum().item() / count
+            row[f"sent_{peer}_to_{to}"] = sent
+            row[f"right_{peer}_to_{to}"] = None
+            if clean is not None:
+                row[f"clean_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], clean) / count
+                if sent:
+                    row[f"right_{peer}_to_{to}"] = (columns["sent"] * (columns["taught"] == clean)).sum().item() / sent
+        return row
+
+    def finite(self) -> bool:
+        """Whether both losses have been finite since :meth:`reset` (reads the device)."""
+        return all(math.isfinite(loss) for loss in self.losses.tolist())
+
+
+def _agreement(predicted: Tensor, labels: Tensor) -> int:
+    return int((predicted == labels).sum())

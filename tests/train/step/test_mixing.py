@@ -1,0 +1,58 @@
+"""Where images are mixed: what networks say of the unmixed ones, and what their normalisation remembers of them."""
+
+from __future__ import annotations
+
+import copy
+
+import pytest
+import torch
+from pairs import pair
+
+GUIDED, WARM_UP = 15, 14  # of 40 epochs
+
+
+def twins_after(stepped, *, unmixed):
+    """What networks like the pair's hold after a forward pass in training mode, and what they say of unmixed images."""
+    step, (indices, offsets, flips, mix) = stepped.pair.step, stepped.batches[0]
+    images = step.images.augmented(indices, offsets[:, 0], flips[:, 0])
+    share = mix.to(images.dtype).view(-1, 1, 1, 1)
+    twins, said = [copy.deepcopy(network).train() for network in stepped.pair.networks], []
+    for twin in twins:
+        with torch.no_grad():
+            said.append((twin if unmixed else copy.deepcopy(twin))(images))
+            twin(share * images + (1 - share) * images.roll(-1, 0))
+    return twins, said
+
+
+@pytest.mark.parametrize(("epoch", "unmixed"), [(WARM_UP, False), (GUIDED, True)])
+def test_m_dyr_looks_at_unmixed_images_in_training_mode_as_its_authors_do(epoch, unmixed):
+    stepped = pair("M-DYR")
+    stepped.pair.clock.epoch.fill_(epoch)
+    twins, said = twins_after(stepped, unmixed=unmixed)
+    stepped.pair.learn(*stepped.batches[0])
+    for network, twin in zip(stepped.pair.networks, twins, strict=True):
+        assert network.training
+        for (name, buffer), expected in zip(network.named_buffers(), twin.buffers(), strict=True):
+            torch.testing.assert_close(buffer, expected, msg=name)
+    for table, logits in zip(stepped.pair.statistics.table, said, strict=True):
+        assert table[stepped.batches[0][0], 0].tolist() == logits.argmax(1).tolist()
+
+
+def test_a_label_is_corrected_by_what_is_said_in_training_mode(monkeypatch):
+    stepped, seen = pair("M-DYR"), {}
+    for memory in stepped.pair.memories:
+        memory["noisy"].fill_(1)
+    _, said = twins_after(stepped, unmixed=True)
+    method = type(stepped.pair.method)
+    refine = method.refine
+
+    def watched(self, own, batch, clock):
+        refine(self, own, batch, clock)
+        seen[id(own.memory)] = own.target
+
+    monkeypatch.setattr(method, "refine", watched)
+    stepped.pair.learn(*stepped.batches[0])
+    share = stepped.batches[0][3].float().unsqueeze(1)
+    for memory, logits in zip(stepped.pair.memories, said, strict=True):
+        hard = torch.nn.functional.one_hot(logits.argmax(1), 10).float()
+        torch.testing.assert_close(seen[id(memory)], share * hard + (1 - share) * hard.roll(-1, 0))
