@@ -17,7 +17,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smkd_cli import datasets, networks
+from smkd_cli import data as datasets
+from smkd_cli import networks
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate.trial import prepare_trial
 from smkd_cli.train.cuda_graphs import CudaGraphs

@@ -162,7 +162,7 @@ def needed() -> list[str]:
 
 
 def pack(folder: Path, data: Path, megabytes: float, python: str) -> None:
-    from smkd_cli import datasets
+    from smkd_cli import data as datasets
 
     dataset = datasets.find("cifar100", data)
     dataset.verify()

@@ -33,11 +33,12 @@ from step import recipe_of
 from torch import Tensor
 from torch.nn import functional
 
-from smkd_cli import datasets, methods, networks, noise
+from smkd_cli import data as datasets
+from smkd_cli import methods, networks, noise
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Facts
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import Recipe
-from smkd_cli.scoring import ImageBank
 from smkd_cli.train.calibrate import benches, choose_setup
 from smkd_cli.train.epoch_plan import Draws, plan_epoch
 from smkd_cli.train.learner import Plan

@@ -28,7 +28,8 @@ import torch
 from contestants import CONTESTANTS, Contestant
 from machine import describe
 
-from smkd_cli import datasets, networks
+from smkd_cli import data as datasets
+from smkd_cli import networks
 from smkd_cli.recipe import Recipe, load_recipe
 from smkd_cli.train.calibrate import benches, choose_setup
 from smkd_cli.train.setup import Setup

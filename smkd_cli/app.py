@@ -272,7 +272,7 @@ def methods_show(
 @datasets_app.command("ls")
 def datasets_ls(data: Root = None) -> None:
     """List the data sets and whether they are here."""
-    from smkd_cli.datasets.verbs import ls
+    from smkd_cli.data.verbs import ls
 
     ls(data)
 
@@ -286,7 +286,7 @@ def datasets_fetch(
 ) -> None:
     """Download data sets, resume broken downloads, verify."""
     console.be_quiet(quiet)
-    from smkd_cli.datasets.verbs import fetch
+    from smkd_cli.data.verbs import fetch
 
     fetch(names, data, url)
 
@@ -297,7 +297,7 @@ def datasets_verify(
     data: Root = None,
 ) -> None:
     """Check the files of data sets against their known checksums, and count images that are there twice."""
-    from smkd_cli.datasets.verbs import verify
+    from smkd_cli.data.verbs import verify
 
     verify(names or [], data)
 

@@ -56,7 +56,7 @@ def from_dataset(name: str, root: Path | None) -> CleanLabels:
         UsageError: there is no such data set.
         DataError: its files are missing or damaged.
     """
-    from smkd_cli.datasets import find
+    from smkd_cli.data import find
 
     dataset = find(name, root)
     split = dataset.split("train")

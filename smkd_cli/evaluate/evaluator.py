@@ -11,17 +11,19 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import data as datasets
+from smkd_cli import methods, networks
 from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
-from smkd_cli.datasets.hold_out import hold_out
+from smkd_cli.data.hold_out import hold_out
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.methods import Batch, Clock, Outputs
-from smkd_cli.scoring import ImageBank, label_scores, predict, scores
+from smkd_cli.scoring import label_scores, predict, scores
 
 _PEERS = ("a", "b")
 _CHUNK = 4096

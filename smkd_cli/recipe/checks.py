@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from smkd_cli import datasets, networks, noise
+from smkd_cli import data as datasets
+from smkd_cli import networks, noise
 from smkd_cli.errors import UsageError
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import Around, check_methods

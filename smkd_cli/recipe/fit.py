@@ -10,7 +10,8 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from smkd_cli import console, datasets, methods
+from smkd_cli import console, methods
+from smkd_cli import data as datasets
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
 from smkd_cli.artifacts.peer import peer_file, read_peer_facts
 from smkd_cli.errors import DataError

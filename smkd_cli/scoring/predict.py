@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.scoring.images import ImageBank
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.scoring.precision import mixed_precision
 
 # Large enough to fill a GPU, small enough for a processor's caches.

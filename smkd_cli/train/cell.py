@@ -14,7 +14,8 @@ from typing import Any
 
 import torch
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import data as datasets
+from smkd_cli import methods, networks
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import describe_memory
 from smkd_cli.artifacts.results import write_result

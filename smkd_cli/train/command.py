@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from smkd_cli import console, datasets
+from smkd_cli import console
+from smkd_cli import data as datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import InterruptedRunError, SmkdError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe

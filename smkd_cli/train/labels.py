@@ -10,8 +10,8 @@ import numpy as np
 
 from smkd_cli import noise
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
-from smkd_cli.datasets import DataSet, Split
-from smkd_cli.datasets.hold_out import hold_out
+from smkd_cli.data import DataSet, Split
+from smkd_cli.data.hold_out import hold_out
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
 from smkd_cli.recipe.fit import misfits

@@ -9,8 +9,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.datasets import DataSet, Split
-from smkd_cli.scoring import ImageBank, accuracy, predict
+from smkd_cli.data import DataSet, Split
+from smkd_cli.data.images.resident import ImageBank
+from smkd_cli.scoring import accuracy, predict
 from smkd_cli.train.labels import TrainingLabels
 from smkd_cli.train.site import Site
 

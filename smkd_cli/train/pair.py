@@ -9,8 +9,8 @@ import torch
 from torch import Tensor, nn
 
 from smkd_cli import networks
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Clock, Facts, Stage
-from smkd_cli.scoring import ImageBank
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train import optimizers
 from smkd_cli.train.captured import CapturedStep, NoGraphs, Step

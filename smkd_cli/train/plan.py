@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smkd_cli import console, datasets, methods, networks
+from smkd_cli import console, methods, networks
+from smkd_cli import data as datasets
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import grid_on

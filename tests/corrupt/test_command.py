@@ -14,7 +14,7 @@ import pytest
 
 from smkd_cli import noise
 from smkd_cli.artifacts.manifest import read_manifest
-from smkd_cli.datasets import find
+from smkd_cli.data import find
 
 Smkd = Callable[..., Any]
 

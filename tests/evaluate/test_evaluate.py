@@ -11,7 +11,8 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from smkd_cli import datasets, networks
+from smkd_cli import data as datasets
+from smkd_cli import networks
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors

@@ -10,11 +10,11 @@ import numpy as np
 import torch
 
 from smkd_cli import methods, networks
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Facts
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
-from smkd_cli.scoring import ImageBank
 from smkd_cli.train.epoch_plan import Draws, plan_epoch
 from smkd_cli.train.learner import Plan
 from smkd_cli.train.pair import Pair

@@ -11,10 +11,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from smkd_cli import datasets
+from smkd_cli import data as datasets
 from smkd_cli.artifacts.manifest import Manifest, write_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
-from smkd_cli.datasets.cifar100 import Cifar100
+from smkd_cli.data.sources.cifar100 import Cifar100
 from smkd_cli.recipe import fit
 
 NOISE = "  - {kind: symmetric, rate: 0.4}"

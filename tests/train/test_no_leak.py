@@ -8,8 +8,8 @@ from pathlib import Path
 
 import numpy as np
 
-from smkd_cli import datasets
-from smkd_cli.datasets.digits import Digits
+from smkd_cli import data as datasets
+from smkd_cli.data.sources.digits import Digits
 
 CELL = Path("tiny/smkd-p+mylc_symmetric-0.4_seed1")
 TESTED = ("test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble")

@@ -10,7 +10,8 @@ from typing import Any
 
 import torch
 
-from smkd_cli import __version__, console, datasets
+from smkd_cli import __version__, console
+from smkd_cli import data as datasets
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
 from smkd_cli.train.calibrate.bench import Bench, Benches

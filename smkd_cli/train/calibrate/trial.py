@@ -9,9 +9,10 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import data as datasets
+from smkd_cli import methods, networks
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.recipe import Recipe
-from smkd_cli.scoring import ImageBank
 from smkd_cli.train.epoch_plan import Draws, plan_epoch
 from smkd_cli.train.learner import Plan
 from smkd_cli.train.pair import Pair

@@ -15,7 +15,8 @@ import pkgutil
 from functools import cache
 from pathlib import Path
 
-from smkd_cli.datasets.contract import DataSet, Split
+from smkd_cli.data import sources
+from smkd_cli.data.dataset import DataSet, Split
 from smkd_cli.errors import UsageError
 
 __all__ = ["DataSet", "Split", "find", "names"]
@@ -23,13 +24,13 @@ __all__ = ["DataSet", "Split", "find", "names"]
 
 @cache
 def _sources() -> dict[str, type[DataSet]]:
-    sources: dict[str, type[DataSet]] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
+    found: dict[str, type[DataSet]] = {}
+    for module_info in pkgutil.iter_modules(sources.__path__):
+        module = importlib.import_module(f"{sources.__name__}.{module_info.name}")
         for member in vars(module).values():
             if inspect.isclass(member) and issubclass(member, DataSet) and hasattr(member, "name"):
-                sources[member.name] = member
-    return sources
+                found[member.name] = member
+    return found
 
 
 def names() -> list[str]:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from smkd_cli.datasets.cifar100 import Cifar100
-from smkd_cli.datasets.contract import Split, SplitName
+from smkd_cli.data.dataset import Split, SplitName
+from smkd_cli.data.sources.cifar100 import Cifar100
 
 _CLASSES = 10
 

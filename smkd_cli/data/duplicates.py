@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from smkd_cli.datasets.contract import Split
+from smkd_cli.data.dataset import Split
 
 
 @dataclass(frozen=True)

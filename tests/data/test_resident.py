@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 import torch
 
-from smkd_cli.scoring import ImageBank
+from smkd_cli.data.images.resident import ImageBank
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 

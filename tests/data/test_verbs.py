@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from smkd_cli.datasets.contract import Split, image_ids
-from smkd_cli.datasets.duplicates import duplicates
+from smkd_cli.data.dataset import Split, image_ids
+from smkd_cli.data.duplicates import duplicates
 
 if TYPE_CHECKING:
     from .conftest import Server

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smkd_cli import console, datasets
+from smkd_cli import console
+from smkd_cli import data as datasets
 from smkd_cli.errors import DataError, UsageError
 
 
@@ -23,12 +24,12 @@ def fetch(names: list[str], data: Path | None, url: str | None) -> None:
 
     Raises:
         UsageError: an unknown name, or one address for several data sets.
-        DataError: see :func:`smkd_cli.datasets.download.fetch`.
+        DataError: see :func:`smkd_cli.data.download.fetch`.
     """
     wanted = [datasets.find(name, data) for name in names]
     if url and len(wanted) > 1:
         raise UsageError("--url is the address of one data set: fetch them one by one")
-    from smkd_cli.datasets.download import fetch as fetch_one
+    from smkd_cli.data.download import fetch as fetch_one
 
     for dataset in wanted:
         if dataset.archive is None:
@@ -51,7 +52,7 @@ def verify(names: list[str], data: Path | None) -> None:
     """
     everything = [datasets.find(name, data) for name in names or datasets.names()]
     chosen = everything if names else [dataset for dataset in everything if not dataset.missing()]
-    from smkd_cli.datasets.duplicates import duplicates
+    from smkd_cli.data.duplicates import duplicates
 
     console.say("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
     problems = []

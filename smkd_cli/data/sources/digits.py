@@ -8,7 +8,7 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smkd_cli.datasets.contract import DataSet, Split, SplitName, image_ids
+from smkd_cli.data.dataset import DataSet, Split, SplitName, image_ids
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
-from smkd_cli import datasets
-from smkd_cli.datasets import DataSet
+from smkd_cli import data as datasets
+from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
 
 

@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
-from smkd_cli import datasets
-from smkd_cli.datasets.contract import image_ids
+from smkd_cli import data as datasets
+from smkd_cli.data.dataset import image_ids
 from smkd_cli.errors import UsageError
 
 EXPECTED = {
@@ -79,7 +79,7 @@ def test_the_root_comes_from_the_argument_or_the_environment_or_is_data(monkeypa
 
 def test_torch_is_not_imported() -> None:
     script = (
-        "import sys; from smkd_cli import datasets; import smkd_cli.datasets.verbs, smkd_cli.datasets.download; "
+        "import sys; from smkd_cli import data as datasets; import smkd_cli.data.verbs, smkd_cli.data.download; "
         "datasets.find('digits').split('train'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, env=dict(os.environ)).returncode == 0

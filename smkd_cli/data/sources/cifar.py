@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from smkd_cli.datasets.contract import DataSet, Split, SplitName, image_ids
+from smkd_cli.data.dataset import DataSet, Split, SplitName, image_ids
 from smkd_cli.errors import DataError
 
 
@@ -26,7 +26,7 @@ class Cifar(DataSet):
         """Read a split's batches in order; see :meth:`DataSet.split`."""
         import numpy as np
 
-        from smkd_cli.datasets.pickles import read_arrays
+        from smkd_cli.data.pickles import read_arrays
 
         height, width, channels = self.image_shape
         images, labels = [], []
