@@ -198,8 +198,8 @@ def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
 def _images(dataset: datasets.DataSet) -> tuple[np.ndarray, np.ndarray]:
     """The data set's training images, or as many of noise where it is not at hand."""
     if not dataset.missing():
-        split = dataset.split("train")
-        return split.images, split.labels
+        images = dataset.images("train")
+        return images.read(np.arange(len(images))), dataset.labels("train").labels
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (dataset.train_size, *dataset.image_shape), dtype=np.uint8)
     return pixels, random.integers(0, dataset.classes, dataset.train_size)

@@ -35,6 +35,7 @@ from torch.nn import functional
 
 from smkd_cli import data as datasets
 from smkd_cli import methods, networks, noise
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Facts
 from smkd_cli.methods.targets.contract import TargetRule
@@ -100,10 +101,11 @@ def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, dat
     """Our step, ready to be taken."""
     site = prepare(setup)
     dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
-    split = dataset.split("train")
-    padding, count = recipe.augmentation.crop_padding, min(images, len(split.labels))
-    bank = ImageBank(split.images[:count], dataset.mean, dataset.std, site.device, padding, site.memory_format)
-    noisy = noise.corrupt_labels(split.labels, kind="symmetric", rate=0.4, classes=dataset.classes, seed=1)[:count]
+    clean = dataset.labels("train").labels
+    padding, count = recipe.augmentation.crop_padding, min(images, len(clean))
+    reader = ArrayReader(dataset.images("train").read(np.arange(count)))
+    bank = ImageBank(reader, dataset.mean, dataset.std, site.device, padding, site.memory_format)
+    noisy = noise.corrupt_labels(clean, kind="symmetric", rate=0.4, classes=dataset.classes, seed=1)[:count]
     noisy[: dataset.classes] = np.arange(dataset.classes)  # so that a part of the data set has every class
     given = torch.from_numpy(noisy).to(site.device)
     made = methods.build(method, options_of(method))

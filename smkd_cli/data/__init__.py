@@ -1,8 +1,8 @@
 """Where images and labels come from: one file per data source, NumPy only.
 
-A data source is a module of this package that defines a :class:`DataSet` with a ``name``, and by that it is found: a
-new one is a new file and nothing else. What a data set is like (sizes, classes, shape, mean) is known without reading
-a file and without importing torch.
+A data source is a module of :mod:`smkd_cli.data.sources` that defines a :class:`DataSet` with a ``name``, and by that
+it is found: a new one is a new file and nothing else. An opened data set knows its facts (sizes, classes, shape, mean)
+and tells its labels without its pixels being read, where its files allow that; torch is imported for neither.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from functools import cache
 from pathlib import Path
 
 from smkd_cli.data import sources
-from smkd_cli.data.dataset import DataSet, Split
+from smkd_cli.data.dataset import DataSet, Labels
 from smkd_cli.errors import UsageError
 
-__all__ = ["DataSet", "Split", "find", "names"]
+__all__ = ["DataSet", "Labels", "find", "names"]
 
 
 @cache

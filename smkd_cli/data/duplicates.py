@@ -5,7 +5,12 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 
-from smkd_cli.data.dataset import Split
+from smkd_cli.data.dataset import DataSet, SplitName
+from smkd_cli.data.images.reader import ImageReader
+from smkd_cli.data.sources.arrays import pixel_hashes
+
+# How many images are read at a time.
+_CHUNK = 1024
 
 
 @dataclass(frozen=True)
@@ -24,19 +29,31 @@ class Duplicates:
     contradicting: int
 
 
-def duplicates(train: Split, test: Split) -> Duplicates:
-    """Count them by the images' ids, which are hashes of the pixels."""
-    contents = [[name.partition(".")[0] for name in split.image_ids.tolist()] for split in (train, test)]
-    in_train, in_test = map(Counter, contents)
+def duplicates(dataset: DataSet) -> Duplicates:
+    """Count them by hashes of the pixels; every image is read.
+
+    Raises:
+        DataError: the data is missing or damaged.
+    """
+    splits: tuple[SplitName, SplitName] = ("train", "test")
+    train, test = (_hashes(dataset.images(split)) for split in splits)
     labelled = {
         pair
-        for content, split in zip(contents, (train, test), strict=True)
-        for pair in zip(content, split.labels.tolist(), strict=True)
+        for split, hashes in zip(splits, (train, test), strict=True)
+        for pair in zip(hashes, dataset.labels(split).labels.tolist(), strict=True)
     }
     labels = Counter(content for content, _ in labelled)
+    in_train = set(train)
     return Duplicates(
-        train=len(train.labels) - len(in_train),
-        test=len(test.labels) - len(in_test),
-        shared=sum(content in in_train for content in contents[1]),
+        train=len(train) - len(in_train),
+        test=len(test) - len(set(test)),
+        shared=sum(content in in_train for content in test),
         contradicting=sum(count > 1 for count in labels.values()),
     )
+
+
+def _hashes(images: ImageReader) -> list[str]:
+    import numpy as np
+
+    chunks = (np.arange(start, min(start + _CHUNK, len(images))) for start in range(0, len(images), _CHUNK))
+    return [content for chunk in chunks for content in pixel_hashes(images.read(chunk))]

@@ -59,7 +59,7 @@ def verify(names: list[str], data: Path | None) -> None:
     for dataset in chosen:
         try:
             dataset.verify()
-            found = duplicates(dataset.split("train"), dataset.split("test"))
+            found = duplicates(dataset)
         except DataError as error:
             problems.append(str(error))
         else:

@@ -52,11 +52,11 @@ class Evaluator:
         self.trust_code = trust_code
         self._images = cache(self._read_images)
 
-    def _read_images(self, name: str) -> tuple[ImageBank, datasets.Split]:
+    def _read_images(self, name: str) -> tuple[ImageBank, datasets.Labels]:
         dataset = datasets.find(name, self.data)
-        split = dataset.split(self.split)
-        bank = ImageBank(split.images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
-        return bank, split
+        images = dataset.images(self.split)
+        bank = ImageBank(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
+        return bank, dataset.labels(self.split)
 
     def record(self, path: Path) -> dict[str, Any]:
         """The score record of a run directory (both peers) or of a ``.safetensors`` file (one network).
@@ -74,12 +74,12 @@ class Evaluator:
         if self.split == "train":
             for _, about in loaded.values():
                 check_code(path, about.cell.method, self.trust_code)
-        bank, split = self._images(facts.cell.dataset)
+        bank, labelled = self._images(facts.cell.dataset)
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
         classes = next(iter(log_probs.values())).shape[1]
-        given, clean = self._labels(path if path.is_dir() else path.parent, split, classes)
+        given, clean = self._labels(path if path.is_dir() else path.parent, labelled, classes)
         truth = torch.from_numpy(clean)
         by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
@@ -120,15 +120,15 @@ class Evaluator:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network, facts
 
-    def _labels(self, directory: Path, split: datasets.Split, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, directory: Path, labelled: datasets.Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
         """Labels that were trained on (train split only), and the clean ones."""
         if self.split == "test":
-            return None, split.labels
+            return None, labelled.labels
         manifest = RunDirectory(directory).manifest
         labels = read_manifest(manifest)
         if labels.classes != classes:
             raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")
-        given, clean = labels.aligned_to(split.image_ids)
+        given, clean = labels.aligned_to(labelled.image_ids)
         if clean is None:
             raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
         return given, clean

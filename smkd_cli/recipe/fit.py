@@ -114,7 +114,7 @@ def _misfits_here(labels: GivenLabels, dataset: datasets.DataSet) -> list[str]:
 @lru_cache(maxsize=1)
 def _image_ids(name: str, root: Path) -> NDArray[Any]:
     """The names of the training images; manifests and recipes that are checked together are mostly of one data set."""
-    return datasets.find(name, root).split("train").image_ids
+    return datasets.find(name, root).labels("train").image_ids
 
 
 def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: datasets.DataSet) -> Iterator[str]:

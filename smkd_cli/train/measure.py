@@ -9,7 +9,8 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.data import DataSet, Split
+from smkd_cli.data import DataSet
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.scoring import accuracy, predict
 from smkd_cli.train.labels import TrainingLabels
@@ -23,18 +24,19 @@ class Measure:
     comes out of :meth:`epoch` goes to the metrics and to nothing that training depends on.
     """
 
-    def __init__(self, dataset: DataSet, train: Split, labels: TrainingLabels, site: Site, padding: int) -> None:
+    def __init__(self, dataset: DataSet, labels: TrainingLabels, site: Site, padding: int) -> None:
         bank = partial(
             ImageBank, mean=dataset.mean, std=dataset.std, device=site.device, memory_format=site.memory_format
         )
-        self.train_images = bank(train.images, padding=padding)
-        test = dataset.split("test")
-        self._test = bank(test.images), torch.from_numpy(test.labels).to(site.device)
+        train = dataset.images("train")
+        self.train_images = bank(train, padding=padding)
+        test = torch.from_numpy(dataset.labels("test").labels)
+        self._test = bank(dataset.images("test")), test.to(site.device)
         self._site = site
         self._validation: tuple[ImageBank, Tensor] | None = None
         if len(labels.held_out):
             held_out = torch.from_numpy(labels.given[labels.held_out]).to(site.device)
-            self._validation = bank(train.images[labels.held_out]), held_out
+            self._validation = bank(ArrayReader(train.read(labels.held_out))), held_out
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_sets import pixels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
 from smkd_cli import data as datasets
-from smkd_cli.data.dataset import image_ids
+from smkd_cli.data.sources.arrays import image_ids
 from smkd_cli.errors import UsageError
 
 EXPECTED = {
@@ -46,20 +47,23 @@ def test_splits_keep_the_contract(name: str, request: pytest.FixtureRequest) -> 
     dataset = datasets.find(name, root)
     ids: list[str] = []
     for which, size in (("train", dataset.train_size), ("test", dataset.test_size)):
-        split = dataset.split(which)  # type: ignore[arg-type]
-        assert split.images.shape == (size, *dataset.image_shape)
-        assert split.images.dtype == np.uint8
-        assert split.images.flags.c_contiguous
-        assert split.labels.shape == (size,)
-        assert split.labels.dtype == np.int64
-        assert_array_equal(np.unique(split.labels), np.arange(dataset.classes))
-        assert split.image_ids.shape == (size,)
-        assert len(set(split.image_ids)) == size
-        ids += list(split.image_ids)
+        found, reader = dataset.labels(which), dataset.images(which)  # type: ignore[arg-type]
+        assert len(reader) == size
+        images = pixels_of(reader)
+        assert images.shape == (size, *dataset.image_shape)
+        assert images.dtype == np.uint8
+        some = np.array([size - 1, 0, 5, 5])
+        assert_array_equal(reader.read(some), images[some])
+        assert found.labels.shape == (size,)
+        assert found.labels.dtype == np.int64
+        assert_array_equal(np.unique(found.labels), np.arange(dataset.classes))
+        assert found.image_ids.shape == (size,)
+        assert len(set(found.image_ids)) == size
+        ids += list(found.image_ids)
         if which == "train":
             values = np.arange(256) / 255
             for channel, (mean, std) in enumerate(zip(dataset.mean, dataset.std, strict=True)):
-                share = np.bincount(split.images[..., channel].ravel(), minlength=256) / split.images[..., 0].size
+                share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., 0].size
                 assert share @ values == pytest.approx(mean, abs=6e-5)
                 assert np.sqrt(share @ (values - mean) ** 2) == pytest.approx(std, abs=6e-5)
 
@@ -80,7 +84,7 @@ def test_the_root_comes_from_the_argument_or_the_environment_or_is_data(monkeypa
 def test_torch_is_not_imported() -> None:
     script = (
         "import sys; from smkd_cli import data as datasets; import smkd_cli.data.verbs, smkd_cli.data.download; "
-        "datasets.find('digits').split('train'); sys.exit('torch' in sys.modules)"
+        "datasets.find('digits').images('train'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, env=dict(os.environ)).returncode == 0
 

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from smkd_cli.data.dataset import Split, image_ids
+from smkd_cli.data.dataset import SplitName
 from smkd_cli.data.duplicates import duplicates
+from smkd_cli.data.sources.arrays import ArraySource, Split, image_ids
 
 if TYPE_CHECKING:
     from .conftest import Server
@@ -61,13 +62,16 @@ def test_verify_checks_real_files_and_counts_images_that_are_there_twice(smkd: S
     ],
 )
 def test_duplicates_are_counted_by_content(
-    train: list[tuple[int, int]], test: list[tuple[int, int]], found: tuple[int, ...]
+    train: list[tuple[int, int]], test: list[tuple[int, int]], found: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def split(rows: list[tuple[int, int]]) -> Split:
-        images = np.array([image for image, _ in rows], dtype=np.uint8).reshape(-1, 1, 1, 1)
-        return Split(images, np.array([label for _, label in rows], dtype=np.int64), image_ids(images))
+    class Few(ArraySource):
+        def read(self, split: SplitName) -> Split:
+            rows = train if split == "train" else test
+            images = np.array([image for image, _ in rows], dtype=np.uint8).reshape(-1, 1, 1, 1)
+            return Split(images, np.array([label for _, label in rows], dtype=np.int64), image_ids(images))
 
-    assert astuple(duplicates(split(train), split(test))) == found
+    monkeypatch.setattr("smkd_cli.data.duplicates._CHUNK", 2)
+    assert astuple(duplicates(Few(Path()))) == found
 
 
 def test_verify_reports_every_problem_and_what_is_whole(smkd: Smkd, tmp_path: Path) -> None:

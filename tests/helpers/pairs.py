@@ -10,6 +10,7 @@ import numpy as np
 import torch
 
 from smkd_cli import methods, networks
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Facts
 from smkd_cli.methods.exchange.contract import ExchangeRule
@@ -114,7 +115,7 @@ def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resne
     recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"])
     site = prepare(setup)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
-    images = ImageBank(pixels, (0.5,), (0.3,), site.device, 1, site.memory_format)
+    images = ImageBank(ArrayReader(pixels), (0.5,), (0.3,), site.device, 1, site.memory_format)
     classes = np.arange(IMAGES) % CLASSES
     labels = torch.from_numpy(classes).to(site.device)
     method_of = methods.build(name, options_of(name))

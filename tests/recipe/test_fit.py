@@ -32,7 +32,7 @@ def labels(path: str, *, dataset: str = "digits", **changed: Any) -> str:
 
 
 def digits_ids() -> np.ndarray:
-    return datasets.find("digits").split("train").image_ids
+    return datasets.find("digits").labels("train").image_ids
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -195,13 +195,12 @@ def test_where_the_data_is_not_here_its_sizes_are_checked_and_the_rest_is_said(
 
 def _count_reading(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
-    whole = datasets.Split(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4), np.array(list("abcd")))
 
-    def split(self: Cifar100, which: str) -> datasets.Split:
-        read.append(which)
-        return whole
+    def labels(self: Cifar100, split: str) -> datasets.Labels:
+        read.append(split)
+        return datasets.Labels(np.arange(4), np.array(list("abcd")))
 
-    monkeypatch.setattr(Cifar100, "split", split)
+    monkeypatch.setattr(Cifar100, "labels", labels)
     monkeypatch.setattr(Cifar100, "missing", lambda self: [])
     fit._image_ids.cache_clear()
     return read

@@ -11,6 +11,7 @@ import torch
 
 from smkd_cli import data as datasets
 from smkd_cli import methods, networks
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.epoch_plan import Draws, plan_epoch
@@ -59,7 +60,7 @@ def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
     padding = recipe.augmentation.crop_padding
-    images = ImageBank(pixels, dataset.mean, dataset.std, site.device, padding, site.memory_format)
+    images = ImageBank(ArrayReader(pixels), dataset.mean, dataset.std, site.device, padding, site.memory_format)
     labels = torch.from_numpy(random.integers(0, dataset.classes, len(pixels))).to(site.device)
     made_of = Plan(recipe, methods.build(*_METHOD), 0, len(pixels), dataset.classes, channels)
     pair = Pair(made_of, images, labels, labels, site)
