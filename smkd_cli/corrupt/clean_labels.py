@@ -49,7 +49,7 @@ class CleanLabels:
     clean: NDArray[np.int64] | None = None
 
 
-def from_dataset(name: str, root: Path | None) -> CleanLabels:
+def from_dataset(name: str, root: Path) -> CleanLabels:
     """The training labels of a named data set; its images are read only where its labels cannot be had without.
 
     Raises:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import difflib
 import importlib
 import inspect
-import os
 import pkgutil
 from functools import cache
 from pathlib import Path
@@ -38,19 +37,19 @@ def names() -> list[str]:
     return sorted(_sources())
 
 
-def find(name: str, root: Path | None = None) -> DataSet:
-    """The data set of that name; nothing is read yet.
+def find(name: str, root: Path) -> DataSet:
+    """The data set of that name, opened.
 
     Args:
         name: one of :func:`names`.
-        root: the folder that holds the data sets' own folders; by default the environment's ``SMKD_DATA``, else
-            ``data`` under the current folder.
+        root: the folder that holds the data sets' own folders; ``--data`` of the command line.
 
     Raises:
         UsageError: there is no such data set.
+        DataError: see :class:`DataSet`.
     """
     if name not in _sources():
         close = difflib.get_close_matches(name, names(), n=1)
         hint = f"did you mean {close[0]}? " if close else ""
         raise UsageError(f"unknown data set {name!r}: {hint}There are: {', '.join(names())}")
-    return _sources()[name](root or Path(os.environ.get("SMKD_DATA") or "data"))
+    return _sources()[name](root)

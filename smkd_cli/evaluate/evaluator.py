@@ -11,13 +11,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from smkd_cli import data as datasets
 from smkd_cli import methods, networks
 from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
+from smkd_cli.data import Labels, find
+from smkd_cli.data import names as dataset_names
 from smkd_cli.data.hold_out import hold_out
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.errors import DataError, UsageError
@@ -35,13 +36,11 @@ class Evaluator:
     Args:
         split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
         device: ``auto``, ``cpu`` or ``cuda``.
-        data: folder of the data sets, None for the default.
+        data: folder of the data sets.
         trust_code: whether a file of methods that a checkpoint names may be run, which training images need.
     """
 
-    def __init__(
-        self, split: Literal["test", "train"], device: str, data: Path | None, trust_code: bool = False
-    ) -> None:
+    def __init__(self, split: Literal["test", "train"], device: str, data: Path, trust_code: bool = False) -> None:
         if device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"--device {device}: must be auto, cpu or cuda")
         if device == "cuda" and not torch.cuda.is_available():
@@ -52,8 +51,8 @@ class Evaluator:
         self.trust_code = trust_code
         self._images = cache(self._read_images)
 
-    def _read_images(self, name: str) -> tuple[ImageBank, datasets.Labels]:
-        dataset = datasets.find(name, self.data)
+    def _read_images(self, name: str) -> tuple[ImageBank, Labels]:
+        dataset = find(name, self.data)
         images = dataset.images(self.split)
         bank = ImageBank(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
         return bank, dataset.labels(self.split)
@@ -108,11 +107,11 @@ class Evaluator:
         weights, facts = load_peer(path)
         for what, name, known in (
             ("network", facts.network, networks.names()),
-            ("data set", facts.cell.dataset, datasets.names()),
+            ("data set", facts.cell.dataset, dataset_names()),
         ):
             if name not in known:
                 raise DataError(f"{path}: is of a {what} {name!r:.80}, which is not known")
-        dataset = datasets.find(facts.cell.dataset, self.data)
+        dataset = find(facts.cell.dataset, self.data)
         network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
         if wrong := difference(weights, network.state_dict()):
             raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")
@@ -120,7 +119,7 @@ class Evaluator:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network, facts
 
-    def _labels(self, directory: Path, labelled: datasets.Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, directory: Path, labelled: Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
         """Labels that were trained on (train split only), and the clean ones."""
         if self.split == "test":
             return None, labelled.labels

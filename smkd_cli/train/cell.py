@@ -14,13 +14,13 @@ from typing import Any
 
 import torch
 
-from smkd_cli import data as datasets
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import describe_memory
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import save_tensors
+from smkd_cli.data import find
 from smkd_cli.errors import DataError, InterruptedRunError, TrainingError
 from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.checkpoint import Checkpoint, load_checkpoint
@@ -54,12 +54,12 @@ class Place:
 
     Attributes:
         directory: the cell's run directory.
-        data: folder of the data sets, None for the default.
+        data: folder of the data sets.
         setup: how the machine is used; None for the usual way on a CPU.
     """
 
     directory: Path
-    data: Path | None
+    data: Path
     setup: Setup | None = None
 
 
@@ -96,7 +96,7 @@ class Training:
         self.files = files_of(cell.method, method)
         saved = self._saved()
         site = prepare(_setup(recipe, place, saved))
-        dataset = datasets.find(recipe.dataset, place.data)
+        dataset = find(recipe.dataset, place.data)
         self.labels = labels_for(cell, dataset, dataset.labels("train"), directory.manifest)
         self.measure = Measure(dataset, self.labels, site, recipe.augmentation.crop_padding)
         steps = steps_per_epoch(len(self.labels.learned), recipe.batch_size)
@@ -288,7 +288,7 @@ class Training:
             "resumed": session.progress.resumed,
             "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         }
-        description = cell.describe() | {"noise": self.labels.noise}
+        description = cell.describe(pair.classes) | {"noise": self.labels.noise}
         self.metrics.sync()
         if status == "finished":
             memories = session.small_memories()

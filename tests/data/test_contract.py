@@ -10,13 +10,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from data_sets import pixels_of
+from data_sets import DATA, pixels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
-from smkd_cli import data as datasets
+from smkd_cli.data import find, names
 from smkd_cli.data.sources.arrays import image_ids
 from smkd_cli.errors import UsageError
 
@@ -29,12 +29,12 @@ EXPECTED = {
 
 
 def test_these_data_sets_are_found() -> None:
-    assert datasets.names() == sorted(EXPECTED)
+    assert names() == sorted(EXPECTED)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_facts_are_known_where_no_file_is(name: str, tmp_path: Path) -> None:
-    dataset = datasets.find(name, tmp_path)
+    dataset = find(name, tmp_path)
     facts = (dataset.image_shape, dataset.classes, dataset.train_size, dataset.test_size)
     assert facts == EXPECTED[name]
     assert len(set(dataset.class_names)) == dataset.classes
@@ -43,8 +43,8 @@ def test_facts_are_known_where_no_file_is(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "cifar100", "cifar100-10"])
 def test_splits_keep_the_contract(name: str, request: pytest.FixtureRequest) -> None:
-    root = request.getfixturevalue("real_data") if name != "digits" else None
-    dataset = datasets.find(name, root)
+    root = request.getfixturevalue("real_data") if name != "digits" else DATA
+    dataset = find(name, root)
     ids: list[str] = []
     for which, size in (("train", dataset.train_size), ("test", dataset.test_size)):
         found, reader = dataset.labels(which), dataset.images(which)  # type: ignore[arg-type]
@@ -70,21 +70,14 @@ def test_splits_keep_the_contract(name: str, request: pytest.FixtureRequest) -> 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match=r"unknown data set 'cifar-100': did you mean cifar100\?.*cifar10, .*digits"):
-        datasets.find("cifar-100")
-
-
-def test_the_root_comes_from_the_argument_or_the_environment_or_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMKD_DATA", "elsewhere")
-    assert datasets.find("cifar10", Path("here")).root == Path("here")
-    assert datasets.find("cifar10").root == Path("elsewhere")
-    monkeypatch.delenv("SMKD_DATA")
-    assert datasets.find("cifar10").root == Path("data")
+        find("cifar-100", DATA)
 
 
 def test_torch_is_not_imported() -> None:
     script = (
-        "import sys; from smkd_cli import data as datasets; import smkd_cli.data.verbs, smkd_cli.data.download; "
-        "datasets.find('digits').images('train'); sys.exit('torch' in sys.modules)"
+        "import sys; from pathlib import Path; from smkd_cli.data import find; "
+        "import smkd_cli.data.verbs, smkd_cli.data.download; "
+        "find('digits', Path()).images('train'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, env=dict(os.environ)).returncode == 0
 

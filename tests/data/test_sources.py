@@ -9,18 +9,17 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from data_sets import pixels_of
+from data_sets import DATA, pixels_of
 from numpy.testing import assert_array_equal
 
-from smkd_cli import data as datasets
-from smkd_cli.data import DataSet
+from smkd_cli.data import DataSet, find
 from smkd_cli.errors import DataError
 
 
 def test_digits_are_those_of_scikit_learn_each_in_one_split() -> None:
     sklearn_datasets = pytest.importorskip("sklearn.datasets")
     theirs = sklearn_datasets.load_digits()
-    digits = datasets.find("digits")
+    digits = find("digits", DATA)
     train, test = digits.labels("train"), digits.labels("test")
     assert not set(train.image_ids) & set(test.image_ids)
     pixels = [pixels_of(digits.images("train")), pixels_of(digits.images("test"))]
@@ -35,7 +34,7 @@ def test_digits_are_those_of_scikit_learn_each_in_one_split() -> None:
 
 
 def test_the_split_of_digits_is_fixed_and_balanced() -> None:
-    digits = datasets.find("digits")
+    digits = find("digits", DATA)
     train, test = digits.labels("train"), digits.labels("test")
     assert np.bincount(test.labels).tolist() == [36] * 10
     assert np.bincount(train.labels).tolist() == [142, 146, 141, 147, 145, 146, 145, 143, 138, 144]
@@ -55,13 +54,13 @@ def test_digits_that_are_absent_or_others_are_refused(
     spec = SimpleNamespace(origin=str(tmp_path / "__init__.py"))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: spec)
     with pytest.raises(DataError, match=r"digits\.csv\.gz.*install scikit-learn again"):
-        datasets.find("digits").labels("train")
+        find("digits", DATA).labels("train")
 
 
 def test_digits_without_scikit_learn_say_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(DataError, match="pip install scikit-learn"):
-        datasets.find("digits").labels("train")
+        find("digits", DATA).labels("train")
 
 
 def test_batches_are_joined_in_order_and_channels_come_last(tiny_here: DataSet, tiny_rows: np.ndarray) -> None:
@@ -76,7 +75,7 @@ def test_batches_are_joined_in_order_and_channels_come_last(tiny_here: DataSet, 
 
 
 def test_cifar100_is_in_official_order_with_fine_labels(real_data: Path) -> None:
-    dataset = datasets.find("cifar100", real_data)
+    dataset = find("cifar100", real_data)
     train = dataset.labels("train")
     assert [dataset.class_names[label] for label in train.labels[:3]] == ["cattle", "dinosaur", "apple"]
     assert np.bincount(train.labels).tolist() == [500] * 100
@@ -87,7 +86,7 @@ def test_cifar100_is_in_official_order_with_fine_labels(real_data: Path) -> None
 
 def test_absent_data_says_what_to_do(tmp_path: Path) -> None:
     with pytest.raises(DataError) as caught:
-        datasets.find("cifar100", tmp_path).labels("train")
+        find("cifar100", tmp_path).labels("train")
     message = str(caught.value)
     for part in ("cifar-100-python/train", "smkd datasets fetch cifar100", "cifar-100-python.tar.gz", "SMKD_DATA"):
         assert part in message

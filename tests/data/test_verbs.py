@@ -37,6 +37,28 @@ def test_ls_prints_a_line_per_data_set(smkd: Smkd) -> None:
     ]
 
 
+@pytest.mark.parametrize(
+    ("options", "variable", "root"),
+    [
+        (("--data", "here"), "elsewhere", "here"),
+        ((), "elsewhere", "elsewhere"),
+        ((), "", "data"),
+        ((), None, "data"),
+    ],
+)
+def test_the_root_is_that_of_the_option_or_the_environment_or_data(
+    smkd: Smkd, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], variable: str | None, root: str
+) -> None:
+    for folder in ("here", "elsewhere", "data"):
+        Path(folder, "cifar-100-python").mkdir(parents=True)
+        for name in ("train", "test", "meta"):
+            Path(folder, "cifar-100-python", name).touch()
+    if variable is not None:
+        monkeypatch.setenv("SMKD_DATA", variable)
+    found = dict(line.split("\t")[::5] for line in smkd("datasets", "ls", *options).out.splitlines())
+    assert found["cifar100"] == f"{root}/cifar-100-python"
+
+
 def test_ls_says_where_data_is(smkd: Smkd, real_data: Path) -> None:
     result = smkd("datasets", "ls", "--data", real_data)
     assert f"cifar100\t50000\t10000\t100\t32x32x3\t{real_data / 'cifar-100-python'}" in result.out.splitlines()

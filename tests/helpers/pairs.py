@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from data_sets import DATA
 
 from smkd_cli import methods, networks
 from smkd_cli.data.images.reader import ArrayReader
@@ -112,7 +113,7 @@ def pair(
 def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resnet") -> Stepped:
     """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device."""
     name, _, stage = method.partition("@")
-    recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"])
+    recipe = load_recipe("quickstart", [f"networks={network}", f"batch_size={BATCH}"], data=DATA)
     site = prepare(setup)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
     images = ImageBank(ArrayReader(pixels), (0.5,), (0.3,), site.device, 1, site.memory_format)

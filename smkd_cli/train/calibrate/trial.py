@@ -9,7 +9,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from smkd_cli import data as datasets
 from smkd_cli import methods, networks
 from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.data.images.resident import ImageBank
@@ -31,6 +30,19 @@ _PEAK_SECONDS = 0.5
 _CONTEXT_BYTES = 1 << 30
 
 
+@dataclass(frozen=True)
+class ImageKind:
+    """The images that are made up: as those of a data set, which nobody opens for that.
+
+    Attributes:
+        shape: (H, W, C).
+        classes: number of classes.
+    """
+
+    shape: tuple[int, int, int]
+    classes: int
+
+
 @dataclass
 class Trial:
     """A pair that learns from noise; ``step()`` is one whole training step of ``batch_size`` images.
@@ -46,23 +58,24 @@ class Trial:
     once: float | None = None
 
 
-def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -> Trial:
-    """A pair on the data set's kind of images.
+def prepare_trial(recipe: Recipe, kind: ImageKind, setup: Setup, batch_size: int | None = None) -> Trial:
+    """A pair on images of a kind.
 
     Args:
         batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
     """
     site = prepare(setup)
-    dataset = datasets.find(recipe.dataset)
-    height, width, channels = dataset.image_shape
-    size = batch_size or _batch_size(recipe, setup)
+    height, width, channels = kind.shape
+    size = batch_size or _batch_size(recipe, kind, setup)
     recipe = recipe.model_copy(update={"batch_size": size})
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
     padding = recipe.augmentation.crop_padding
-    images = ImageBank(ArrayReader(pixels), dataset.mean, dataset.std, site.device, padding, site.memory_format)
-    labels = torch.from_numpy(random.integers(0, dataset.classes, len(pixels))).to(site.device)
-    made_of = Plan(recipe, methods.build(*_METHOD), 0, len(pixels), dataset.classes, channels)
+    images = ImageBank(
+        ArrayReader(pixels), (0.5,) * channels, (0.25,) * channels, site.device, padding, site.memory_format
+    )
+    labels = torch.from_numpy(random.integers(0, kind.classes, len(pixels))).to(site.device)
+    made_of = Plan(recipe, methods.build(*_METHOD), 0, len(pixels), kind.classes, channels)
     pair = Pair(made_of, images, labels, labels, site)
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
@@ -132,13 +145,10 @@ def room() -> float:
     return free / (torch.cuda.max_memory_reserved() + _CONTEXT_BYTES)
 
 
-def _batch_size(recipe: Recipe, setup: Setup) -> int:
+def _batch_size(recipe: Recipe, kind: ImageKind, setup: Setup) -> int:
     if setup.device == "cuda":
         return recipe.batch_size
-    dataset = datasets.find(recipe.dataset)
-    per_image = sum(
-        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
-    )
+    per_image = sum(networks.facts(name).training_operations(kind.shape, kind.classes) for name in recipe.networks)
     return min(recipe.batch_size, max(8, int(_OPERATIONS_PER_CPU_STEP / per_image)))
 
 
