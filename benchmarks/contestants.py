@@ -17,21 +17,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from smkd_cli import datasets, networks
+from smkd_cli import networks
+from smkd_cli.data import DataSet, find
 from smkd_cli.recipe import Recipe
-from smkd_cli.train.calibrate.trial import prepare_trial
+from smkd_cli.train.calibrate.trial import ImageKind, prepare_trial
 from smkd_cli.train.machine.device import prepare_machine
 from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 Steps = Callable[[int], None]
-Contestant = Callable[[Recipe, Setup, str | None], Steps]
+Contestant = Callable[[Recipe, Setup, Path], Steps]
 _WORKERS = 4
 
 
-def ours(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001 (all contestants are made alike)
+def ours(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     """Our step for SMKD-P+MyLC: augmentation, both peers, statistics, the update of clock and rate."""
-    trial = prepare_trial(recipe, setup, recipe.batch_size)
+    dataset = find(recipe.dataset, data)
+    trial = prepare_trial(recipe, ImageKind(dataset.image_shape, dataset.classes), setup, recipe.batch_size)
 
     def steps(count: int) -> None:
         for _ in range(count):
@@ -42,8 +44,9 @@ def ours(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG0
     return steps
 
 
-def _pair(recipe: Recipe, device: torch.device, memory_format: torch.memory_format) -> list[nn.Module]:
-    dataset = datasets.find(recipe.dataset)
+def _pair(
+    recipe: Recipe, dataset: DataSet, device: torch.device, memory_format: torch.memory_format
+) -> list[nn.Module]:
     made = [networks.build(name, dataset.classes, dataset.image_shape[2]) for name in recipe.networks]
     return [network.to(device, memory_format=memory_format) for network in made]  # type: ignore[call-overload]
 
@@ -52,7 +55,7 @@ def _sgd(network: nn.Module, fused: bool | None = None) -> torch.optim.Optimizer
     return torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, fused=fused)
 
 
-def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa: ARG001 (all contestants are made alike)
+def arithmetic(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     """Two plain loops over a fixed batch: cross entropy, backward, fused update, nothing else."""
     device = torch.device(setup.device)
     layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format]
@@ -62,9 +65,9 @@ def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa
         products = setup.precision != "float32"
         torch.set_float32_matmul_precision("high" if products else "highest")
         torch.backends.cudnn.allow_tf32 = products
-    pair = _pair(recipe, device, layout)
+    dataset = find(recipe.dataset, data)
+    pair = _pair(recipe, dataset, device, layout)
     optimizers = [_sgd(network, fused=True) for network in pair]
-    dataset = datasets.find(recipe.dataset)
     height, width, channels = dataset.image_shape
     images = torch.randn(recipe.batch_size, channels, height, width, device=device).to(memory_format=layout)
     labels = torch.randint(dataset.classes, (recipe.batch_size,), device=device)
@@ -84,7 +87,7 @@ def arithmetic(recipe: Recipe, setup: Setup, data: str | None) -> Steps:  # noqa
     return steps
 
 
-def arithmetic_tuned(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
+def arithmetic_tuned(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     """The plain loops with what can be had without touching them: our allocator's settings, or a CUDA graph."""
     prepare_machine(setup)
     plain = arithmetic(recipe, setup, data)
@@ -114,7 +117,7 @@ def _without_waiting(steps: Steps) -> None:
 class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int, int]]):
     """Images through PIL and torchvision, one at a time."""
 
-    def __init__(self, pixels: np.ndarray, labels: np.ndarray, dataset: datasets.DataSet, padding: int) -> None:
+    def __init__(self, pixels: np.ndarray, labels: np.ndarray, dataset: DataSet, padding: int) -> None:
         from torchvision import transforms
 
         self.pixels, self.labels = pixels, labels
@@ -138,13 +141,13 @@ class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int, int]]):
         return self.transform(picture), int(self.labels[index]), index
 
 
-def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
+def common(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     """DataLoader with workers, two backward passes, boolean indexing for the confident, numbers read every step."""
     device = torch.device(setup.device)
     torch.set_num_threads(setup.threads)
-    pair = _pair(recipe, device, torch.contiguous_format)
+    dataset = find(recipe.dataset, data)
+    pair = _pair(recipe, dataset, device, torch.contiguous_format)
     optimizers = [_sgd(network) for network in pair]
-    dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
     pixels, labels = _images(dataset)
     pictures = _Pictures(pixels, labels, dataset, recipe.augmentation.crop_padding)
     loader = torch.utils.data.DataLoader(
@@ -194,11 +197,11 @@ def common(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
     return steps
 
 
-def _images(dataset: datasets.DataSet) -> tuple[np.ndarray, np.ndarray]:
+def _images(dataset: DataSet) -> tuple[np.ndarray, np.ndarray]:
     """The data set's training images, or as many of noise where it is not at hand."""
     if not dataset.missing():
-        split = dataset.split("train")
-        return split.images, split.labels
+        images = dataset.images("train")
+        return images.read(np.arange(len(images))), dataset.labels("train").labels
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (dataset.train_size, *dataset.image_shape), dtype=np.uint8)
     return pixels, random.integers(0, dataset.classes, dataset.train_size)

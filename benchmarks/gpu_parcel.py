@@ -162,9 +162,9 @@ def needed() -> list[str]:
 
 
 def pack(folder: Path, data: Path, megabytes: float, python: str) -> None:
-    from smkd_cli import datasets
+    from smkd_cli.data import find
 
-    dataset = datasets.find("cifar100", data)
+    dataset = find("cifar100", data)
     dataset.verify()
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "1").mkdir(parents=True)

@@ -8,11 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import report
+from machine import DATA
 from measuring import Growth, smkd
 
 
 def cells(growth: Growth, folder: Path) -> None:
     from smkd_cli.artifacts.results import write_result
+    from smkd_cli.data import find
     from smkd_cli.recipe import expand, load_recipe
 
     sizes = (1, 10, 100, 1_000)
@@ -37,15 +39,15 @@ def cells(growth: Growth, folder: Path) -> None:
         growth.commands(
             f"cells: recipes validate, {axis}", {n: partial(smkd, "recipes", "validate", recipes[n]) for n in sizes}
         )
-    runs = folder / "runs"
+    runs, classes = folder / "runs", find("digits", DATA).classes
     for axis in ("noises", "all axes"):
         recipes = axes[axis]
         train = {size: ("train", recipes[size], "--runs", runs) for size in sizes}
         growth.commands(f"cells: train --dry-run, {axis}", {n: partial(smkd, *train[n], "--dry-run") for n in sizes})
         for size in sizes:
-            for cell in expand(load_recipe(str(recipes[size]))):
+            for cell in expand(load_recipe(str(recipes[size]), data=DATA)):
                 directory = runs / cell.recipe.name / cell.slug
-                about = cell.describe() | {
+                about = cell.describe(classes) | {
                     "noise": {"kind": cell.noise.kind, "rate": cell.noise.rate, "seed": cell.seed}
                 }
                 write_result(directory / "result.json", report.finished(about))

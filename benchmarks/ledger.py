@@ -29,6 +29,7 @@ from functools import cached_property
 from pathlib import Path
 
 import yaml
+from machine import DATA
 
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, expand, load_recipe
@@ -64,7 +65,7 @@ class Line:
     @cached_property
     def cells(self) -> dict[Path, Cell]:
         """By their folders, relative to any folder of runs."""
-        grid = load_recipe(self.recipe, list(self.settings), None)
+        grid = load_recipe(self.recipe, list(self.settings), data=DATA)
         return {Path(grid.name) / cell.slug: cell for cell in expand(grid)}
 
 

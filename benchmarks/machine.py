@@ -8,6 +8,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+# The folder of the data sets, as the command line has it by default.
+DATA = Path(os.environ.get("SMKD_DATA") or "data")
+
 
 def describe(device: str = "cpu") -> dict[str, Any]:
     """Processor, cores, memory, versions, and the GPU for ``cuda``."""

@@ -15,7 +15,6 @@ from __future__ import annotations
 import argparse
 import json
 import math
-import os
 import statistics
 import sys
 import time
@@ -27,13 +26,15 @@ from typing import Any
 import numpy as np
 import torch
 from contestants import _pair, _sgd
-from machine import describe
+from machine import DATA, describe
 from modules_beside import modules_called
 from step import recipe_of
 from torch import Tensor
 from torch.nn import functional
 
-from smkd_cli import datasets, methods, networks, noise
+from smkd_cli import methods, networks, noise
+from smkd_cli.data import find
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.methods import Facts
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import Recipe
@@ -93,18 +94,19 @@ class Ours:
         self.pair.machine.synchronize()
 
 
-def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: str | None) -> Ours:
+def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: Path) -> Ours:
     """Our step, ready to be taken."""
     machine = prepare_machine(setup)
-    dataset = datasets.find(recipe.dataset, None if data is None else Path(data))
-    split = dataset.split("train")
-    count = min(images, len(split.labels))
-    noisy = noise.corrupt_labels(split.labels, kind="symmetric", rate=0.4, classes=dataset.classes, seed=1)[:count]
+    dataset = find(recipe.dataset, data)
+    clean = dataset.labels("train").labels
+    count = min(images, len(clean))
+    reader = ArrayReader(dataset.images("train").read(np.arange(count)))
+    noisy = noise.corrupt_labels(clean, kind="symmetric", rate=0.4, classes=dataset.classes, seed=1)[:count]
     noisy[: dataset.classes] = np.arange(dataset.classes)  # so that a part of the data set has every class
     made = methods.build(method, options_of(method))
     teacher = networks.build(recipe.networks[0], dataset.classes, dataset.image_shape[2]).to(machine.device)
     teachers = {"teacher": teacher}
-    pair = build_pair(recipe, made, dataset, split.images[:count], noisy, machine, seed=1, teachers=teachers)
+    pair = build_pair(recipe, made, dataset, reader, noisy, machine, seed=1, teachers=teachers)
     matrix = torch.eye(dataset.classes, dtype=torch.float64, device=machine.device) * 0.6 + 0.4 / dataset.classes
     pair.prepare(Facts(pair.labels, dataset.classes, 0.4, matrix))
     _enter(pair, made, stage, pair.labels, dataset.classes)
@@ -129,17 +131,16 @@ def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classe
             method.after_epoch(memory, pair.clock, overview)
 
 
-def required(recipe: Recipe, setup: Setup, method: str, stage: int, step: Ours) -> Steps:
+def required(recipe: Recipe, setup: Setup, method: str, stage: int, data: Path, step: Ours) -> Steps:
     """The passes of a method's definition, in plain PyTorch; ``step`` is asked which modules it calls with what."""
     machine = prepare_machine(setup)
     made = methods.build(method, options_of(method))
     count = sum(companion.first_stage <= stage for companion in made.companions()) + (made.mixup() is not None)
-    pair = _pair(recipe, machine.device, machine.memory_format)
-    frozen = [
-        [network.eval() for network in _pair(recipe, machine.device, machine.memory_format)] for _ in range(count)
-    ]
+    dataset = find(recipe.dataset, data)
+    pair = _pair(recipe, dataset, machine.device, machine.memory_format)
+    others = [_pair(recipe, dataset, machine.device, machine.memory_format) for _ in range(count)]
+    frozen = [[network.eval() for network in networks_of] for networks_of in others]
     optimizers = [_sgd(network, fused=True) for network in pair]
-    dataset = datasets.find(recipe.dataset)
     height, width, channels = dataset.image_shape
     images = torch.randn(recipe.batch_size, channels, height, width, device=machine.device)
     images = images.to(memory_format=machine.memory_format)
@@ -185,13 +186,13 @@ def main() -> None:
     parser.add_argument("--together", type=int, default=1, help="how many methods take turns with cross entropy")
     parser.add_argument("--without-required", action="store_true", help="compare with cross entropy only")
     parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
-    parser.add_argument("--data", default=os.environ.get("SMKD_DATA"), help="folder of the data sets")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
     device = choose_device(arguments.device)
-    recipe = recipe_of(arguments.case, arguments.compute)
+    recipe = recipe_of(arguments.case, arguments.compute, arguments.data)
     with benches() as processes:
-        setup = choose_setup(recipe, device, processes)
+        setup = choose_setup(recipe, find(recipe.dataset, arguments.data), device, processes)
     report = {"machine": describe(device.type), "case": arguments.case, "setup": setup.record(), "methods": []}
     print(json.dumps(report["machine"]), setup, sep="\n")
     print(f"{'method':24} {'stage':14} {'ms/step':>8} {'/ required':>10} {'images/s':>9} {'of CE':>6}")
@@ -204,7 +205,7 @@ def main() -> None:
         for each in group:
             loops[each] = step = ours(recipe, setup, *each, arguments.images, arguments.data)
             if not arguments.without_required:
-                loops[each, "required"] = required(recipe, setup, *each, step)
+                loops[each, "required"] = required(recipe, setup, *each, arguments.data, step)
         for steps in loops.values():
             steps(1)
         loops["ce"] = cross_entropy  # warm since before the first group

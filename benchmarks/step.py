@@ -13,7 +13,6 @@ import argparse
 import json
 import math
 import multiprocessing
-import os
 import resource
 import statistics
 import sys
@@ -26,9 +25,10 @@ from typing import Any
 
 import torch
 from contestants import CONTESTANTS, Contestant
-from machine import describe
+from machine import DATA, describe
 
-from smkd_cli import datasets, networks
+from smkd_cli import networks
+from smkd_cli.data import find
 from smkd_cli.recipe import Recipe, load_recipe
 from smkd_cli.train.calibrate import benches, choose_setup
 from smkd_cli.train.machine.device import choose_device
@@ -44,7 +44,7 @@ SECONDS = 1.0
 ROUNDS = 7
 
 
-def serve(contestant: Contestant, recipe: Recipe, setup: Setup, data: str | None, link: Connection) -> None:
+def serve(contestant: Contestant, recipe: Recipe, setup: Setup, data: Path, link: Connection) -> None:
     """A contestant's process: take so many steps when told, answer with the seconds, or with the peak memory (GiB)."""
     steps = contestant(recipe, setup, data)
     steps(2)
@@ -65,7 +65,7 @@ def compare(
     contestants: Mapping[str, Contestant],
     recipe: Recipe,
     setup: Setup,
-    data: str | None,
+    data: Path,
     rounds: int,
     seconds: float = SECONDS,
 ) -> dict[str, list[float]]:
@@ -102,20 +102,20 @@ def compare(
     return results
 
 
-def recipe_of(spec: str, compute: list[str]) -> Recipe:
+def recipe_of(spec: str, compute: list[str], data: Path) -> Recipe:
     """The recipe of a case, ``network:dataset:batch``, with parts of its ``compute`` fixed."""
     network, dataset, batch_size = spec.split(":")
     overrides = [f"networks={network}", f"dataset={dataset}", f"batch_size={batch_size}", "compute.threads=auto"]
     overrides += ["augmentation={crop_padding: 4, flip: true}", *(f"compute.{part}" for part in compute)]
-    return load_recipe("quickstart", overrides)
+    return load_recipe("quickstart", overrides, data=data)
 
 
 def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure one network on one kind of images with one batch size, and print its table."""
-    recipe = recipe_of(spec, arguments.compute)
+    recipe = recipe_of(spec, arguments.compute, arguments.data)
+    dataset = find(recipe.dataset, arguments.data)
     with benches() as processes:
-        setup = choose_setup(recipe, choose_device(device), processes)
-    dataset = datasets.find(recipe.dataset)
+        setup = choose_setup(recipe, dataset, choose_device(device), processes)
     operations = sum(
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
     )
@@ -160,7 +160,7 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each loop in a round")
     parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
-    parser.add_argument("--data", default=os.environ.get("SMKD_DATA"), help="folder of the data sets")
+    parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
     device = choose_device(arguments.device).type

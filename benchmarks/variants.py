@@ -17,9 +17,10 @@ from pathlib import Path
 from typing import Any
 
 from contestants import Steps, ours
-from machine import describe
+from machine import DATA, describe
 from step import CASES, compare, recipe_of
 
+from smkd_cli.data import find
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import benches, choose_setup
 from smkd_cli.train.machine import device
@@ -34,12 +35,12 @@ PARTS = {
 }
 
 
-def changed(recipe: Recipe, setup: Setup, data: str | None, part: str, value: str) -> Steps:
+def changed(recipe: Recipe, setup: Setup, data: Path, part: str, value: str) -> Steps:
     """Our step with one part of its setup changed."""
     return ours(recipe, replace(setup, **{part: value}), data)
 
 
-def system_allocator(recipe: Recipe, setup: Setup, data: str | None) -> Steps:
+def system_allocator(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     """Our step with the C library's memory handling as it is by default."""
     device._MALLOC_OPTIONS = ()
     return ours(recipe, setup, data)
@@ -69,11 +70,11 @@ def main() -> None:
     chosen_device = device.choose_device(arguments.device)
     report: dict[str, Any] = {"machine": describe(chosen_device.type), "cases": []}
     for spec in arguments.cases or CASES[chosen_device.type]:
-        recipe = recipe_of(spec, [])
+        recipe = recipe_of(spec, [], DATA)
         with benches() as processes:
-            setup = choose_setup(recipe, chosen_device, processes)
+            setup = choose_setup(recipe, find(recipe.dataset, DATA), chosen_device, processes)
         print(f"\n{spec}, {setup}")
-        results = compare(variants(setup), recipe, setup, None, arguments.rounds)
+        results = compare(variants(setup), recipe, setup, DATA, arguments.rounds)
         chosen, rows = results["as chosen"], {}
         for name, times in results.items():
             if not times:

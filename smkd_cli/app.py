@@ -29,8 +29,10 @@ app.add_typer(methods_app, name="methods")
 app.add_typer(datasets_app, name="datasets")
 
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on stderr but warnings and errors.")]
+# The only place that knows where data sets are by default.
+DATA = Path("data")
 Root = Annotated[
-    Path | None,
+    Path,
     typer.Option("--data", envvar="SMKD_DATA", help="Folder of the data sets (default: data).", show_default=False),
 ]
 Recipe = Annotated[str, typer.Argument(help="A recipe file, the name of a shipped recipe, or - for stdin.")]
@@ -87,7 +89,7 @@ def corrupt(
         typer.Option(metavar="CHAR", help="Between the fields of --labels; , ; | and tab are seen by themselves."),
     ] = None,
     output: Annotated[str | None, typer.Option("-o", "--output", help="The manifest's path; - is stdout.")] = None,
-    data: Root = None,
+    data: Root = DATA,
     quiet: Quiet = False,
 ) -> None:
     """Write a manifest of noisy labels and print its path."""
@@ -129,7 +131,7 @@ def train(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")
     ] = False,
-    data: Root = None,
+    data: Root = DATA,
     quiet: Quiet = False,
 ) -> None:
     """Train every cell of a recipe's grid and print the run directories."""
@@ -164,7 +166,7 @@ def evaluate(
     trust_code: Annotated[
         bool, typer.Option("--trust-code", help="With --split train: run the file of methods that a checkpoint names.")
     ] = False,
-    data: Root = None,
+    data: Root = DATA,
     quiet: Quiet = False,
 ) -> None:
     """Score trained networks, one JSON record per checkpoint."""
@@ -210,19 +212,19 @@ def report(
 
 
 @recipes_app.command("ls")
-def recipes_ls() -> None:
+def recipes_ls(data: Root = DATA) -> None:
     """List the shipped recipes."""
     from smkd_cli.recipe.verbs import ls
 
-    ls()
+    ls(data)
 
 
 @recipes_app.command("show")
-def recipes_show(recipe: Recipe, overrides: Overrides = None, profile: Profile = None) -> None:
+def recipes_show(recipe: Recipe, overrides: Overrides = None, profile: Profile = None, data: Root = DATA) -> None:
     """Print a recipe; with --set or --profile, as it would be run."""
     from smkd_cli.recipe.verbs import show
 
-    show(recipe, overrides or [], profile)
+    show(recipe, overrides or [], profile, data)
 
 
 @recipes_app.command("copy")
@@ -242,7 +244,7 @@ def recipes_validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipe files or names; - is stdin.")],
     overrides: Overrides = None,
     profile: Profile = None,
-    data: Root = None,
+    data: Root = DATA,
 ) -> None:
     """Check recipes and the files that they name, and report every error at once."""
     _read_stdin_once(*recipes)
@@ -270,9 +272,9 @@ def methods_show(
 
 
 @datasets_app.command("ls")
-def datasets_ls(data: Root = None) -> None:
+def datasets_ls(data: Root = DATA) -> None:
     """List the data sets and whether they are here."""
-    from smkd_cli.datasets.verbs import ls
+    from smkd_cli.data.verbs import ls
 
     ls(data)
 
@@ -280,13 +282,13 @@ def datasets_ls(data: Root = None) -> None:
 @datasets_app.command("fetch")
 def datasets_fetch(
     names: Annotated[list[str], typer.Argument(help="Which data sets.")],
-    data: Root = None,
+    data: Root = DATA,
     url: Annotated[str | None, typer.Option(help="Download from this address instead of the official one.")] = None,
     quiet: Quiet = False,
 ) -> None:
     """Download data sets, resume broken downloads, verify."""
     console.be_quiet(quiet)
-    from smkd_cli.datasets.verbs import fetch
+    from smkd_cli.data.verbs import fetch
 
     fetch(names, data, url)
 
@@ -294,10 +296,10 @@ def datasets_fetch(
 @datasets_app.command("verify")
 def datasets_verify(
     names: Annotated[list[str] | None, typer.Argument(help="Which data sets (default: all that are here).")] = None,
-    data: Root = None,
+    data: Root = DATA,
 ) -> None:
     """Check the files of data sets against their known checksums, and count images that are there twice."""
-    from smkd_cli.datasets.verbs import verify
+    from smkd_cli.data.verbs import verify
 
     verify(names or [], data)
 

@@ -14,19 +14,19 @@ import smkd_cli
 
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
-ROOMS = {"recipe", "artifacts", "noise", "methods", "datasets", "networks", "scoring"}
+ROOMS = {"recipe", "artifacts", "noise", "methods", "data", "networks", "scoring"}
 CELLAR = {"errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words"}
 ALLOWED = {
-    "app": STAGES | {"recipe", "datasets"} | CELLAR,
+    "app": STAGES | {"recipe", "data"} | CELLAR,
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
-    "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
+    "recipe": {"methods", "networks", "data", "noise", "artifacts"} | CELLAR,
     "artifacts": {"errors", "limits", "naming", "words"},
     "noise": {"errors", "limits"},
     "methods": set(),
-    "datasets": {"artifacts"} | CELLAR,
+    "data": {"artifacts"} | CELLAR,
     "networks": {"errors"},
-    "scoring": set(),
+    "scoring": {"data"},
     "console": {"errors", "words"},
     "errors": set(),
     "interrupt": set(),

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+from data_sets import DATA
 from records import record
 
 from smkd_cli.artifacts.results import write_result
@@ -138,7 +139,7 @@ def test_a_finished_cell_of_another_recipe_is_told_and_nothing_is_trained(tmp_pa
     clone = Clone(tmp_path / "one", LINES, epochs=3)
     cell = clone.cell("ce")
     cell.mkdir(parents=True)
-    recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=3", setting], None)
+    recipe = load_recipe(str(clone.folder / "small.yaml"), ["epochs=3", setting], None, data=DATA)
     (cell / "recipe.yaml").write_text(next(iter(expand(recipe))).to_yaml())
     write_result(cell / "result.json", record())
     for options in ([], ["--run"]):

@@ -49,18 +49,18 @@ class CleanLabels:
     clean: NDArray[np.int64] | None = None
 
 
-def from_dataset(name: str, root: Path | None) -> CleanLabels:
-    """The training labels of a named data set.
+def from_dataset(name: str, root: Path) -> CleanLabels:
+    """The training labels of a named data set; its images are read only where its labels cannot be had without.
 
     Raises:
         UsageError: there is no such data set.
         DataError: its files are missing or damaged.
     """
-    from smkd_cli.datasets import find
+    from smkd_cli.data import find
 
     dataset = find(name, root)
-    split = dataset.split("train")
-    return CleanLabels(name, "train", name, dataset.class_names, split.labels, split.image_ids)
+    train = dataset.labels("train")
+    return CleanLabels(name, "train", name, dataset.class_names, train.labels, train.image_ids)
 
 
 def from_file(

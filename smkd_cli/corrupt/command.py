@@ -30,7 +30,7 @@ def run(
     classes: int | None,
     separator: str | None,
     output: str | None,
-    data: Path | None,
+    data: Path,
 ) -> None:
     """Corrupt the training labels of a data set, or labels from a file, and print the path of the manifest.
 

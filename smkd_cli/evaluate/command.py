@@ -21,7 +21,7 @@ def run(
     split: Literal["test", "train"],
     output: str,
     device: str,
-    data: Path | None,
+    data: Path,
     trust_code: bool = False,
 ) -> None:
     """Score run directories and lone ``.safetensors`` files; ``-`` reads paths from stdin, one a line.

@@ -11,17 +11,20 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import one_hot
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import methods, networks
 from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
-from smkd_cli.datasets.hold_out import hold_out
+from smkd_cli.data import Labels, find
+from smkd_cli.data import names as dataset_names
+from smkd_cli.data.hold_out import hold_out
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.methods import Batch, Clock, Outputs
-from smkd_cli.scoring import ImageBank, label_scores, predict, scores
+from smkd_cli.scoring import label_scores, predict, scores
 
 _PEERS = ("a", "b")
 _CHUNK = 4096
@@ -33,13 +36,11 @@ class Evaluator:
     Args:
         split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
         device: ``auto``, ``cpu`` or ``cuda``.
-        data: folder of the data sets, None for the default.
+        data: folder of the data sets.
         trust_code: whether a file of methods that a checkpoint names may be run, which training images need.
     """
 
-    def __init__(
-        self, split: Literal["test", "train"], device: str, data: Path | None, trust_code: bool = False
-    ) -> None:
+    def __init__(self, split: Literal["test", "train"], device: str, data: Path, trust_code: bool = False) -> None:
         if device not in {"auto", "cpu", "cuda"}:
             raise UsageError(f"--device {device}: must be auto, cpu or cuda")
         if device == "cuda" and not torch.cuda.is_available():
@@ -50,11 +51,11 @@ class Evaluator:
         self.trust_code = trust_code
         self._images = cache(self._read_images)
 
-    def _read_images(self, name: str) -> tuple[ImageBank, datasets.Split]:
-        dataset = datasets.find(name, self.data)
-        split = dataset.split(self.split)
-        bank = ImageBank(split.images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
-        return bank, split
+    def _read_images(self, name: str) -> tuple[ImageBank, Labels]:
+        dataset = find(name, self.data)
+        images = dataset.images(self.split)
+        bank = ImageBank(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
+        return bank, dataset.labels(self.split)
 
     def record(self, path: Path) -> dict[str, Any]:
         """The score record of a run directory (both peers) or of a ``.safetensors`` file (one network).
@@ -72,12 +73,12 @@ class Evaluator:
         if self.split == "train":
             for _, about in loaded.values():
                 check_code(path, about.cell.method, self.trust_code)
-        bank, split = self._images(facts.cell.dataset)
+        bank, labelled = self._images(facts.cell.dataset)
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
         classes = next(iter(log_probs.values())).shape[1]
-        given, clean = self._labels(path if path.is_dir() else path.parent, split, classes)
+        given, clean = self._labels(path if path.is_dir() else path.parent, labelled, classes)
         truth = torch.from_numpy(clean)
         by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
@@ -106,11 +107,11 @@ class Evaluator:
         weights, facts = load_peer(path)
         for what, name, known in (
             ("network", facts.network, networks.names()),
-            ("data set", facts.cell.dataset, datasets.names()),
+            ("data set", facts.cell.dataset, dataset_names()),
         ):
             if name not in known:
                 raise DataError(f"{path}: is of a {what} {name!r:.80}, which is not known")
-        dataset = datasets.find(facts.cell.dataset, self.data)
+        dataset = find(facts.cell.dataset, self.data)
         network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
         if wrong := difference(weights, network.state_dict()):
             raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")
@@ -118,15 +119,15 @@ class Evaluator:
         network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         return network, facts
 
-    def _labels(self, directory: Path, split: datasets.Split, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, directory: Path, labelled: Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
         """Labels that were trained on (train split only), and the clean ones."""
         if self.split == "test":
-            return None, split.labels
+            return None, labelled.labels
         manifest = RunDirectory(directory).manifest
         labels = read_manifest(manifest)
         if labels.classes != classes:
             raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")
-        given, clean = labels.aligned_to(split.image_ids)
+        given, clean = labels.aligned_to(labelled.image_ids)
         if clean is None:
             raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
         return given, clean

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from smkd_cli import datasets
 from smkd_cli.naming import slug
 from smkd_cli.recipe.grid import short
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
@@ -87,8 +86,12 @@ class Cell:
         kept = {key: value for key, value in data.items() if key not in _NOT_PROTOCOL}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
-    def describe(self) -> dict[str, Any]:
-        """The ``cell`` of ``result.json``, without its noise, which only those know who have the labels."""
+    def describe(self, classes: int) -> dict[str, Any]:
+        """The ``cell`` of ``result.json``, without its noise, which only those know who have the labels.
+
+        Args:
+            classes: number of classes of its data set.
+        """
         recipe, own = self.recipe, self.recipe.methods[0].protocol
         return {
             "recipe": recipe.name,
@@ -99,7 +102,7 @@ class Cell:
             "method": self.method,
             "options": self.options,
             "dataset": recipe.dataset,
-            "classes": datasets.find(recipe.dataset).classes,
+            "classes": classes,
             "networks": list(recipe.networks),
             "epochs": recipe.epochs,
             "own_protocol": None if own is None else own.model_dump(mode="json"),

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
-from smkd_cli import datasets, networks, noise
+from smkd_cli import networks, noise
+from smkd_cli.data import DataSet, find
+from smkd_cli.data import names as dataset_names
 from smkd_cli.errors import UsageError
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import Around, check_methods
@@ -18,22 +21,23 @@ from smkd_cli.recipe.suggestions import unknown
 Fields = dict[str, tuple[Any, KeyPath]]
 
 
-def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
+def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]:
     """Note in the document every unknown name and every combination that makes no sense.
 
     Args:
         valid: the fields of the recipe that have the right form, by name; the others are passed over. Of ``methods``
             and ``noise`` it holds the sound entries by their places in the list.
+        data: folder of the data sets.
 
     Returns:
         Warnings: what can be run, but hardly is what anyone wants.
     """
     dataset = None
     if "dataset" in valid:
-        if valid["dataset"] in datasets.names():
-            dataset = datasets.find(valid["dataset"])
+        if valid["dataset"] in dataset_names():
+            dataset = find(valid["dataset"], data)
         else:
-            document.add_problem(("dataset",), unknown("data set", valid["dataset"], datasets.names()))
+            document.add_problem(("dataset",), unknown("data set", valid["dataset"], dataset_names()))
     if dataset is not None and "validation" in valid:
         _check_validation(document, valid["validation"].fraction, dataset)
     settings: Mapping[int, NoiseEntry] = valid.get("noise", {})
@@ -70,7 +74,7 @@ def _merged(fields: Fields, own: Training, at: KeyPath) -> Fields:
     return {**fields, **{key: (value, (*at, key)) for key, value in own.given.items()}}
 
 
-def _check_training(document: Document, fields: Fields, dataset: datasets.DataSet | None, fraction: float) -> None:
+def _check_training(document: Document, fields: Fields, dataset: DataSet | None, fraction: float) -> None:
     def limit(key: str, attribute: str | None, highest: int, reason: str) -> None:
         section, path = fields.get(key, (None, ()))
         value = getattr(section, attribute, None) if attribute else section
@@ -100,18 +104,18 @@ def _check_training(document: Document, fields: Fields, dataset: datasets.DataSe
         limit("augmentation", "crop_padding", side, f"the side of the images of {dataset.name}")
 
 
-def _held_out(fraction: float, dataset: datasets.DataSet) -> int:
+def _held_out(fraction: float, dataset: DataSet) -> int:
     return round(dataset.train_size * fraction)
 
 
-def _check_validation(document: Document, fraction: float, dataset: datasets.DataSet) -> None:
+def _check_validation(document: Document, fraction: float, dataset: DataSet) -> None:
     held_out = _held_out(fraction, dataset)
     if fraction and not 0 < held_out < dataset.train_size - 1:
         problem = f"holds out {held_out} of the {dataset.train_size} training images of {dataset.name}"
         document.add_problem(("validation", "fraction"), problem)
 
 
-def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset: datasets.DataSet | None) -> list[str]:
+def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset: DataSet | None) -> list[str]:
     warnings = []
     for number, entry in settings.items():
         if entry.manifest == "-":

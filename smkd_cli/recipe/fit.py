@@ -10,9 +10,11 @@ from typing import Any
 
 from numpy.typing import NDArray
 
-from smkd_cli import console, datasets, methods
+from smkd_cli import console, methods
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
 from smkd_cli.artifacts.peer import peer_file, read_peer_facts
+from smkd_cli.data import DataSet, find
+from smkd_cli.data import names as dataset_names
 from smkd_cli.errors import DataError
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.document import problem_lines
@@ -28,20 +30,20 @@ class GivenLabels:
     manifest: Manifest
 
 
-def fitting_cells(grid: Recipe, data: Path | None = None, given: GivenLabels | None = None) -> list[Cell]:
+def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) -> list[Cell]:
     """The cells of a grid, if every file that it names is there and fits; those on a manifest carry its checksum.
 
     Where the data set is not here, the names of images cannot be checked; that is said. It is read only for them.
 
     Args:
-        data: folder of the data sets, None for the default.
+        data: folder of the data sets.
         given: the labels of the grid's manifest, where they have been read already.
 
     Raises:
         DataError: every manifest and teacher that is missing, damaged, or of other classes or images.
         RecipeError: as :func:`expand`.
     """
-    dataset = datasets.find(grid.dataset, data)
+    dataset = find(grid.dataset, data)
     problems: list[str] = []
     headers: dict[str, Header] = {}
     ignorant: dict[str, str] = {}
@@ -64,9 +66,7 @@ def fitting_cells(grid: Recipe, data: Path | None = None, given: GivenLabels | N
     return expand(grid, headers)
 
 
-def misfits(
-    name: str, manifest: Manifest, dataset: datasets.DataSet, images: NDArray[Any] | None = None
-) -> Iterator[str]:
+def misfits(name: str, manifest: Manifest, dataset: DataSet, images: NDArray[Any] | None = None) -> Iterator[str]:
     """What keeps the labels of a manifest from being those of a data set's training images.
 
     Args:
@@ -99,7 +99,7 @@ def _read(entry: NoiseEntry) -> Manifest:
     return manifest
 
 
-def _misfits_here(labels: GivenLabels, dataset: datasets.DataSet) -> list[str]:
+def _misfits_here(labels: GivenLabels, dataset: DataSet) -> list[str]:
     """The misfits of a manifest, as far as they can be told with what of the data set is here."""
     images = None
     if labels.manifest.image is not None:
@@ -113,10 +113,10 @@ def _misfits_here(labels: GivenLabels, dataset: datasets.DataSet) -> list[str]:
 @lru_cache(maxsize=1)
 def _image_ids(name: str, root: Path) -> NDArray[Any]:
     """The names of the training images; manifests and recipes that are checked together are mostly of one data set."""
-    return datasets.find(name, root).split("train").image_ids
+    return find(name, root).labels("train").image_ids
 
 
-def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: datasets.DataSet) -> Iterator[str]:
+def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) -> Iterator[str]:
     """Methods that need clean labels where there are none, and teachers that are not there or of no use.
 
     Args:
@@ -136,7 +136,7 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: datasets.
         except DataError as error:
             yield f"the teacher {error}"
             continue
-        theirs = datasets.find(cell.dataset).image_shape[2] if cell.dataset in datasets.names() else None
+        theirs = find(cell.dataset, dataset.root).image_shape[2] if cell.dataset in dataset_names() else None
         if cell.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
             yield (
                 f"{teacher}: is no teacher for {dataset.name} ({dataset.classes} classes):"

@@ -49,19 +49,21 @@ def read_source(source: str) -> tuple[str, Path | None]:
     return read_file(path), path
 
 
-def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None = None) -> Recipe:
+def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None = None, *, data: Path) -> Recipe:
     """Read and check a recipe.
 
     Args:
         source: a path, the name of a shipped recipe, or ``-`` for stdin.
         overrides: ``key.path=value`` in the order given; the last word on a key.
         profile: name or path of a set of overrides that is laid over the recipe first.
+        data: folder of the data sets: their facts bound what a recipe may say.
 
     Returns:
         The recipe; paths of manifests in it are relative to the current folder.
 
     Raises:
         RecipeError: whatever is wrong with it, everything in one message.
+        DataError: its data set has its facts in files, and these are missing or damaged.
     """
     text, path = read_source(source)
     document = parse(text, str(path or "stdin"))
@@ -73,10 +75,10 @@ def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None 
         apply_profile(document, profile)
     for override in overrides:
         apply_override(document, override)
-    return _settled(_checked(document), path.parent if path else Path())
+    return _settled(_checked(document, data), path.parent if path else Path())
 
 
-def _checked(document: Document) -> Recipe:
+def _checked(document: Document, data: Path) -> Recipe:
     optional = {name: field.default for name, field in Recipe.model_fields.items() if not field.is_required()}
     valid: dict[str, Any] = {name: default for name, default in optional.items() if name not in document.data}
     recipe = None
@@ -86,7 +88,7 @@ def _checked(document: Document) -> Recipe:
         add_problems(document, error)
     for field, model in (("methods", MethodEntry), ("noise", NoiseEntry)):
         valid[field] = _sound_entries(document.data.get(field), model)
-    warnings = check(document, valid)
+    warnings = check(document, valid, data)
     document.raise_problems()
     for warning in (*warnings, *unusable_methods()):
         console.warn(warning)

@@ -16,21 +16,21 @@ from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_writer import dump
 
 
-def ls() -> None:
+def ls(data: Path) -> None:
     """Print a line per shipped recipe: name, number of cells and title, with tabs between."""
     for name, path in shipped_recipes().items():
-        recipe = load_recipe(str(path))
+        recipe = load_recipe(str(path), data=data)
         console.emit(f"{name}\t{len(expand(recipe))}\t{recipe.title}")
 
 
-def show(recipe: str, overrides: Sequence[str], profile: str | None) -> None:
+def show(recipe: str, overrides: Sequence[str], profile: str | None, data: Path) -> None:
     """Print a recipe as it is written; with overrides or a profile, every key of it as it would be run.
 
     Raises:
         RecipeError: there is no such recipe, or the overridden one is wrong.
     """
     if overrides or profile is not None:
-        text = dump(load_recipe(recipe, overrides, profile).model_dump(mode="json", by_alias=True))
+        text = dump(load_recipe(recipe, overrides, profile, data=data).model_dump(mode="json", by_alias=True))
     else:
         text, _ = read_source(recipe)
     with console.data_out() as stream:
@@ -58,7 +58,7 @@ def copy(recipe: str, destination: Path, force: bool) -> None:
     console.emit(str(target))
 
 
-def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | None, data: Path | None) -> None:
+def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | None, data: Path) -> None:
     """Check every recipe, with the manifests and teachers that it names, and print a line for each that is right.
 
     Raises:
@@ -68,7 +68,7 @@ def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | No
     errors: list[SmkdError] = []
     for source in recipes:
         try:
-            cells = fitting_cells(load_recipe(source, overrides, profile), data)
+            cells = fitting_cells(load_recipe(source, overrides, profile, data=data), data)
         except (RecipeError, DataError) as error:
             errors.append(error)
         else:

@@ -1,9 +1,8 @@
 """What is measured of a network's predictions: the same functions for an epoch of training and for ``smkd eval``."""
 
-from smkd_cli.scoring.images import ImageBank
 from smkd_cli.scoring.labels import label_scores
 from smkd_cli.scoring.metrics import accuracy, scores
 from smkd_cli.scoring.precision import mixed_precision
 from smkd_cli.scoring.predict import predict
 
-__all__ = ["ImageBank", "accuracy", "label_scores", "mixed_precision", "predict", "scores"]
+__all__ = ["accuracy", "label_scores", "mixed_precision", "predict", "scores"]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.scoring.images import ImageBank
+from smkd_cli.data.images.contract import Images
 from smkd_cli.scoring.precision import mixed_precision
 
 # Large enough to fill a GPU, small enough for a processor's caches.
@@ -14,19 +14,19 @@ _USUAL_BATCH_SIZE = 512
 
 
 @torch.no_grad()
-def predict(network: nn.Module, images: ImageBank, precision: torch.dtype = torch.float32) -> Tensor:
+def predict(network: nn.Module, images: Images, precision: torch.dtype = torch.float32) -> Tensor:
     """Logits float32 (n, C) in evaluation mode; the network's mode is restored afterwards.
 
     Args:
         precision: of autocast; float32 is none.
     """
-    device = images.pixels.device
+    device = images.device
     size = _BATCH_SIZES.get(device.type, _USUAL_BATCH_SIZE)
     was_training = network.training
     network.eval()
     try:
         with mixed_precision(device, precision):
-            starts = range(0, images.count, size)
-            return torch.cat([network(images.plain(i, min(i + size, images.count))).float() for i in starts])
+            starts = range(0, len(images), size)
+            return torch.cat([network(images.plain(i, min(i + size, len(images)))).float() for i in starts])
     finally:
         network.train(was_training)

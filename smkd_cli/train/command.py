@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from smkd_cli import console, datasets
+from smkd_cli import console
 from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.data import DataSet, find
 from smkd_cli.errors import InterruptedRunError, SmkdError, UsageError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
 from smkd_cli.train.events import Failed
@@ -25,7 +26,7 @@ def run(
     runs: Path,
     jobs: str,
     device: str,
-    data: Path | None,
+    data: Path,
 ) -> None:
     """Train every cell of the recipe that is not finished yet.
 
@@ -36,12 +37,12 @@ def run(
     """
     if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
-    with grid_on(manifest, load_recipe(recipe, overrides, profile), data) as (grid, cells):
+    with grid_on(manifest, load_recipe(recipe, overrides, profile, data=data), data) as (grid, cells):
         _train(grid, cells, runs, jobs, device, data)
 
 
-def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: str, data: Path | None) -> None:
-    dataset = datasets.find(grid.dataset, data)
+def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: str, data: Path) -> None:
+    dataset = find(grid.dataset, data)
     if dataset.missing():
         dataset.verify()
     folder = runs / grid.name
@@ -50,7 +51,7 @@ def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: s
         for cell, error in undone:
             console.warn(f"{cell.slug} is left out: {error}")
         try:
-            _train_cells(todo, folder, jobs, device, data, undone)
+            _train_cells(todo, folder, jobs, device, dataset, undone)
         except InterruptedRunError as stopped:
             if undone:
                 told = f"{stopped}\n{failures.summary(undone, len(cells))}"
@@ -92,7 +93,7 @@ def _train_cells(
     folder: Path,
     jobs: str,
     device: str,
-    data: Path | None,
+    dataset: DataSet,
     undone: list[failures.Undone],
 ) -> None:
     """Train cells, at most so many at a time; what goes wrong with one is added to ``undone``."""
@@ -110,9 +111,9 @@ def _train_cells(
         with benches(stop) as measuring:
             kinds = {_kind(cell): cell.training for cell in reversed(cells)}
             where = choose_device(device)
-            setups = {kind: choose_setup(recipe, where, measuring) for kind, recipe in kinds.items()}
+            setups = {kind: choose_setup(recipe, dataset, where, measuring) for kind, recipe in kinds.items()}
             if jobs == "auto" and len(cells) > 1:
-                at_a_time = min(choose_jobs(kinds[kind], setup, measuring) for kind, setup in setups.items())
+                at_a_time = min(choose_jobs(kinds[kind], dataset, setup, measuring) for kind, setup in setups.items())
             else:
                 at_a_time = 1 if jobs == "auto" else int(jobs)
         with watching(cells) as watch:
@@ -124,7 +125,7 @@ def _train_cells(
                 undone.append((cell, error))
                 watch(cell, Failed(str(error).removeprefix(f"{cell.slug}: ")))
 
-            tasks = [Task(cell, folder / cell.slug, data, setups[_kind(cell)]) for cell in cells]
+            tasks = [Task(cell, folder / cell.slug, dataset.root, setups[_kind(cell)]) for cell in cells]
             run_cells(tasks, min(at_a_time, len(tasks)), stop, watch, end)
 
 

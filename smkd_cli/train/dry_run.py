@@ -6,8 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smkd_cli import console, datasets, methods, networks
+from smkd_cli import console, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.data import DataSet, find
 from smkd_cli.recipe import Cell, load_recipe
 from smkd_cli.train.grid import grid_on
 from smkd_cli.train.step.schedule import steps_per_epoch
@@ -33,10 +34,9 @@ class Cost:
         return Cost(self.steps + other.steps, self.images + other.images, self.operations + other.operations)
 
 
-def cost_of(cell: Cell) -> Cost:
-    """What one cell costs."""
+def cost_of(cell: Cell, dataset: DataSet) -> Cost:
+    """What one cell costs, on its data set."""
     recipe = cell.training
-    dataset = datasets.find(recipe.dataset)
     images = dataset.train_size - round(dataset.train_size * recipe.validation.fraction)
     per_image = sum(
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
@@ -48,7 +48,7 @@ def cost_of(cell: Cell) -> Cost:
 
 
 def run(
-    *, recipe: str, overrides: Sequence[str], profile: str | None, manifest: str | None, runs: Path, data: Path | None
+    *, recipe: str, overrides: Sequence[str], profile: str | None, manifest: str | None, runs: Path, data: Path
 ) -> None:
     """Print a line per cell: name, steps, images, and ``finished`` or ``to train``, with tabs between.
 
@@ -59,10 +59,10 @@ def run(
         DataError: a manifest, a teacher or a result is missing, damaged or does not fit.
     """
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
-    with grid_on(manifest, load_recipe(recipe, overrides, profile), data) as (grid, cells):
-        folder = runs / grid.name
+    with grid_on(manifest, load_recipe(recipe, overrides, profile, data=data), data) as (grid, cells):
+        folder, dataset = runs / grid.name, find(grid.dataset, data)
         for cell in cells:
-            cost = cost_of(cell)
+            cost = cost_of(cell, dataset)
             state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"
             totals[state].append(cost)
             console.emit(f"{cell.slug}\t{cost.steps}\t{cost.images}\t{state}")

@@ -14,7 +14,7 @@ from smkd_cli.recipe.fit import GivenLabels
 
 
 @contextmanager
-def grid_on(manifest: str | None, grid: Recipe, data: Path | None) -> Iterator[tuple[Recipe, list[Cell]]]:
+def grid_on(manifest: str | None, grid: Recipe, data: Path) -> Iterator[tuple[Recipe, list[Cell]]]:
     """The grid, on the labels of ``--manifest`` instead of its own noise if there is one, and its cells.
 
     Labels from stdin (``-``) or a pipe lie in a file as long as the block runs: they are read more than once, and

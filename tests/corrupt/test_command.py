@@ -11,10 +11,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_sets import DATA
 
 from smkd_cli import noise
 from smkd_cli.artifacts.manifest import read_manifest
-from smkd_cli.datasets import find
+from smkd_cli.data import find
 
 Smkd = Callable[..., Any]
 
@@ -28,7 +29,7 @@ def test_writes_a_manifest_and_prints_its_path(smkd: Smkd) -> None:
     result = smkd("corrupt", "--kind", "pairflip", "--rate", "0.4", "--seed", "3")
     assert (result.code, result.out) == (0, "manifests/digits-train-pairflip-0.4-seed3.csv\n")
     manifest = read_manifest(result.out.strip())
-    digits = find("digits").split("train")
+    digits = find("digits", DATA).labels("train")
     labels, clean = manifest.aligned_to(digits.image_ids)
     np.testing.assert_array_equal(clean, digits.labels)
     drawn = noise.corrupt_labels(digits.labels, kind="pairflip", rate=0.4, classes=10, seed=3)

@@ -9,12 +9,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from data_sets import DATA, pixels_of
 from safetensors.torch import load_file
 
-from smkd_cli import datasets, networks
+from smkd_cli import networks
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
+from smkd_cli.data import find
 
 RECIPE = """\
 schema: smkd/recipe/1
@@ -45,8 +47,8 @@ def trained(tmp_path_factory):
 
 def plain_predictions(trained, split):
     """Probabilities of both peers by the shortest way there is: a plain network and its weights."""
-    dataset = datasets.find("digits")
-    images = torch.from_numpy(dataset.split(split).images).permute(0, 3, 1, 2).float() / 255
+    dataset = find("digits", DATA)
+    images = torch.from_numpy(pixels_of(dataset.images(split))).permute(0, 3, 1, 2).float() / 255
     images = (images - torch.tensor(dataset.mean).view(1, -1, 1, 1)) / torch.tensor(dataset.std).view(1, -1, 1, 1)
     for peer in "ab":
         network = networks.build("small_resnet", classes=10, channels=1).eval()
@@ -76,7 +78,7 @@ def test_a_run_directory_gives_one_record(smkd, trained):
 
 def test_the_numbers_are_those_of_the_plain_networks(smkd, trained):
     record = json.loads(smkd("eval", trained).out)
-    labels = datasets.find("digits").split("test").labels
+    labels = find("digits", DATA).labels("test").labels
     probabilities = list(plain_predictions(trained, "test"))
     for peer, probs in zip("ab", probabilities, strict=True):
         got = record["networks"][peer]

@@ -14,6 +14,7 @@ from typing import Any
 
 import label_tables as tables
 import yaml
+from data_sets import DATA
 from mutation import as_json, as_text, mutated, mutated_bytes
 
 from smkd_cli import resources
@@ -53,11 +54,11 @@ class Samples:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        [cell] = expand(load_recipe("quickstart", _SETTINGS))
+        [cell] = expand(load_recipe("quickstart", _SETTINGS, data=DATA))
         self.finished, self.begun = folder / "finished", folder / "begun"
-        train_cell(Task(cell, self.finished), StopRequest(), lambda _event: None)
+        train_cell(Task(cell, self.finished, DATA), StopRequest(), lambda _event: None)
         with contextlib.suppress(InterruptedRunError):
-            train_cell(Task(cell, self.begun), _StopAfter(4), lambda _event: None)
+            train_cell(Task(cell, self.begun, DATA), _StopAfter(4), lambda _event: None)
         self.slug = cell.slug
         self.result = json.loads((self.finished / "result.json").read_bytes())
         self.peer = load_tensors(self.finished / "peer_a.safetensors", PEER_SCHEMA)

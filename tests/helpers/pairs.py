@@ -8,8 +8,11 @@ from typing import Any
 
 import numpy as np
 import torch
+from data_sets import DATA
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import methods, networks
+from smkd_cli.data import find
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.methods import Facts
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
@@ -112,6 +115,7 @@ def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resne
     recipe = load_recipe(
         "quickstart",
         [f"networks={network}", f"batch_size={BATCH}", "augmentation={crop_padding: 1, flip: true}"],
+        data=DATA,
     )
     machine = prepare_machine(setup)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
@@ -122,8 +126,8 @@ def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resne
     made = build_pair(
         recipe,
         method_of,
-        datasets.find(recipe.dataset),
-        pixels,
+        find(recipe.dataset, DATA),
+        ArrayReader(pixels),
         labels,
         machine,
         clean_labels=labels,

@@ -10,6 +10,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from data_sets import DATA
 
 PAGE = Path(__file__).parents[2] / "docs" / "adding-a-method.md"
 EXAMPLE = re.search(r"```python\n(.*?)```", PAGE.read_text(encoding="utf-8"), re.S).group(1)
@@ -67,12 +68,12 @@ def test_a_changed_file_is_no_reason_to_go_on(folder):
             return True
 
     overrides = [f'methods=["{folder}/fading.py:Fading"]', "options={}", "epochs=1", "seeds=[1]"]
-    (cell,) = expand(load_recipe("quickstart", overrides))
+    (cell,) = expand(load_recipe("quickstart", overrides, data=DATA))
     with pytest.raises(InterruptedRunError):
-        train_cell(Task(cell, folder / "run"), AtOnce(), lambda event: None)
+        train_cell(Task(cell, folder / "run", DATA), AtOnce(), lambda event: None)
     (folder / "fading.py").write_text(EXAMPLE.replace("1 - own.trust", "1.0 - own.trust"))
     with pytest.raises(DataError, match=r"fading\.py has changed since"):
-        train_cell(Task(cell, folder / "run"), StopRequest(), lambda event: None)
+        train_cell(Task(cell, folder / "run", DATA), StopRequest(), lambda event: None)
 
 
 @pytest.mark.parametrize(

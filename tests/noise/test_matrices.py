@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smkd_cli import noise
-from smkd_cli.datasets.pickles import read_arrays
+from smkd_cli.data.pickles import read_arrays
 from smkd_cli.errors import UsageError
 
 RATES = st.floats(0, 1)

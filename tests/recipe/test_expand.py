@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_sets import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -17,7 +18,7 @@ from smkd_cli.recipe.yaml_writer import dump
 
 
 def cells_of(path: Path, *overrides: str) -> list[Cell]:
-    return expand(load_recipe(str(path), overrides))
+    return expand(load_recipe(str(path), overrides, data=DATA))
 
 
 def test_the_whole_table_is_filled_with_one_seed_before_the_next(recipe_file: Callable[..., Path]) -> None:
@@ -93,14 +94,14 @@ def test_labels_of_a_manifest(recipe_file: Callable[..., Path], tmp_path: Path) 
     (tmp_path / "sub").mkdir()
     path = recipe_file(("{kind: symmetric, rate: 0.4}", "{manifest: m.csv}"), name="sub/m.yaml")
     manifest = str(tmp_path / "sub" / "m.csv")
-    recipe = load_recipe(str(path))
+    recipe = load_recipe(str(path), data=DATA)
     assert [entry.manifest for entry in recipe.noise] == [manifest]
     assert expand(recipe)[0].slug == "ce_manifest_seed1"
     cell = expand(recipe, {manifest: ("pairflip", 0.3, "12345678" * 8)})[1]
     assert cell.slug == "smkd-p+mylc_pairflip-0.3-12345678_seed1"
     assert cell.noise.manifest == manifest
     (tmp_path / "recipe.yaml").write_text(cell.to_yaml())
-    again = expand(load_recipe(str(tmp_path / "recipe.yaml")))[0]
+    again = expand(load_recipe(str(tmp_path / "recipe.yaml"), data=DATA))[0]
     assert (again.slug, again.to_yaml()) == (cell.slug, cell.to_yaml())
     assert again.noise.manifest == str(tmp_path / "manifest.csv")
 
@@ -113,7 +114,7 @@ def test_two_manifests_of_the_same_noise_cannot_share_a_folder(recipe_file: Call
 
 def test_given_labels_replace_the_noise_and_keep_the_options_for_it(recipe_file: Callable[..., Path]) -> None:
     path = recipe_file(("rate: 0.4}", "rate: 0.4, options: {MyLC: {b1: 2}}}\n  - {kind: clean}"))
-    recipe = load_recipe(str(path))
+    recipe = load_recipe(str(path), data=DATA)
     for kind, rate, b1 in [("symmetric", 0.4, 2), ("symmetric", 0.2, 16), ("clean", 0.0, 16), ("human", None, 16)]:
         cells = expand(recipe.with_labels_from("-", kind, rate))
         assert len(cells) == 6
@@ -154,7 +155,7 @@ def test_one_number_written_in_two_ways_is_one_protocol(recipe_file: Callable[..
 
 def test_what_a_result_says_of_its_cell(recipe_file: Callable[..., Path]) -> None:
     cell = cells_of(recipe_file(added="tables: [II]\nvalidation: {fraction: 0.1}\n"))[0]
-    assert cell.describe() == {
+    assert cell.describe(10) == {
         "recipe": "small",
         "tables": ["II"],
         "profile": None,

@@ -10,11 +10,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from data_sets import DATA
 
-from smkd_cli import datasets
 from smkd_cli.artifacts.manifest import Manifest, write_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
-from smkd_cli.datasets.cifar100 import Cifar100
+from smkd_cli.data import Labels, find
+from smkd_cli.data.sources.cifar100 import Cifar100
 from smkd_cli.recipe import fit
 
 NOISE = "  - {kind: symmetric, rate: 0.4}"
@@ -23,7 +24,7 @@ COMMANDS = [["recipes", "validate"], ["train", "--dry-run"], ["train", "--jobs",
 
 def labels(path: str, *, dataset: str = "digits", **changed: Any) -> str:
     """Write a manifest that fits a data set but for what is changed."""
-    found = datasets.find(dataset)
+    found = find(dataset, DATA)
     given = np.arange(found.train_size) % found.classes
     whole: dict[str, Any] = {"dataset": dataset, "split": "train", "classes": found.classes, "kind": "given"}
     whole |= dict.fromkeys(("rate", "seed", "sampling", "transition_matrix"))
@@ -32,7 +33,7 @@ def labels(path: str, *, dataset: str = "digits", **changed: Any) -> str:
 
 
 def digits_ids() -> np.ndarray:
-    return datasets.find("digits").split("train").image_ids
+    return find("digits", DATA).labels("train").image_ids
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
@@ -195,13 +196,12 @@ def test_where_the_data_is_not_here_its_sizes_are_checked_and_the_rest_is_said(
 
 def _count_reading(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
-    whole = datasets.Split(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4), np.array(list("abcd")))
 
-    def split(self: Cifar100, which: str) -> datasets.Split:
-        read.append(which)
-        return whole
+    def labels(self: Cifar100, split: str) -> Labels:
+        read.append(split)
+        return Labels(np.arange(4), np.array(list("abcd")))
 
-    monkeypatch.setattr(Cifar100, "split", split)
+    monkeypatch.setattr(Cifar100, "labels", labels)
     monkeypatch.setattr(Cifar100, "missing", lambda self: [])
     fit._image_ids.cache_clear()
     return read

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from data_sets import DATA
 
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe import load_recipe
@@ -27,11 +28,11 @@ from smkd_cli.recipe import load_recipe
 )
 def test_a_method_that_does_not_go_with_its_recipe(method, message):
     with pytest.raises(RecipeError) as error:
-        load_recipe("quickstart", ["batch_size=8", f"methods=[{method}]", "options={}"])
+        load_recipe("quickstart", ["batch_size=8", f"methods=[{method}]", "options={}"], data=DATA)
     assert message in str(error.value)
 
 
 def test_a_protocol_of_its_own_may_make_it_go():
     row = "{name: DMI, protocol: {batch_size: 32}}"
-    recipe = load_recipe("quickstart", ["batch_size=8", f"methods=[{row}]", "options={}"])
+    recipe = load_recipe("quickstart", ["batch_size=8", f"methods=[{row}]", "options={}"], data=DATA)
     assert recipe.methods[0].name == "DMI"

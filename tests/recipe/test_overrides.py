@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_sets import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -34,11 +35,11 @@ from smkd_cli.recipe.yaml_writer import dump
 def test_an_override_sets_what_it_says(
     recipe_file: Callable[..., Path], override: str, read: Callable[[Any], bool]
 ) -> None:
-    assert read(load_recipe(str(recipe_file()), [override]))
+    assert read(load_recipe(str(recipe_file()), [override], data=DATA))
 
 
 def test_the_last_override_has_the_last_word(recipe_file: Callable[..., Path]) -> None:
-    assert load_recipe(str(recipe_file()), ["epochs=3", "epochs=4"]).epochs == 4
+    assert load_recipe(str(recipe_file()), ["epochs=3", "epochs=4"], data=DATA).epochs == 4
 
 
 @pytest.mark.parametrize(
@@ -81,11 +82,11 @@ def test_other_methods_leave_the_options_of_absent_ones_behind(recipe_file: Call
     path = recipe_file(
         ("rate: 0.4}", "rate: 0.4, options: {SMKD-P: {eta: 3}}}"), added="options: {MyLC: {b1: 8}, CE: {}}\n"
     )
-    recipe = load_recipe(str(path), ["methods=[CE]"])
+    recipe = load_recipe(str(path), ["methods=[CE]"], data=DATA)
     assert recipe.options == {"CE": {}}
     assert recipe.noise[0].options == {}
     with pytest.raises(RecipeError, match="no method here has the rule LS"):
-        load_recipe(str(path), ["options.LS.epsilon=0.1"])
+        load_recipe(str(path), ["options.LS.epsilon=0.1"], data=DATA)
 
 
 _STEPS = st.lists(
@@ -100,7 +101,7 @@ def test_no_override_does_more_than_raise_a_recipe_error(
 ) -> None:
     told = "--set "
     try:
-        load_recipe(str(recipe_file()), [f"{'.'.join(path)}={value}"])
+        load_recipe(str(recipe_file()), [f"{'.'.join(path)}={value}"], data=DATA)
     except RecipeError as error:
         told = str(error)
     assert told.startswith("--set ")
@@ -110,7 +111,7 @@ def test_a_profile_is_merged_in_before_the_overrides(recipe_file: Callable[..., 
     path = recipe_file(added="optimizer: {lr: 0.5, momentum: 0.8}\nseeds: [1, 2]\n")
     profile = tmp_path / "tiny.yaml"
     profile.write_text("optimizer: {lr: 0.2, weight_decay: 0}\nseeds: [7]\nepochs: 9\n")
-    recipe = load_recipe(str(path), ["epochs=5"], str(profile))
+    recipe = load_recipe(str(path), ["epochs=5"], str(profile), data=DATA)
     assert recipe.optimizer.model_dump(include={"lr", "momentum", "weight_decay"}) == {
         "lr": 0.2,
         "momentum": 0.8,
@@ -138,9 +139,9 @@ def test_a_profile_that_a_recipe_has_already_does_not_rename_it_again(
 ) -> None:
     shown = smkd("recipes", "show", recipe_file(), "--profile", "embedded").out
     (tmp_path / "shown.yaml").write_text(shown)
-    again = load_recipe("shown.yaml", profile="embedded")
+    again = load_recipe("shown.yaml", profile="embedded", data=DATA)
     assert again.name == "small-embedded"
-    assert again == load_recipe("shown.yaml")
+    assert again == load_recipe("shown.yaml", data=DATA)
 
 
 def _of_leaves(leaf: str) -> st.SearchStrategy[Any]:

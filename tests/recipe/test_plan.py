@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_sets import DATA
 from records import record
 
 from smkd_cli import networks
 from smkd_cli.artifacts.results import write_result
+from smkd_cli.data import find
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.dry_run import cost_of
 
@@ -50,8 +52,8 @@ def test_finished_cells_are_told_apart(
     ],
 )
 def test_steps_and_images(recipe_file: Callable[..., Path], overrides: list[str], steps: int, images: int) -> None:
-    cell = expand(load_recipe(str(recipe_file()), ["epochs=1", *overrides]))[0]
-    cost = cost_of(cell)
+    cell = expand(load_recipe(str(recipe_file()), ["epochs=1", *overrides], data=DATA))[0]
+    cost = cost_of(cell, find("digits", DATA))
     assert (cost.steps, cost.images) == (steps, images)
     one_image = networks.facts("small_resnet").multiply_adds_at((8, 8, 1), 10)
     assert cost.operations == images * one_image * 2 * 3 * 2
@@ -59,7 +61,8 @@ def test_steps_and_images(recipe_file: Callable[..., Path], overrides: list[str]
 
 def test_different_peers_cost_their_sum(recipe_file: Callable[..., Path]) -> None:
     def operations(peers: str) -> int:
-        return cost_of(expand(load_recipe(str(recipe_file()), [f"networks={peers}", "dataset=cifar100"]))[0]).operations
+        recipe = load_recipe(str(recipe_file()), [f"networks={peers}", "dataset=cifar100"], data=DATA)
+        return cost_of(expand(recipe)[0], find("cifar100", DATA)).operations
 
     assert 2 * operations("[resnet18, resnet34]") == operations("resnet18") + operations("resnet34")
 

@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 import yaml
+from data_sets import DATA
 
+from smkd_cli.data import find
 from smkd_cli.recipe import Cell, expand, load_recipe
 from smkd_cli.train.dry_run import cost_of
 
@@ -29,7 +31,7 @@ def with_variants(recipe_file: Callable[..., Path]) -> Path:
 
 
 def cells_of(path: Path, *overrides: str, profile: str | None = None) -> list[Cell]:
-    return expand(load_recipe(str(path), overrides, profile))
+    return expand(load_recipe(str(path), overrides, profile, data=DATA))
 
 
 def test_a_protocol_is_laid_over_the_recipe(with_own: Path) -> None:
@@ -53,9 +55,9 @@ def test_a_section_of_a_protocol_replaces_the_recipe_s_as_a_whole(recipe_file: C
 def test_rows_of_any_protocol_stand_in_one_table(with_own: Path) -> None:
     cells = cells_of(with_own)
     assert len({cell.protocol for cell in cells}) == 1
-    assert [cell.describe()["epochs"] for cell in cells] == [2, 2, 2]
-    assert [cell.describe()["own_protocol"] for cell in cells[:2]] == [None, None]
-    assert cells[2].describe()["own_protocol"] == {
+    assert [cell.describe(10)["epochs"] for cell in cells] == [2, 2, 2]
+    assert [cell.describe(10)["own_protocol"] for cell in cells[:2]] == [None, None]
+    assert cells[2].describe(10)["own_protocol"] == {
         "epochs": 5,
         "batch_size": 64,
         "optimizer": {"name": "adam", "lr": 1e-3, "weight_decay": 0.0},
@@ -272,7 +274,8 @@ def test_networks_from_outside(
 
 def test_cost_is_that_of_the_own_protocol_and_of_all_stages(with_own: Path) -> None:
     _, shared, own = cells_of(with_own)
-    assert (cost_of(shared).steps, cost_of(shared).images) == (2 * 12, 2 * 1437)
-    assert (cost_of(own).steps, cost_of(own).images) == (5 * 23, 5 * 1437)
+    digits = find("digits", DATA)
+    assert (cost_of(shared, digits).steps, cost_of(shared, digits).images) == (2 * 12, 2 * 1437)
+    assert (cost_of(own, digits).steps, cost_of(own, digits).images) == (5 * 23, 5 * 1437)
     staged = cells_of(with_own, "methods=[{name: DMI, dmi_share: 1.5}]")[0]
-    assert (cost_of(staged).steps, cost_of(staged).images) == (5 * 12, 5 * 1437)
+    assert (cost_of(staged, digits).steps, cost_of(staged, digits).images) == (5 * 12, 5 * 1437)

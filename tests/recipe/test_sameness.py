@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from data_sets import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -70,7 +71,7 @@ def test_rows_of_one_folder_and_twins_are_found(recipe_file: Callable[..., Path]
             expected.add(f"methods.{number}: is the same method as {twins[0].label!r}")
     path = recipe_file(("[CE, SMKD-P+MyLC]", _flow(methods)))
     try:
-        load_recipe(str(path))
+        load_recipe(str(path), data=DATA)
         said: set[str] = set()
     except RecipeError as error:
         said = {line.split(": ", 1)[1].partition(";")[0] for line in str(error).splitlines()}
@@ -84,7 +85,7 @@ def _flow(methods: list[dict[str, Any]]) -> str:
 def test_a_sweep_of_a_list_names_the_place_of_each_value(recipe_file: Callable[..., Path]) -> None:
     sweep = "{name: LS, sweep: {epsilon: [0.1, 7, 0.2, 8]}}"
     with pytest.raises(RecipeError) as caught:
-        load_recipe(str(recipe_file(("[CE, SMKD-P+MyLC]", f"[{sweep}]"))))
+        load_recipe(str(recipe_file(("[CE, SMKD-P+MyLC]", f"[{sweep}]"))), data=DATA)
     first, second = str(caught.value).splitlines()
     assert "methods.0.sweep.epsilon.1" in first
     assert "methods.0.sweep.epsilon.3" in second

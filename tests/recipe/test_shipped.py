@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from data_sets import DATA
 
 from smkd_cli import methods, resources
 from smkd_cli.recipe import expand, load_recipe, shipped_recipes
@@ -46,7 +47,7 @@ def test_it_has_as_many_cells_as_it_should(smkd: Callable[..., Any], name: str) 
 
 @pytest.mark.parametrize("name", CELLS)
 def test_the_embedded_profile_keeps_methods_and_noise(name: str) -> None:
-    full, small = load_recipe(name), load_recipe(name, profile="embedded")
+    full, small = load_recipe(name, data=DATA), load_recipe(name, profile="embedded", data=DATA)
     assert [entry.label for entry in small.methods] == [entry.label for entry in full.methods]
     assert (small.noise, small.options) == (full.noise, full.options)
     own = [entry.protocol for entry in small.methods if entry.protocol is not None]
@@ -57,13 +58,13 @@ def test_the_embedded_profile_keeps_methods_and_noise(name: str) -> None:
 
 @pytest.mark.parametrize(("name", "table"), [("table1", "I"), ("table2", "II"), ("table5", "V")])
 def test_it_has_the_rows_and_columns_of_the_published_table(name: str, table: str) -> None:
-    cells = expand(load_recipe(name))
+    cells = expand(load_recipe(name, data=DATA))
     assert {(cell.label, cell.noise.kind, cell.noise.rate) for cell in cells} == published(table)
     assert {cell.recipe.tables for cell in cells} == {(table,)}
 
 
 def test_table_3_has_each_method_in_the_shared_recipe_and_the_others_in_their_own_too() -> None:
-    cells = expand(load_recipe("table3"))
+    cells = expand(load_recipe("table3", data=DATA))
     shared = {(cell.method, cell.noise.kind, cell.noise.rate) for cell in cells if cell.training is cell.recipe}
     assert shared == {row for row in published("III") if row[1] != "real"}
     own = {cell.method: cell for cell in cells if cell.training is not cell.recipe}
@@ -81,17 +82,17 @@ def test_the_paper_s_rows_of_table_3_can_learn_from_all_images_beside_it(smkd: C
     [line] = [line for line in shipped_recipes()["table3"].read_text().splitlines() if line.startswith("# --set name=")]
     sets = shlex.split(line.removeprefix("# "))
     assert smkd("recipes", "validate", "table3", *sets).out == "table3: ok, 36 cells\n"
-    cells = expand(load_recipe("table3", sets[1::2]))
+    cells = expand(load_recipe("table3", sets[1::2], data=DATA))
     assert {cell.recipe.validation.fraction for cell in cells} == {0.0}
     whole, part = (
         {(c.method, c.noise.kind, c.noise.rate): c.options for c in made}
-        for made in (cells, expand(load_recipe("table3")))
+        for made in (cells, expand(load_recipe("table3", data=DATA)))
     )
     assert whole.items() <= part.items()
 
 
 def test_table_4_has_both_variants() -> None:
-    cells = expand(load_recipe("table4"))
+    cells = expand(load_recipe("table4", data=DATA))
     shared = [cell for cell in cells if cell.recipe.methods[0].protocol is None]
     assert {(cell.label, cell.noise.kind, cell.noise.rate) for cell in shared} == published("IV")
     assert {cell.method for cell in cells if cell not in shared} == {"Tf-KD_reg", "MKD"}
@@ -100,28 +101,29 @@ def test_table_4_has_both_variants() -> None:
         (("resnet34", "resnet34"), 100),
     }
     same = {cell.protocol for cell in cells if cell.recipe.variant == "same"}
-    assert same == {cell.protocol for cell in expand(load_recipe("table2"))}
-    small = expand(load_recipe("table4", profile="embedded"))
+    assert same == {cell.protocol for cell in expand(load_recipe("table2", data=DATA))}
+    small = expand(load_recipe("table4", profile="embedded", data=DATA))
     assert {cell.recipe.networks for cell in small} == {("small_resnet", "shufflenet_v2"), ("small_resnet",) * 2}
 
 
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - OTHERS))
 def test_the_paper_s_protocol(name: str) -> None:
-    recipe = load_recipe(name)
+    recipe = load_recipe(name, data=DATA)
     assert (recipe.dataset, set(recipe.networks), recipe.epochs, recipe.batch_size) == (
         "cifar100",
         {"resnet34"},
         100,
         128,
     )
-    assert len({cell.protocol for key in CELLS.keys() - OTHERS for cell in expand(load_recipe(key))[:1]}) == 1
+    first = [expand(load_recipe(key, data=DATA))[0] for key in CELLS.keys() - OTHERS]
+    assert len({cell.protocol for cell in first}) == 1
 
 
 def test_options_that_the_tables_agree_on_are_equal() -> None:
     """A cell that stands in two tables is the same experiment in both."""
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for name in ("table1", "table2", "table4"):
-        for cell in expand(load_recipe(name)):
+        for cell in expand(load_recipe(name, data=DATA)):
             rules = tuple(rule.name for rule in methods.rules_of(cell.method))
             key = (rules, cell.noise.kind, cell.noise.rate, cell.seed)
             assert found.setdefault(key, cell.options) == cell.options
@@ -131,7 +133,7 @@ def test_options_under_each_noise() -> None:
     cells = {
         (cell.label, cell.noise.kind, cell.noise.rate): cell.options
         for name in ("table2", "table5")
-        for cell in expand(load_recipe(name))
+        for cell in expand(load_recipe(name, data=DATA))
     }
     trust = {key[1:]: options["b"] for key, options in cells.items() if key[0] == "SMKD-P+ProSelfLC"}
     assert trust == {

@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from data_sets import DATA
+
 from smkd_cli import resources
 from smkd_cli.recipe import load_recipe
 
@@ -38,7 +40,8 @@ def test_copy_to_a_folder_and_to_a_file(smkd: Callable[..., Any], tmp_path: Path
     assert smkd("recipes", "copy", "table1").out == "table1.yaml\n"
     assert (tmp_path / "table1.yaml").read_text() == (resources.recipes_folder() / "table1.yaml").read_text()
     assert smkd("recipes", "copy", "table1", "mine/new.yaml").out == "mine/new.yaml\n"
-    assert load_recipe(str(tmp_path / "mine" / "new.yaml")).name == "new"  # its runs stay apart from table1's
+    # its runs stay apart from table1's
+    assert load_recipe(str(tmp_path / "mine" / "new.yaml"), data=DATA).name == "new"
 
 
 def test_copy_overwrites_nothing_by_itself(smkd: Callable[..., Any], tmp_path: Path) -> None:
@@ -64,8 +67,8 @@ def test_validate_reads_stdin_and_takes_the_name_of_the_file(
     text = recipe_file().read_text()
     assert smkd("recipes", "validate", "-", stdin=text).out == "-: ok, 6 cells\n"
     unnamed = recipe_file(("name: small\n", ""), name="My Recipe.yaml")
-    assert load_recipe(str(unnamed)).name == "my-recipe"
-    assert load_recipe(str(recipe_file(("name: small\n", ""), name="--.yaml"))).name == "recipe"
+    assert load_recipe(str(unnamed), data=DATA).name == "my-recipe"
+    assert load_recipe(str(recipe_file(("name: small\n", ""), name="--.yaml")), data=DATA).name == "recipe"
 
 
 def test_a_folder_does_not_hide_a_shipped_recipe(smkd: Callable[..., Any], tmp_path: Path) -> None:

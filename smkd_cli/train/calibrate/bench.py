@@ -39,7 +39,10 @@ class Bench:
         self._link: Connection | None = None
 
     def ask(self, kind: str, *details: Any) -> float | None:
-        """Ask for ``best`` or ``steady`` (recipe, setup, seconds), ``peak`` (setup) or ``room`` and wait for it."""
+        """Ask, and wait for the answer.
+
+        ``best`` and ``steady`` take recipe, kind of images, setup and seconds, ``peak`` a setup, and ``room`` nothing.
+        """
         self.send(kind, *details)
         return self.receive()
 
@@ -131,7 +134,7 @@ def _serve(link: Connection) -> None:
 
     from smkd_cli.train.calibrate import trial
 
-    trials: dict[tuple[str, Setup], trial.Trial] = {}
+    trials: dict[tuple[str, trial.ImageKind, Setup], trial.Trial] = {}
 
     def forget() -> None:
         trials.clear()
@@ -142,16 +145,16 @@ def _serve(link: Connection) -> None:
         forget()  # the number of threads is that of the whole process, and a trial's peers may need another
         return trial.matrix_peak(setup)
 
-    def ready(recipe: Recipe, setup: Setup) -> trial.Trial:
-        key = (recipe.model_dump_json(), setup)
+    def ready(recipe: Recipe, images: trial.ImageKind, setup: Setup) -> trial.Trial:
+        key = (recipe.model_dump_json(), images, setup)
         if key not in trials:
             forget()
-            trials[key] = trial.prepare_trial(recipe, setup)
+            trials[key] = trial.prepare_trial(recipe, images, setup)
         return trials[key]
 
     requests: dict[str, Callable[..., float]] = {
-        "best": lambda recipe, setup, seconds: trial.best_speed(ready(recipe, setup), seconds),
-        "steady": lambda recipe, setup, seconds: trial.steady_speed(ready(recipe, setup), seconds),
+        "best": lambda recipe, images, setup, seconds: trial.best_speed(ready(recipe, images, setup), seconds),
+        "steady": lambda recipe, images, setup, seconds: trial.steady_speed(ready(recipe, images, setup), seconds),
         "peak": peak,
         "room": trial.room,
     }

@@ -10,11 +10,13 @@ from typing import Any
 
 import torch
 
-from smkd_cli import __version__, console, datasets
+from smkd_cli import __version__, console
+from smkd_cli.data import DataSet
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
 from smkd_cli.train.calibrate.bench import Bench, Benches
 from smkd_cli.train.calibrate.search import open_parts, search
+from smkd_cli.train.calibrate.trial import ImageKind
 from smkd_cli.train.machine.device import device_name
 from smkd_cli.train.machine.setup import Setup, cores, first_choice
 
@@ -28,7 +30,7 @@ _MOST_JOBS_ON_A_GPU = 8
 _ROOM_FOR_ANOTHER = 3.0
 
 
-def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Setup:
+def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, processes: Benches) -> Setup:
     """How the cells of a recipe use this device, with its matrix-product peak.
 
     It depends on the machine, the networks, the shape of the data and the recipe's ``compute``, not on methods, noise,
@@ -37,11 +39,12 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
     Raises:
         InterruptedRunError: a signal came while measuring.
     """
-    key = _key(recipe, device)
+    key = _key(recipe, dataset, device)
     known = store.recall(key)
     if known is not None and (remembered := Setup.from_record(known.get("setup"))):
         return remembered
     best = first = first_choice(recipe, device.type)
+    kind = ImageKind(dataset.image_shape, dataset.classes)
     tried: list[dict[str, Any]] = []
     # What is best so far stays ready beside what is tried, on a GPU if its memory does for both.
     ready_for: dict[Bench, Setup | None] = dict.fromkeys(processes.take(1 if device.type == "cuda" else 2))
@@ -50,7 +53,7 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
         bench = next((bench for bench, held in ready_for.items() if held == setup), next(iter(ready_for)))
         del ready_for[bench]
         ready_for[bench] = setup  # who was asked last is the last to get another setup
-        rate = bench.ask("best", recipe, setup, _TRIAL_SECONDS)
+        rate = bench.ask("best", recipe, kind, setup, _TRIAL_SECONDS)
         outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
         tried.append(setup.record() | outcome)
         if rate is not None and len(ready_for) == 1 and (bench.ask("room") or 0.0) >= _ROOM_FOR_ANOTHER:
@@ -62,11 +65,11 @@ def choose_setup(recipe: Recipe, device: torch.device, processes: Benches) -> Se
         console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
         best = search(first, recipe, speed)
     best = replace(best, matrix_peak=next(reversed(ready_for)).ask("peak", best))
-    store.remember(key, {**_about(recipe, device), "setup": best.record(), "tried": tried})
+    store.remember(key, {**_about(recipe, dataset, device), "setup": best.record(), "tried": tried})
     return best
 
 
-def choose_jobs(recipe: Recipe, setup: Setup, processes: Benches) -> int:
+def choose_jobs(recipe: Recipe, dataset: DataSet, setup: Setup, processes: Benches) -> int:
     """How many cells at a time train fastest together: measured by running the steps of 1, 2, 4 … at once.
 
     On a processor, at most as many as there are cores for.
@@ -77,14 +80,15 @@ def choose_jobs(recipe: Recipe, setup: Setup, processes: Benches) -> int:
     most = _MOST_JOBS_ON_A_GPU if setup.device == "cuda" else max(1, cores() // setup.threads)
     if most == 1:
         return 1
-    key = _key(recipe, torch.device(setup.device))
+    key = _key(recipe, dataset, torch.device(setup.device))
     known = store.recall(key)
     if known is not None and known.get("jobs_for") == setup.record() and isinstance(known.get("jobs"), int):
         return max(1, int(known["jobs"]))
     console.say("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
+    kind = ImageKind(dataset.image_shape, dataset.classes)
     for count in _counts(most):
-        speed = _together(processes.take(count), recipe, setup)
+        speed = _together(processes.take(count), recipe, kind, setup)
         if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
             break
         best, best_speed = count, speed
@@ -97,12 +101,12 @@ def _counts(most: int) -> list[int]:
     return sorted({*(2**power for power in range(most.bit_length()) if 2**power <= most), most})
 
 
-def _together(processes: Any, recipe: Recipe, setup: Setup) -> float | None:
+def _together(processes: Any, recipe: Recipe, kind: ImageKind, setup: Setup) -> float | None:
     """Images per second of all processes at once; None if one of them fails (no memory is left, for example)."""
 
     def ask(seconds: float) -> list[float | None]:
         for process in processes:
-            process.send("steady", recipe, setup, seconds)
+            process.send("steady", recipe, kind, setup, seconds)
         return [process.receive() for process in processes]
 
     # Once to get ready, because the one that is ready first would measure itself alone.
@@ -112,8 +116,7 @@ def _together(processes: Any, recipe: Recipe, setup: Setup) -> float | None:
     return None if None in speeds else sum(speed or 0.0 for speed in speeds)
 
 
-def _about(recipe: Recipe, device: torch.device) -> dict[str, Any]:
-    dataset = datasets.find(recipe.dataset)
+def _about(recipe: Recipe, dataset: DataSet, device: torch.device) -> dict[str, Any]:
     return {
         "device": device_name(device),
         "cores": cores(),
@@ -128,6 +131,6 @@ def _about(recipe: Recipe, device: torch.device) -> dict[str, Any]:
     }
 
 
-def _key(recipe: Recipe, device: torch.device) -> str:
-    about = {name: value for name, value in _about(recipe, device).items() if name != "measured"}
+def _key(recipe: Recipe, dataset: DataSet, device: torch.device) -> str:
+    about = {name: value for name, value in _about(recipe, dataset, device).items() if name != "measured"}
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import methods, networks
+from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.machine.device import Machine, prepare_machine
 from smkd_cli.train.machine.setup import Setup
@@ -27,6 +28,29 @@ _PEAK_SECONDS = 0.5
 _CONTEXT_BYTES = 1 << 30
 
 
+@dataclass(frozen=True)
+class ImageKind:
+    """The images that are made up: as those of a data set, which nobody opens for that.
+
+    Attributes:
+        image_shape: (H, W, C).
+        classes: number of classes.
+    """
+
+    image_shape: tuple[int, int, int]
+    classes: int
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, as of many photographs."""
+        return (0.5,) * self.image_shape[2]
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, as of many photographs."""
+        return (0.25,) * self.image_shape[2]
+
+
 @dataclass
 class Trial:
     """A pair that learns from noise; ``step()`` is one whole training step of ``batch_size`` images.
@@ -42,22 +66,21 @@ class Trial:
     once: float | None = None
 
 
-def prepare_trial(recipe: Recipe, setup: Setup, batch_size: int | None = None) -> Trial:
-    """A pair on the data set's kind of images.
+def prepare_trial(recipe: Recipe, kind: ImageKind, setup: Setup, batch_size: int | None = None) -> Trial:
+    """A pair on images of a kind.
 
     Args:
         batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
     """
     machine = prepare_machine(setup)
-    dataset = datasets.find(recipe.dataset)
-    height, width, channels = dataset.image_shape
-    size = batch_size or _batch_size(recipe, setup)
+    height, width, channels = kind.image_shape
+    size = batch_size or _batch_size(recipe, kind, setup)
     recipe = recipe.model_copy(update={"batch_size": size})
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
-    labels = random.integers(0, dataset.classes, len(pixels))
+    labels = random.integers(0, kind.classes, len(pixels))
     method = methods.build(*_METHOD)
-    pair = build_pair(recipe, method, dataset, pixels, labels, machine, clean_labels=labels)
+    pair = build_pair(recipe, method, kind, ArrayReader(pixels), labels, machine, clean_labels=labels)
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
     pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow
@@ -125,12 +148,11 @@ def room() -> float:
     return free / (torch.cuda.max_memory_reserved() + _CONTEXT_BYTES)
 
 
-def _batch_size(recipe: Recipe, setup: Setup) -> int:
+def _batch_size(recipe: Recipe, kind: ImageKind, setup: Setup) -> int:
     if setup.device == "cuda":
         return recipe.batch_size
-    dataset = datasets.find(recipe.dataset)
     per_image = sum(
-        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
+        networks.facts(name).training_operations(kind.image_shape, kind.classes) for name in recipe.networks
     )
     return min(recipe.batch_size, max(8, int(_OPERATIONS_PER_CPU_STEP / per_image)))
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 
 import torch
 
-from smkd_cli import datasets, methods, networks
+from smkd_cli import methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
+from smkd_cli.data import find
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.machine.device import prepare_machine
@@ -65,21 +66,21 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     method_files = files_of(cell.method, method)
     saved = load_checkpoint(directory, method_files)
     machine = prepare_machine(_setup(task, None if saved is None else saved[1]))
-    dataset = datasets.find(recipe.dataset, task.data)
-    train = dataset.split("train")
-    labels = labels_for(cell, dataset, train, directory.manifest)
+    dataset = find(recipe.dataset, task.data)
+    labels = labels_for(cell, dataset, dataset.labels("train"), directory.manifest)
+    images = dataset.images("train")
     pair = build_pair(
         recipe,
         method,
         dataset,
-        train.images,
+        images,
         labels.noisy,
         machine,
         clean_labels=labels.clean,
         seed=cell.seed,
         teachers=load_teachers(method, dataset, machine),
     )
-    evaluation = Evaluation(dataset, train, labels, pair.images, machine)
+    evaluation = Evaluation(dataset, images, labels, pair.images, machine)
     learned = torch.from_numpy(labels.train_indices).to(machine.device)
     steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)
     state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))

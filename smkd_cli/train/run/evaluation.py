@@ -9,8 +9,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.datasets import DataSet, Split
-from smkd_cli.scoring import ImageBank, accuracy, predict
+from smkd_cli.data import DataSet
+from smkd_cli.data.images.reader import ArrayReader, ImageReader
+from smkd_cli.data.images.resident import ImageBank
+from smkd_cli.scoring import accuracy, predict
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
@@ -23,26 +25,26 @@ class Evaluation:
 
     Args:
         dataset: whose test split is read.
-        train: its training split.
+        train: its training images.
         labels: of that; what is held out of it is the validation split.
         train_images: the same images as training has them.
         machine: where they are.
     """
 
     def __init__(
-        self, dataset: DataSet, train: Split, labels: TrainingLabels, train_images: ImageBank, machine: Machine
+        self, dataset: DataSet, train: ImageReader, labels: TrainingLabels, train_images: ImageBank, machine: Machine
     ) -> None:
         bank = partial(
             ImageBank, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
         )
         self._train_images, self._machine = train_images, machine
-        test = dataset.split("test")
-        self._test = bank(test.images), torch.from_numpy(test.labels).to(machine.device)
+        test = torch.from_numpy(dataset.labels("test").labels)
+        self._test = bank(dataset.images("test")), test.to(machine.device)
         self._validation: tuple[ImageBank, Tensor] | None = None
         held_out = labels.held_out_indices
         if len(held_out):
             noisy = torch.from_numpy(labels.noisy[held_out]).to(machine.device)
-            self._validation = bank(train.images[held_out]), noisy
+            self._validation = bank(ArrayReader(train.read(held_out))), noisy
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""

@@ -10,8 +10,8 @@ import numpy as np
 
 from smkd_cli import noise
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
-from smkd_cli.datasets import DataSet, Split
-from smkd_cli.datasets.hold_out import hold_out
+from smkd_cli.data import DataSet, Labels
+from smkd_cli.data.hold_out import hold_out
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
 from smkd_cli.recipe.fit import misfits
@@ -36,19 +36,19 @@ class TrainingLabels:
     noise: dict[str, Any]
 
 
-def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> TrainingLabels:
+def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> TrainingLabels:
     """The labels of a cell; their manifest is written to ``published``, or compared with the one that is there.
 
     Args:
-        split: the training images of the data set.
+        train: the clean labels of its training images.
 
     Raises:
         DataError: a manifest is damaged, does not fit the data set, or is not that of an earlier part of this run.
     """
-    manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, split)
+    manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, train)
     for misfit in misfits(cell.noise.manifest, manifest, dataset) if cell.noise.manifest else ():
         raise DataError(misfit)
-    noisy, clean = manifest.aligned_to(split.image_ids)
+    noisy, clean = manifest.aligned_to(train.image_ids)
     if not published.exists():
         write_manifest(published, manifest)
     elif read_manifest(published).sha256 != manifest.sha256:
@@ -68,14 +68,14 @@ def labels_for(cell: Cell, dataset: DataSet, split: Split, published: Path) -> T
     return TrainingLabels(noisy, clean, train_indices, held_out_indices, about)
 
 
-def draw(cell: Cell, dataset: DataSet, split: Split) -> Manifest:
+def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
     """The manifest that ``smkd corrupt`` writes with the options of the cell's noise."""
     entry = cell.noise
     assert entry.kind is not None
     assert entry.sampling is not None
     rate, seed = entry.rate or 0.0, entry.seed or 0
     label = noise.corrupt_labels(
-        split.labels,
+        train.labels,
         kind=entry.kind,
         rate=rate,
         classes=dataset.classes,
@@ -93,6 +93,6 @@ def draw(cell: Cell, dataset: DataSet, split: Split) -> Manifest:
         sampling=entry.sampling,
         transition_matrix=entry.kind,
         label=label,
-        clean_label=split.labels,
-        image=split.image_ids,
+        clean_label=train.labels,
+        image=train.image_ids,
     )

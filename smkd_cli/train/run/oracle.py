@@ -11,7 +11,7 @@ from smkd_cli import methods, networks
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import load_peer, peer_file
 from smkd_cli.artifacts.tensors import difference
-from smkd_cli.datasets import DataSet
+from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
 from smkd_cli.train.machine.device import Machine

@@ -65,4 +65,4 @@ def _write_result(run: CellRun, status: str, error: str | None, scores: dict[str
 
 
 def _description(run: CellRun) -> dict[str, Any]:
-    return run.cell.describe() | {"noise": run.labels.noise}
+    return run.cell.describe(run.pair.classes) | {"noise": run.labels.noise}

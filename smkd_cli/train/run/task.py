@@ -16,11 +16,11 @@ class Task:
     Attributes:
         cell: what is trained.
         directory: the cell's run directory.
-        data: folder of the data sets, None for the default.
+        data: folder of the data sets.
         setup: how the machine is used; None for the usual way on a CPU.
     """
 
     cell: Cell
     directory: Path
-    data: Path | None = None
+    data: Path
     setup: Setup | None = None

@@ -3,24 +3,45 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Protocol
 
 import numpy as np
 from torch import nn
 
-from smkd_cli.datasets import DataSet
+from smkd_cli.data.images.reader import ImageReader
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Method
 from smkd_cli.recipe import Recipe
-from smkd_cli.scoring import ImageBank
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step.pair import Pair
 from smkd_cli.train.step.spec import PairSpec
 
 
+class ImageFacts(Protocol):
+    """What a pair has to know of the images it learns from; every data set knows it."""
+
+    @property
+    def classes(self) -> int:
+        """Number of classes."""
+
+    @property
+    def image_shape(self) -> tuple[int, int, int]:
+        """(H, W, C)."""
+
+    @property
+    def mean(self) -> tuple[float, ...]:
+        """Per channel, of pixels scaled to [0, 1]."""
+
+    @property
+    def std(self) -> tuple[float, ...]:
+        """Per channel, of pixels scaled to [0, 1]."""
+
+
 def build_pair(
     recipe: Recipe,
     method: Method,
-    dataset: DataSet,
-    images: np.ndarray,
+    dataset: ImageFacts,
+    images: ImageReader,
     noisy_labels: np.ndarray,
     machine: Machine,
     *,
@@ -33,8 +54,8 @@ def build_pair(
     Args:
         recipe: as the cell is trained: networks, optimiser, augmentation, batch size.
         method: what the peers learn from.
-        dataset: its classes, channels, mean and std; none of its files is read.
-        images: uint8 (n, H, W, C), all training images.
+        dataset: what is known of the images; none of its files is read.
+        images: all training images.
         noisy_labels: int64 (n,), theirs.
         machine: where the pair lives.
         clean_labels: int64 (n,), for statistics only; None where nobody knows them.

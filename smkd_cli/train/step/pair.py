@@ -9,8 +9,8 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Clock, Facts, Stage
-from smkd_cli.scoring import ImageBank
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers

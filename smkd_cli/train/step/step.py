@@ -9,8 +9,9 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
+from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Batch, Clock, Method, Outputs
-from smkd_cli.scoring import ImageBank, mixed_precision
+from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
 from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.statistics import Statistics

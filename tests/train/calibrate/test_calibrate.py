@@ -14,9 +14,11 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from data_sets import DATA
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
@@ -29,12 +31,14 @@ CPU = Setup("cpu", 8, "float32", "channels_last", "in_turn", "eager")
 CUDA = Setup("cuda", 8, "bfloat16", "channels_last", "in_turn", "captured")
 CELL = Path("runs/tiny/smkd-p+mylc_symmetric-0.4_seed1")
 OPEN = "compute={threads: auto}"
+DIGITS = find("digits", DATA)
+KIND = trial.ImageKind(DIGITS.image_shape, DIGITS.classes)
 
 
 @pytest.fixture
 def with_compute(recipe):
     """The tiny recipe with this compute section."""
-    return lambda text: load_recipe(str(recipe), [f"compute={{{text}}}"])
+    return lambda text: load_recipe(str(recipe), [f"compute={{{text}}}"], data=DATA)
 
 
 def speeds(table):
@@ -130,7 +134,7 @@ def test_noise_changes_nothing(with_compute):
 )
 @settings(max_examples=60, deadline=None)
 def test_what_a_recipe_fixes_is_never_changed(fixed, seed):
-    recipe = load_recipe("quickstart", [f"compute={json.dumps(fixed)}"])
+    recipe = load_recipe("quickstart", [f"compute={json.dumps(fixed)}"], data=DATA)
     first = first_choice(recipe, "cpu")
     random = torch.Generator().manual_seed(seed)
     best = search(first, recipe, lambda setup: torch.rand((), generator=random).item())
@@ -143,12 +147,12 @@ def test_what_a_recipe_fixes_is_never_changed(fixed, seed):
 
 def measured(recipe):
     with bench.benches() as processes:
-        return choose_setup(recipe, torch.device("cpu"), processes)
+        return choose_setup(recipe, DIGITS, torch.device("cpu"), processes)
 
 
 def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "cache"))
-    (cell,) = expand(load_recipe(str(recipe), [OPEN]))
+    (cell,) = expand(load_recipe(str(recipe), [OPEN], data=DATA))
     setup = measured(cell.recipe)
     assert setup.device == "cpu"
     assert 1 <= setup.threads <= cores()
@@ -185,7 +189,7 @@ def made_ready(with_compute, monkeypatch, tmp_path):
 
             def ask(self, kind, *details):
                 if kind == "best":
-                    setup = details[1]
+                    _, _, setup, _ = details
                     if setup != self.ready_for:
                         made.append(setup)
                         self.ready_for = setup
@@ -194,7 +198,7 @@ def made_ready(with_compute, monkeypatch, tmp_path):
 
         everyone = [Process() for _ in range(4)]
         benches = SimpleNamespace(take=lambda count: everyone[:count])
-        return choose_setup(with_compute("threads: auto"), torch.device(device), benches), made
+        return choose_setup(with_compute("threads: auto"), DIGITS, torch.device(device), benches), made
 
     return of
 
@@ -244,11 +248,11 @@ def test_a_process_that_dies_answers_with_none(with_compute):
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask("best", recipe, replace(CPU, threads=1, device="nowhere"), 0.01) is None
+        assert process.ask("best", recipe, KIND, replace(CPU, threads=1, device="nowhere"), 0.01) is None
         assert "nowhere" in process.failure
-        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) > 0
         process._process.kill()
-        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) is None
+        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) is None
         assert process.ask("peak", replace(CPU, threads=1)) > 0
 
 
@@ -257,9 +261,9 @@ def test_a_signal_to_a_measuring_process_does_not_make_a_setup_one_that_cannot_r
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) > 0
         os.kill(process._process.pid, number)
-        assert process.ask("best", recipe, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) > 0
 
 
 def test_a_signal_that_comes_when_a_measuring_process_dies_is_heeded(with_compute):
@@ -287,7 +291,7 @@ def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, m
 
 def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compute, monkeypatch):
     setup = replace(CPU, threads=1)
-    made = trial.prepare_trial(with_compute("threads: 1"), setup)
+    made = trial.prepare_trial(with_compute("threads: 1"), KIND, setup)
     assert trial.steady_speed(made, 0.01) > 0
     monkeypatch.setattr(Pair, "falls_back", "operation not permitted")
     with pytest.raises(RuntimeError, match="operation not permitted"):
@@ -324,18 +328,18 @@ def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
     monkeypatch.setattr(choose, "cores", lambda: 16)
     together = {1: 100.0, 2: 190.0, 4: 300.0, 8: 310.0, 16: 400.0}
-    monkeypatch.setattr(choose, "_together", lambda processes, recipe, setup: together[len(processes)])
+    monkeypatch.setattr(choose, "_together", lambda processes, *_: together[len(processes)])
     recipe, setup = with_compute("threads: 1"), replace(CPU, threads=1)
     with bench.benches() as made:
-        assert choose.choose_jobs(recipe, setup, made) == 4
+        assert choose.choose_jobs(recipe, DIGITS, setup, made) == 4
         together.clear()  # remembered
-        assert choose.choose_jobs(recipe, setup, made) == 4
-        assert choose.choose_jobs(recipe, replace(CPU, threads=16), made) == 1
+        assert choose.choose_jobs(recipe, DIGITS, setup, made) == 4
+        assert choose.choose_jobs(recipe, DIGITS, replace(CPU, threads=16), made) == 1
 
 
 def test_steps_are_timed_together(with_compute):
     with bench.benches() as made:
-        assert choose._together(made.take(2), with_compute("threads: 1"), replace(CPU, threads=1)) > 0
+        assert choose._together(made.take(2), with_compute("threads: 1"), KIND, replace(CPU, threads=1)) > 0
 
 
 def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smkd, recipe):
@@ -359,11 +363,11 @@ def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
             self.signal_number = 15
             return True
 
-    (cell,) = expand(load_recipe(str(recipe), [OPEN]))
+    (cell,) = expand(load_recipe(str(recipe), [OPEN], data=DATA))
     begun = replace(CPU, threads=1, memory_format="contiguous", matrix_peak=1e9)
     with pytest.raises(InterruptedRunError):
-        train_cell(Task(cell, tmp_path / "run", None, begun), AtOnce(), lambda event: None)
-    train_cell(Task(cell, tmp_path / "run", None, replace(CPU, threads=1)), StopRequest(), lambda event: None)
+        train_cell(Task(cell, tmp_path / "run", DATA, begun), AtOnce(), lambda event: None)
+    train_cell(Task(cell, tmp_path / "run", DATA, replace(CPU, threads=1)), StopRequest(), lambda event: None)
     provenance = json.loads((tmp_path / "run" / "result.json").read_text())["provenance"]
     assert provenance["memory_format"] == "contiguous"
     assert provenance["matrix_peak"] == 1e9

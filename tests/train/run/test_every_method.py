@@ -6,6 +6,7 @@ import json
 import signal
 
 import pytest
+from data_sets import DATA
 from pairs import all_methods
 
 from smkd_cli import methods
@@ -61,8 +62,8 @@ class StopAt(StopRequest):
 def teacher(tmp_path_factory):
     """A network that was trained on the same labels."""
     place = tmp_path_factory.mktemp("teacher") / "run"
-    (cell,) = expand(load_recipe("quickstart", ["methods=[CE]", *RECIPE]))
-    train_cell(Task(cell, place), StopRequest(), lambda event: None)
+    (cell,) = expand(load_recipe("quickstart", ["methods=[CE]", *RECIPE], data=DATA))
+    train_cell(Task(cell, place, DATA), StopRequest(), lambda event: None)
     return str(place)
 
 
@@ -84,7 +85,7 @@ def cell_of(teacher):
         needs_teacher = any("teacher" in rule.model_fields for rule in methods.rules_of(name))
         options = VARIANTS.get(label, {}) | ({"teacher": teacher} if needs_teacher else {})
         entry = json.dumps({"name": name, **options}, ensure_ascii=False)
-        (cell,) = expand(load_recipe("quickstart", [f"methods=[{entry}]", *RECIPE]))
+        (cell,) = expand(load_recipe("quickstart", [f"methods=[{entry}]", *RECIPE], data=DATA))
         return cell
 
     return make
@@ -93,7 +94,7 @@ def cell_of(teacher):
 @pytest.mark.parametrize("name", list(dict.fromkeys([*kinds(), *VARIANTS])))
 def test_a_method_trains_learns_and_resumes(name, cell_of, tmp_path, bits, assert_same):
     cell = cell_of(name)
-    train_cell(Task(cell, tmp_path / "whole"), StopRequest(), lambda event: None)
+    train_cell(Task(cell, tmp_path / "whole", DATA), StopRequest(), lambda event: None)
     result = RunDirectory(tmp_path / "whole").finished()
     assert result is not None
     assert result.scores is not None
@@ -117,8 +118,8 @@ def _interrupt_in_every_stage(cell, folder):
     pauses = [later - earlier for earlier, later in zip([0, *steps], steps, strict=False)]
     for pause in pauses[:-1]:
         with pytest.raises(InterruptedRunError):
-            train_cell(Task(cell, folder / "parts"), StopAt([pause]), lambda event: None)
-    train_cell(Task(cell, folder / "parts"), StopRequest(), lambda event: None)
+            train_cell(Task(cell, folder / "parts", DATA), StopAt([pause]), lambda event: None)
+    train_cell(Task(cell, folder / "parts", DATA), StopRequest(), lambda event: None)
 
 
 def test_every_rule_is_a_part_of_some_method():

@@ -8,8 +8,7 @@ from pathlib import Path
 
 import numpy as np
 
-from smkd_cli import datasets
-from smkd_cli.datasets.digits import Digits
+from smkd_cli.data.sources.digits import Digits
 
 CELL = Path("tiny/smkd-p+mylc_symmetric-0.4_seed1")
 TESTED = ("test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble")
@@ -24,14 +23,14 @@ def without(content, columns):
 def test_other_test_labels_change_the_measurement_only(smkd, recipe, bits, assert_same, monkeypatch):
     options = ("train", recipe, "--set", "validation.fraction=0.2", "--jobs", 1)
     smkd(*options, "--runs", "honest")
-    honest_split = Digits.split
+    honest_labels = Digits.labels
 
-    def poisoned(self, which):
-        split = honest_split(self, which)
-        shuffled = np.random.default_rng(0).permutation(split.labels)
-        return replace(split, labels=shuffled) if which == "test" else split
+    def poisoned(self, split):
+        found = honest_labels(self, split)
+        shuffled = np.random.default_rng(0).permutation(found.labels)
+        return replace(found, labels=shuffled) if split == "test" else found
 
-    monkeypatch.setattr(datasets.find("digits").__class__, "split", poisoned)
+    monkeypatch.setattr(Digits, "labels", poisoned)
     smkd(*options, "--runs", "poisoned")
     assert_same(without(bits("honest" / CELL), TESTED), without(bits("poisoned" / CELL), TESTED))
     honest, poisoned_ = (json.loads((Path(runs) / CELL / "result.json").read_text()) for runs in ("honest", "poisoned"))

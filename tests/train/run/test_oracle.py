@@ -8,6 +8,7 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 import torch
+from data_sets import DATA
 
 from smkd_cli import methods
 from smkd_cli.train.run.oracle import facts_for
@@ -126,8 +127,10 @@ def test_training_does_not_go_on_with_another_teacher(tmp_path, monkeypatch):
     teacher(1)
     first = (tmp_path / "teacher.safetensors").read_bytes()
     entry = json.dumps({"name": "T2S-KD", "teacher": "teacher.safetensors"})
-    (cell,) = expand(load_recipe("quickstart", [f"methods=[{entry}]", "options={}", "epochs=1", "seeds=[1]"]))
-    task = Task(cell, tmp_path / "run")
+    (cell,) = expand(
+        load_recipe("quickstart", [f"methods=[{entry}]", "options={}", "epochs=1", "seeds=[1]"], data=DATA)
+    )
+    task = Task(cell, tmp_path / "run", DATA)
     with pytest.raises(InterruptedRunError):
         train_cell(task, AtOnce(), lambda event: None)
     teacher(2)

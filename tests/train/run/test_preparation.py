@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from data_sets import DATA
 
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.events import EpochDone, StepsDone
@@ -24,10 +25,10 @@ def train(recipe, tmp_path):
     """Train the tiny cell in a folder."""
 
     def run(folder, step):
-        (cell,) = expand(load_recipe(str(recipe)))
+        (cell,) = expand(load_recipe(str(recipe), data=DATA))
         setup = Setup("cpu", 1, "float32", "channels_last", "in_turn", step)
         events = []
-        train_cell(Task(cell, tmp_path / folder, None, setup), StopRequest(), events.append)
+        train_cell(Task(cell, tmp_path / folder, DATA, setup), StopRequest(), events.append)
         return tmp_path / folder, events
 
     return run

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from data_sets import DATA
 from program import alive, descendants, gone, run_in_process, wait_for
 
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
@@ -45,10 +46,10 @@ class StopAfter(StopRequest):
 @pytest.fixture
 def train_here(recipe, tmp_path):
     """Train the tiny cell in a folder, stopping after so many steps if that is given."""
-    (cell,) = expand(load_recipe(str(recipe)))
+    (cell,) = expand(load_recipe(str(recipe), data=DATA))
 
     def run(folder, stop_after=None, setup=None):
-        task = Task(cell, tmp_path / folder, None, setup)
+        task = Task(cell, tmp_path / folder, DATA, setup)
         stop = StopRequest() if stop_after is None else StopAfter(stop_after)
         train_cell(task, stop, lambda event: None)
         return task.directory
@@ -230,10 +231,10 @@ def test_the_checkpoint_of_another_cell_is_refused(train_here, tmp_path, recipe)
     with pytest.raises(InterruptedRunError):
         train_here("run", 4)
     recipe.write_text(recipe.read_text().replace("epochs: 3", "epochs: 4"))
-    (cell,) = expand(load_recipe(str(recipe)))
+    (cell,) = expand(load_recipe(str(recipe), data=DATA))
     (tmp_path / "run" / "recipe.yaml").unlink()
     with pytest.raises(DataError, match="another cell"):
-        train_cell(Task(cell, tmp_path / "run"), StopRequest(), lambda event: None)
+        train_cell(Task(cell, tmp_path / "run", DATA), StopRequest(), lambda event: None)
 
 
 def start(recipe: Path, folder: Path, *more: str, new_session: bool = False) -> subprocess.Popen[str]:

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
-from smkd_cli.datasets.pickles import read_arrays
+from smkd_cli.data.pickles import read_arrays
 from smkd_cli.errors import DataError
 
 numbers = st.sampled_from(["bool", "uint8", "int16", "<i4", ">i4", "int64", "float16", ">f4", "float64"])

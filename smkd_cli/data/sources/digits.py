@@ -8,7 +8,8 @@ import importlib.util
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from smkd_cli.datasets.contract import DataSet, Split, SplitName, image_ids
+from smkd_cli.data.dataset import SplitName
+from smkd_cli.data.sources.arrays import ArraySource, Split, image_ids
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ _SHA256_OF_TABLE = "68aea062d35a127749050fa0e52dca09d6569ac08092c925610e0954e172
 _TEST_IMAGES_PER_CLASS = 36
 
 
-class Digits(DataSet):
+class Digits(ArraySource):
     """The 1,797 images of the UCI "Optical Recognition of Handwritten Digits" test set (Alpaydin and Kaynak, 1998).
 
     The 36 images of each digit whose ids sort first are the test split, all others the training split. That is as
@@ -35,8 +36,8 @@ class Digits(DataSet):
     mean = (0.3050,)
     std = (0.3756,)
 
-    def split(self, which: SplitName) -> Split:
-        """Read the table that scikit-learn ships; see :meth:`DataSet.split`."""
+    def read(self, split: SplitName) -> Split:
+        """Read the table that scikit-learn ships; see :meth:`ArraySource.read`."""
         import numpy as np
 
         table = self._table()
@@ -47,7 +48,7 @@ class Digits(DataSet):
         for label in range(self.classes):
             members = np.flatnonzero(labels == label)
             is_test[members[np.argsort(ids[members])[:_TEST_IMAGES_PER_CLASS]]] = True
-        chosen = is_test if which == "test" else ~is_test
+        chosen = is_test if split == "test" else ~is_test
         return Split(images[chosen], labels[chosen], ids[chosen])
 
     def verify(self) -> None:

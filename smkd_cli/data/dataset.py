@@ -1,16 +1,16 @@
-"""What every data source offers: facts known beforehand, two splits, and checksums of its files."""
+"""What every data source offers: its facts, labels and images of two splits, and checksums of its files."""
 
 from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Literal
 
+from smkd_cli.data.images.reader import ImageReader
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -21,16 +21,15 @@ SplitName = Literal["train", "test"]
 
 
 @dataclass(frozen=True, eq=False)
-class Split:
-    """One split, in the source's own row order.
+class Labels:
+    """The labels of one split, in the source's own row order.
 
     Attributes:
-        images: uint8, (n, H, W, C), C-contiguous.
         labels: int64, (n,), each in 0 … classes − 1.
-        image_ids: str, (n,), unique; see :func:`image_ids`.
+        image_ids: str, (n,), unique names of the images that survive another row order: the paths of
+            their files in the data set's folder, or hashes of their pixels where they are in no files of their own.
     """
 
-    images: NDArray[np.uint8]
     labels: NDArray[np.int64]
     image_ids: NDArray[np.str_]
 
@@ -56,27 +55,34 @@ class Archive:
 
 
 class DataSet(ABC):
-    """A source of labelled images.
+    """A source of labelled images, opened. Some sources know their facts beforehand, others learn them when opened.
 
     Attributes:
-        name: how commands and recipes call it.
+        name: how commands and recipes call it; the class has it too, and is found by it.
+        root: the folder that holds the data sets' own folders.
         class_names: one per class, by label.
-        image_shape: (H, W, C).
+        image_shape: (H, W, C) of all images as :meth:`images` gives them. A source of images of many sizes resizes and
+            crops them to one shape, which it knows when it is opened.
         train_size, test_size: number of images.
         mean, std: per channel over the pixels of the training images, scaled to [0, 1].
-        archive: what is downloaded, or None where the data comes with a package.
+        archive: what is downloaded, or None where there is no such thing.
     """
 
-    name: ClassVar[str]
-    class_names: ClassVar[tuple[str, ...]]
-    image_shape: ClassVar[tuple[int, int, int]]
-    train_size: ClassVar[int]
-    test_size: ClassVar[int]
-    mean: ClassVar[tuple[float, ...]]
-    std: ClassVar[tuple[float, ...]]
-    archive: ClassVar[Archive | None] = None
+    name: str
+    class_names: tuple[str, ...]
+    image_shape: tuple[int, int, int]
+    train_size: int
+    test_size: int
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+    archive: Archive | None = None
 
     def __init__(self, root: Path) -> None:
+        """Open the data set, and learn which images there are; no pixel is read yet.
+
+        Raises:
+            DataError: the facts are in files, and these are missing or damaged.
+        """
         self.root = root
 
     @property
@@ -117,11 +123,19 @@ class DataSet(ABC):
             )
 
     @abstractmethod
-    def split(self, which: SplitName) -> Split:
-        """Read one split, after checking the files that it is in.
+    def labels(self, split: SplitName) -> Labels:
+        """The labels of a split; no pixel is read for them, unless the source keeps both in one file.
 
         Raises:
             DataError: the data is missing or damaged; the message says what to do.
+        """
+
+    @abstractmethod
+    def images(self, split: SplitName) -> ImageReader:
+        """The images of a split, in the order of its labels.
+
+        Raises:
+            DataError: as :meth:`labels`.
         """
 
     def _absence(self, missing: list[Path]) -> str:
@@ -144,29 +158,3 @@ def md5_of(path: Path) -> str:
             return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
-
-
-def image_ids(images: NDArray[np.uint8]) -> NDArray[np.str_]:
-    """A name for each image that depends on its content only, so that it survives another row order.
-
-    BLAKE2b of 8 bytes, as 16 hexadecimal digits, over the ASCII text ``HxWxC:`` and the pixels in that order. The
-    k-th further occurrence of an image (CIFAR has some) gets ``.k`` after it.
-
-    Args:
-        images: uint8, (n, H, W, C), C-contiguous.
-
-    Returns:
-        str, (n,), unique.
-    """
-    import numpy as np
-
-    start = hashlib.blake2b("x".join(map(str, images.shape[1:])).encode() + b":", digest_size=8)
-    seen: Counter[str] = Counter()
-    ids = []
-    for image in images.reshape(len(images), -1):
-        state = start.copy()
-        state.update(image.data)
-        digest = state.hexdigest()
-        ids.append(f"{digest}.{seen[digest]}" if digest in seen else digest)
-        seen[digest] += 1
-    return np.array(ids, dtype=np.str_)

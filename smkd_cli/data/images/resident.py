@@ -8,12 +8,17 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smkd_cli.data.images.reader import ImageReader
+
+# How much is read at a time on the way to the device.
+_CHUNK_BYTES = 64 << 20
+
 
 class ImageBank:
     """All images of a split on one device, stored in the memory order of the batches that come out.
 
     Args:
-        images: uint8 (n, H, W, C).
+        reader: the images, at least one.
         mean, std: per channel, for pixels scaled to [0, 1].
         device: where the images live.
         padding: black pixels added on every side, for random crops of the original size.
@@ -22,22 +27,17 @@ class ImageBank:
 
     def __init__(
         self,
-        images: np.ndarray,
+        reader: ImageReader,
         mean: Sequence[float],
         std: Sequence[float],
         device: torch.device,
         padding: int = 0,
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.count, self.height, self.width, self._channels = images.shape
-        self.padding = padding
+        self.device, self.padding = device, padding
         self._channels_last = memory_format == torch.channels_last
-        stored = torch.from_numpy(images)
-        if padding:
-            stored = torch.nn.functional.pad(stored, (0, 0, *(padding,) * 4))
-        if not self._channels_last:
-            stored = stored.permute(0, 3, 1, 2).contiguous()
-        self.pixels = stored.to(device)
+        _, self.height, self.width, self._channels = reader.read(np.zeros(1, np.int64)).shape
+        self.pixels = self._stored(reader)
         # (x/255 − mean)/std as one multiplication and one addition
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         shift = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
@@ -46,6 +46,23 @@ class ImageBank:
         rows, columns = (1, 2) if self._channels_last else (2, 3)
         windows = self.pixels.unfold(rows, self.height, 1).unfold(columns, self.width, 1)
         self._crops = windows.permute(0, 1, 2, 4, 5, 3) if self._channels_last else windows.permute(0, 2, 3, 1, 4, 5)
+
+    def __len__(self) -> int:
+        return len(self.pixels)
+
+    def _stored(self, reader: ImageReader) -> Tensor:
+        """All padded images in memory order, uint8, on the device; they are read a part at a time."""
+        count, border = len(reader), self.padding
+        height, width = self.height + 2 * border, self.width + 2 * border
+        shape = (height, width, self._channels) if self._channels_last else (self._channels, height, width)
+        stored = torch.zeros((count, *shape), dtype=torch.uint8, device=self.device)
+        inner = stored if self._channels_last else stored.permute(0, 2, 3, 1)
+        inner = inner[:, border : border + self.height, border : border + self.width]
+        step = max(1, _CHUNK_BYTES // inner[0].numel())
+        for start in range(0, count, step):
+            indices = np.arange(start, min(start + step, count))
+            inner[start : start + step] = torch.from_numpy(reader.read(indices)).to(self.device)
+        return stored
 
     def _beside_pixels(self, factor: Tensor) -> Tensor:
         """A number per channel (C,) in the shape that multiplies stored pixels with a long innermost axis."""

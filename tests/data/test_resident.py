@@ -2,7 +2,8 @@ import numpy as np
 import pytest
 import torch
 
-from smkd_cli.scoring import ImageBank
+from smkd_cli.data.images.reader import ArrayReader
+from smkd_cli.data.images.resident import ImageBank
 
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
 
@@ -20,7 +21,7 @@ def normalised(image):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_plain_images_are_scaled_and_normalised(images, layout):
-    bank = ImageBank(images, MEAN, STD, torch.device("cpu"), padding=2, memory_format=layout)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), padding=2, memory_format=layout)
     batch = bank.plain(1, 4)
     assert batch.is_contiguous(memory_format=layout)
     torch.testing.assert_close(batch, torch.stack([normalised(image) for image in images[1:4]]))
@@ -28,7 +29,7 @@ def test_plain_images_are_scaled_and_normalised(images, layout):
 
 def test_crops_and_flips_are_those_of_a_padded_picture(images):
     padding = 2
-    bank = ImageBank(images, MEAN, STD, torch.device("cpu"), padding=padding)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), padding=padding)
     indices = torch.tensor([5, 0, 3, 3])
     offsets = torch.tensor([[0, 0], [4, 1], [2, 2], [3, 4]])
     flips = torch.tensor([False, True, False, True])
@@ -39,8 +40,16 @@ def test_crops_and_flips_are_those_of_a_padded_picture(images):
         torch.testing.assert_close(got, normalised(np.ascontiguousarray(crop[:, ::-1] if flip else crop)))
 
 
+@pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
+def test_images_that_are_read_in_parts_are_all_there(images, layout, monkeypatch):
+    monkeypatch.setattr("smkd_cli.data.images.resident._CHUNK_BYTES", 4 * images[0].nbytes)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), padding=1, memory_format=layout)
+    assert len(bank) == 6
+    torch.testing.assert_close(bank.plain(0, 6), torch.stack([normalised(image) for image in images]))
+
+
 def test_no_padding_and_no_flip_leave_the_picture(images):
-    bank = ImageBank(images, MEAN, STD, torch.device("cpu"))
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"))
     order = torch.tensor([2, 0])
     batch = bank.augmented(order, torch.zeros(2, 2, dtype=torch.int64), torch.zeros(2, dtype=torch.bool))
     assert torch.equal(batch, torch.cat([bank.plain(2, 3), bank.plain(0, 1)]))

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import ClassVar
 
-from smkd_cli.datasets.contract import DataSet, Split, SplitName, image_ids
+from smkd_cli.data.dataset import SplitName
+from smkd_cli.data.sources.arrays import ArraySource, Split, image_ids
 from smkd_cli.errors import DataError
 
 
-class Cifar(DataSet):
+class Cifar(ArraySource):
     """32x32 colour images in pickled batches (Krizhevsky, "Learning multiple layers of features", 2009).
 
     Attributes:
@@ -22,15 +23,15 @@ class Cifar(DataSet):
     batches: ClassVar[dict[SplitName, tuple[str, ...]]]
     label_key: ClassVar[str]
 
-    def split(self, which: SplitName) -> Split:
-        """Read a split's batches in order; see :meth:`DataSet.split`."""
+    def read(self, split: SplitName) -> Split:
+        """Read a split's batches in order, each with its labels and pixels; see :meth:`ArraySource.read`."""
         import numpy as np
 
-        from smkd_cli.datasets.pickles import read_arrays
+        from smkd_cli.data.pickles import read_arrays
 
         height, width, channels = self.image_shape
         images, labels = [], []
-        for name in self.batches[which]:
+        for name in self.batches[split]:
             path = self.root / name
             self.check(path)
             batch = read_arrays(path)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from smkd_cli.datasets import DataSet
-from smkd_cli.datasets.download import fetch
+from smkd_cli.data import DataSet
+from smkd_cli.data.download import fetch
 from smkd_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:

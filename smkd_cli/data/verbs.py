@@ -4,31 +4,33 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from smkd_cli import console, datasets
+from smkd_cli import console
+from smkd_cli.data import DataSet, find
+from smkd_cli.data import names as all_names
 from smkd_cli.errors import DataError, UsageError
 
 
-def ls(data: Path | None) -> None:
+def ls(data: Path) -> None:
     """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where."""
     console.say("name\ttrain\ttest\tclasses\tshape\twhere")
-    for name in datasets.names():
-        dataset = datasets.find(name, data)
+    for name in all_names():
+        dataset = find(name, data)
         shape = "x".join(map(str, dataset.image_shape))
         facts = (name, dataset.train_size, dataset.test_size, dataset.classes, shape, _where(dataset))
         console.emit("\t".join(map(str, facts)))
 
 
-def fetch(names: list[str], data: Path | None, url: str | None) -> None:
+def fetch(names: list[str], data: Path, url: str | None) -> None:
     """Download data sets and print where each is.
 
     Raises:
         UsageError: an unknown name, or one address for several data sets.
-        DataError: see :func:`smkd_cli.datasets.download.fetch`.
+        DataError: see :func:`smkd_cli.data.download.fetch`.
     """
-    wanted = [datasets.find(name, data) for name in names]
+    wanted = [find(name, data) for name in names]
     if url and len(wanted) > 1:
         raise UsageError("--url is the address of one data set: fetch them one by one")
-    from smkd_cli.datasets.download import fetch as fetch_one
+    from smkd_cli.data.download import fetch as fetch_one
 
     for dataset in wanted:
         if dataset.archive is None:
@@ -39,7 +41,7 @@ def fetch(names: list[str], data: Path | None, url: str | None) -> None:
         console.emit(_where(dataset))
 
 
-def verify(names: list[str], data: Path | None) -> None:
+def verify(names: list[str], data: Path) -> None:
     """Check data sets, all that are here by default, and print a line for each that is whole.
 
     It says, tab-separated: name, ``ok``, further copies of images within the training and within the test split, test
@@ -49,16 +51,16 @@ def verify(names: list[str], data: Path | None) -> None:
         UsageError: an unknown name.
         DataError: files are missing or damaged; the message holds all of them, one data set a line.
     """
-    everything = [datasets.find(name, data) for name in names or datasets.names()]
+    everything = [find(name, data) for name in names or all_names()]
     chosen = everything if names else [dataset for dataset in everything if not dataset.missing()]
-    from smkd_cli.datasets.duplicates import duplicates
+    from smkd_cli.data.duplicates import duplicates
 
     console.say("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
     problems = []
     for dataset in chosen:
         try:
             dataset.verify()
-            found = duplicates(dataset.split("train"), dataset.split("test"))
+            found = duplicates(dataset)
         except DataError as error:
             problems.append(str(error))
         else:
@@ -68,7 +70,7 @@ def verify(names: list[str], data: Path | None) -> None:
         raise DataError("\n".join(problems))
 
 
-def _where(dataset: datasets.DataSet) -> str:
+def _where(dataset: DataSet) -> str:
     if dataset.archive is None:
         return "embedded"
     return "absent" if dataset.missing() else ", ".join(sorted({str(path.parent) for path in dataset.files()}))

@@ -10,13 +10,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from data_sets import DATA, pixels_of
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from numpy.testing import assert_array_equal
 
-from smkd_cli import datasets
-from smkd_cli.datasets.contract import image_ids
+from smkd_cli.data import find, names
+from smkd_cli.data.sources.arrays import image_ids
 from smkd_cli.errors import UsageError
 
 EXPECTED = {
@@ -28,12 +29,12 @@ EXPECTED = {
 
 
 def test_these_data_sets_are_found() -> None:
-    assert datasets.names() == sorted(EXPECTED)
+    assert names() == sorted(EXPECTED)
 
 
 @pytest.mark.parametrize("name", EXPECTED)
 def test_facts_are_known_where_no_file_is(name: str, tmp_path: Path) -> None:
-    dataset = datasets.find(name, tmp_path)
+    dataset = find(name, tmp_path)
     facts = (dataset.image_shape, dataset.classes, dataset.train_size, dataset.test_size)
     assert facts == EXPECTED[name]
     assert len(set(dataset.class_names)) == dataset.classes
@@ -42,45 +43,41 @@ def test_facts_are_known_where_no_file_is(name: str, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["digits", "cifar100", "cifar100-10"])
 def test_splits_keep_the_contract(name: str, request: pytest.FixtureRequest) -> None:
-    root = request.getfixturevalue("real_data") if name != "digits" else None
-    dataset = datasets.find(name, root)
+    root = request.getfixturevalue("real_data") if name != "digits" else DATA
+    dataset = find(name, root)
     ids: list[str] = []
     for which, size in (("train", dataset.train_size), ("test", dataset.test_size)):
-        split = dataset.split(which)  # type: ignore[arg-type]
-        assert split.images.shape == (size, *dataset.image_shape)
-        assert split.images.dtype == np.uint8
-        assert split.images.flags.c_contiguous
-        assert split.labels.shape == (size,)
-        assert split.labels.dtype == np.int64
-        assert_array_equal(np.unique(split.labels), np.arange(dataset.classes))
-        assert split.image_ids.shape == (size,)
-        assert len(set(split.image_ids)) == size
-        ids += list(split.image_ids)
+        found, reader = dataset.labels(which), dataset.images(which)  # type: ignore[arg-type]
+        assert len(reader) == size
+        images = pixels_of(reader)
+        assert images.shape == (size, *dataset.image_shape)
+        assert images.dtype == np.uint8
+        some = np.array([size - 1, 0, 5, 5])
+        assert_array_equal(reader.read(some), images[some])
+        assert found.labels.shape == (size,)
+        assert found.labels.dtype == np.int64
+        assert_array_equal(np.unique(found.labels), np.arange(dataset.classes))
+        assert found.image_ids.shape == (size,)
+        assert len(set(found.image_ids)) == size
+        ids += list(found.image_ids)
         if which == "train":
             values = np.arange(256) / 255
             for channel, (mean, std) in enumerate(zip(dataset.mean, dataset.std, strict=True)):
-                share = np.bincount(split.images[..., channel].ravel(), minlength=256) / split.images[..., 0].size
+                share = np.bincount(images[..., channel].ravel(), minlength=256) / images[..., 0].size
                 assert share @ values == pytest.approx(mean, abs=6e-5)
                 assert np.sqrt(share @ (values - mean) ** 2) == pytest.approx(std, abs=6e-5)
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:
     with pytest.raises(UsageError, match=r"unknown data set 'cifar-100': did you mean cifar100\?.*cifar10, .*digits"):
-        datasets.find("cifar-100")
-
-
-def test_the_root_comes_from_the_argument_or_the_environment_or_is_data(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("SMKD_DATA", "elsewhere")
-    assert datasets.find("cifar10", Path("here")).root == Path("here")
-    assert datasets.find("cifar10").root == Path("elsewhere")
-    monkeypatch.delenv("SMKD_DATA")
-    assert datasets.find("cifar10").root == Path("data")
+        find("cifar-100", DATA)
 
 
 def test_torch_is_not_imported() -> None:
     script = (
-        "import sys; from smkd_cli import datasets; import smkd_cli.datasets.verbs, smkd_cli.datasets.download; "
-        "datasets.find('digits').split('train'); sys.exit('torch' in sys.modules)"
+        "import sys; from pathlib import Path; from smkd_cli.data import find; "
+        "import smkd_cli.data.verbs, smkd_cli.data.download; "
+        "find('digits', Path()).images('train'); sys.exit('torch' in sys.modules)"
     )
     assert subprocess.run([sys.executable, "-c", script], check=False, env=dict(os.environ)).returncode == 0
 

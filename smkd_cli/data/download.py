@@ -13,7 +13,7 @@ from urllib.request import Request, urlopen
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import published
-from smkd_cli.datasets.contract import Archive, DataSet, md5_of
+from smkd_cli.data.dataset import Archive, DataSet, md5_of
 from smkd_cli.errors import DataError, UsageError
 
 if TYPE_CHECKING:

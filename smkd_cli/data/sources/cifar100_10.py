@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from smkd_cli.datasets.cifar100 import Cifar100
-from smkd_cli.datasets.contract import Split, SplitName
+from smkd_cli.data.dataset import SplitName
+from smkd_cli.data.sources.arrays import Split
+from smkd_cli.data.sources.cifar100 import Cifar100
 
 _CLASSES = 10
 
@@ -22,8 +23,8 @@ class Cifar100Ten(Cifar100):
     mean = (0.5356, 0.4898, 0.4255)
     std = (0.2666, 0.2609, 0.2739)
 
-    def split(self, which: SplitName) -> Split:
-        """Read CIFAR-100 and keep these classes, in its order; see :meth:`DataSet.split`."""
-        whole = super().split(which)
+    def read(self, split: SplitName) -> Split:
+        """Read CIFAR-100 and keep these classes, in its order; see :meth:`ArraySource.read`."""
+        whole = super().read(split)
         kept = whole.labels < _CLASSES
         return Split(whole.images[kept], whole.labels[kept], whole.image_ids[kept])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from smkd_cli.datasets.cifar import Cifar
-from smkd_cli.datasets.contract import Archive
+from smkd_cli.data.dataset import Archive
+from smkd_cli.data.sources.cifar import Cifar
 
 _FINE_CLASSES = """
 apple aquarium_fish baby bear beaver bed bee beetle bicycle bottle bowl boy bridge bus butterfly camel can

@@ -15,8 +15,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from smkd_cli.datasets.cifar import Cifar
-from smkd_cli.datasets.contract import Archive
+from smkd_cli.data.dataset import Archive
+from smkd_cli.data.sources.cifar import Cifar
 
 
 def md5(content: bytes) -> str:

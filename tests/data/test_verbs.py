@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
-from smkd_cli.datasets.contract import Split, image_ids
-from smkd_cli.datasets.duplicates import duplicates
+from smkd_cli.data.dataset import SplitName
+from smkd_cli.data.duplicates import duplicates
+from smkd_cli.data.sources.arrays import ArraySource, Split, image_ids
 
 if TYPE_CHECKING:
     from .conftest import Server
@@ -34,6 +35,28 @@ def test_ls_prints_a_line_per_data_set(smkd: Smkd) -> None:
         "cifar100-10\t5000\t1000\t10\t32x32x3\tabsent",
         "digits\t1437\t360\t10\t8x8x1\tembedded",
     ]
+
+
+@pytest.mark.parametrize(
+    ("options", "variable", "root"),
+    [
+        (("--data", "here"), "elsewhere", "here"),
+        ((), "elsewhere", "elsewhere"),
+        ((), "", "data"),
+        ((), None, "data"),
+    ],
+)
+def test_the_root_is_that_of_the_option_or_the_environment_or_data(
+    smkd: Smkd, monkeypatch: pytest.MonkeyPatch, options: tuple[str, ...], variable: str | None, root: str
+) -> None:
+    for folder in ("here", "elsewhere", "data"):
+        Path(folder, "cifar-100-python").mkdir(parents=True)
+        for name in ("train", "test", "meta"):
+            Path(folder, "cifar-100-python", name).touch()
+    if variable is not None:
+        monkeypatch.setenv("SMKD_DATA", variable)
+    found = dict(line.split("\t")[::5] for line in smkd("datasets", "ls", *options).out.splitlines())
+    assert found["cifar100"] == f"{root}/cifar-100-python"
 
 
 def test_ls_says_where_data_is(smkd: Smkd, real_data: Path) -> None:
@@ -61,13 +84,16 @@ def test_verify_checks_real_files_and_counts_images_that_are_there_twice(smkd: S
     ],
 )
 def test_duplicates_are_counted_by_content(
-    train: list[tuple[int, int]], test: list[tuple[int, int]], found: tuple[int, ...]
+    train: list[tuple[int, int]], test: list[tuple[int, int]], found: tuple[int, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def split(rows: list[tuple[int, int]]) -> Split:
-        images = np.array([image for image, _ in rows], dtype=np.uint8).reshape(-1, 1, 1, 1)
-        return Split(images, np.array([label for _, label in rows], dtype=np.int64), image_ids(images))
+    class Few(ArraySource):
+        def read(self, split: SplitName) -> Split:
+            rows = train if split == "train" else test
+            images = np.array([image for image, _ in rows], dtype=np.uint8).reshape(-1, 1, 1, 1)
+            return Split(images, np.array([label for _, label in rows], dtype=np.int64), image_ids(images))
 
-    assert astuple(duplicates(split(train), split(test))) == found
+    monkeypatch.setattr("smkd_cli.data.duplicates._CHUNK", 2)
+    assert astuple(duplicates(Few(Path()))) == found
 
 
 def test_verify_reports_every_problem_and_what_is_whole(smkd: Smkd, tmp_path: Path) -> None:

@@ -1,0 +1,1 @@
+"""Images as a network sees them, a batch at a time."""

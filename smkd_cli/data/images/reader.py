@@ -1,0 +1,42 @@
+"""The pixels of a split, asked for by number: what a data source gives, and what images for a network are made of."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+
+class ImageReader(Protocol):
+    """The images of one split, in the order of its labels; ``len()`` is their number."""
+
+    def __len__(self) -> int: ...
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """Some images: uint8 (k, H, W, C) for indices (k,), each in 0 … n − 1, in that order.
+
+        Raises:
+            DataError: an image is missing or damaged.
+        """
+        ...
+
+
+@dataclass(frozen=True, eq=False)
+class ArrayReader:
+    """Images that are in memory already.
+
+    Attributes:
+        images: uint8 (n, H, W, C).
+    """
+
+    images: NDArray[np.uint8]
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See :meth:`ImageReader.read`."""
+        return self.images[indices]
