@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from smkd_cli import __version__, console
+from smkd_cli import __version__, console, registry
 from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError, UsageError
 from smkd_cli.interrupt import Interrupt
 from smkd_cli.words import message
@@ -315,6 +315,8 @@ def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | N
     """Run the command line, say what went wrong, and give the exit code."""
     try:
         code = _run(arguments)
+        for warning in registry.warnings():
+            console.warn(warning)
         sys.stdout.flush()
         if not interrupt.number or not code:
             return code

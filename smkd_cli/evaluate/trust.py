@@ -8,6 +8,7 @@ from smkd_cli import methods
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.registry import file_of
 from smkd_cli.words import printable, shortened
 
 
@@ -20,7 +21,7 @@ def check_code(checkpoint: Path, method: str, trusted: bool) -> None:
         UsageError: ``trusted`` is false, and the method is one of a file.
         DataError: the file is not there, or not the one that the checkpoint was trained with.
     """
-    files = [path for part in methods.parts_of(method) if (path := methods.file_of(part))]
+    files = [path for part in methods.parts_of(method) if (path := file_of(part))]
     if not files:
         return
     named = ", ".join(shortened(printable(path)) for path in files)

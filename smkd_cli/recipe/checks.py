@@ -12,7 +12,7 @@ from smkd_cli.recipe.method_checks import Around, check_methods
 from smkd_cli.recipe.protocol import TRAINING, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
 from smkd_cli.recipe.size import check_size
-from smkd_cli.recipe.suggestions import unknown
+from smkd_cli.suggestions import unknown
 
 # The keys of a training with their values and where these stand.
 Fields = dict[str, tuple[Any, KeyPath]]

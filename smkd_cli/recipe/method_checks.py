@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from pydantic import ValidationError
 
@@ -15,19 +14,7 @@ from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.problems import in_words
 from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
-from smkd_cli.recipe.suggestions import unknown
-
-
-@cache
-def _told() -> set[str]:
-    return set()
-
-
-def unusable_methods() -> list[str]:
-    """Warnings of methods that other packages offer and that cannot be used, each only once."""
-    new = [warning for warning in methods.unusable() if warning not in _told()]
-    _told().update(new)
-    return new
+from smkd_cli.suggestions import unknown
 
 
 @dataclass(frozen=True)

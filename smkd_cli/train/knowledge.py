@@ -14,6 +14,7 @@ from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
+from smkd_cli.registry import file_of
 from smkd_cli.train.labels import TrainingLabels
 from smkd_cli.train.site import Site
 
@@ -49,7 +50,7 @@ def load_teachers(method: Method, dataset: DataSet, site: Site) -> dict[str, nn.
 
 def files_of(name: str, method: Method) -> dict[str, str]:
     """SHA-256 of the files that a method comes from, where these are none of the package's, and of its teachers."""
-    paths = [path for part in methods.parts_of(name) if (path := methods.file_of(part))]
+    paths = [path for part in methods.parts_of(name) if (path := file_of(part))]
     files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 
