@@ -71,7 +71,8 @@ def corrupt(
     kind: Annotated[
         str,
         typer.Option(
-            help="symmetric, symmetric-inclusive, pairflip, asymmetric, clean, or given (--labels as they are)."
+            metavar="KIND|FILE.py:NAME",
+            help=f"{', '.join(registry.NOISE.own)}, or given (--labels as they are).",
         ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
@@ -189,9 +190,15 @@ def report(
         typer.Argument(help="Folders of run directories, score files, or - for stdin (default: runs)."),
     ] = None,
     output_format: Annotated[
-        Literal["terminal", "markdown", "latex", "csv", "json"],
-        typer.Option("--format", help="How tables are written."),
-    ] = "terminal",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME|FILE.py:NAME",
+            help=f"How tables are written: {', '.join(registry.FORMATS.own)} (default: by the extension of -o, else"
+            " terminal).",
+            show_default=False,
+        ),
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -199,6 +206,9 @@ def report(
         ),
     ] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run the files of layouts that results name.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Build the paper's tables and figures from results."""
@@ -206,7 +216,13 @@ def report(
     _read_stdin_once(*(sources or []))
     from smkd_cli.report.command import run
 
-    run(sources=sources or [], output_format=output_format, output=output, against=against or [])
+    run(
+        sources=sources or [],
+        output_format=output_format,
+        output=output,
+        against=against or [],
+        trust_code=trust_code,
+    )
 
 
 @recipes_app.command("ls")

@@ -6,12 +6,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from smkd_cli import datasets, networks, noise
-from smkd_cli.errors import UsageError
+from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import Around, check_methods
 from smkd_cli.recipe.protocol import TRAINING, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
 from smkd_cli.recipe.size import check_size
+from smkd_cli.registry import LAYOUTS
 from smkd_cli.suggestions import unknown
 
 # The keys of a training with their values and where these stand.
@@ -36,6 +37,11 @@ def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
             document.add_problem(("dataset",), unknown("data set", valid["dataset"], datasets.names()))
     if dataset is not None and "validation" in valid:
         _check_validation(document, valid["validation"].fraction, dataset)
+    for number, table in enumerate(valid.get("tables", ())):
+        try:
+            LAYOUTS.check(table)
+        except UnknownName as error:
+            document.add_problem(("tables", number), str(error))
     settings: Mapping[int, NoiseEntry] = valid.get("noise", {})
     warnings = _check_noise(document, settings, dataset)
     if not check_size(document, valid):
