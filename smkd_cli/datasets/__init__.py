@@ -7,49 +7,37 @@ a file and without importing torch.
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import inspect
 import os
-import pkgutil
-from functools import cache
 from pathlib import Path
+from typing import TypeGuard
 
 from smkd_cli.datasets.contract import DataSet, Split
-from smkd_cli.errors import UsageError
+from smkd_cli.registry import DATASETS, Registry
 
 __all__ = ["DataSet", "Split", "find", "names"]
 
 
-@cache
-def _sources() -> dict[str, type[DataSet]]:
-    sources: dict[str, type[DataSet]] = {}
-    for module_info in pkgutil.iter_modules(__path__):
-        module = importlib.import_module(f"{__name__}.{module_info.name}")
-        for member in vars(module).values():
-            if inspect.isclass(member) and issubclass(member, DataSet) and hasattr(member, "name"):
-                sources[member.name] = member
-    return sources
+def _is_source(value: object) -> TypeGuard[type[DataSet]]:
+    return isinstance(value, type) and issubclass(value, DataSet) and "name" in vars(value)
+
+
+REGISTRY: Registry[type[DataSet]] = Registry(DATASETS, _is_source, "subclass of DataSet with a name")
 
 
 def names() -> list[str]:
     """The names of all data sets, sorted."""
-    return sorted(_sources())
+    return sorted(REGISTRY.names())
 
 
 def find(name: str, root: Path | None = None) -> DataSet:
     """The data set of that name; nothing is read yet.
 
     Args:
-        name: one of :func:`names`.
+        name: one of :func:`names`, or ``FILE.py:NAME``.
         root: the folder that holds the data sets' own folders; by default the environment's ``SMKD_DATA``, else
             ``data`` under the current folder.
 
     Raises:
-        UsageError: there is no such data set.
+        UnknownName: there is no such data set.
     """
-    if name not in _sources():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(f"unknown data set {name!r}: {hint}There are: {', '.join(names())}")
-    return _sources()[name](root or Path(os.environ.get("SMKD_DATA") or "data"))
+    return REGISTRY.find(name)(root or Path(os.environ.get("SMKD_DATA") or "data"))

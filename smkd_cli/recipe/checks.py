@@ -31,10 +31,10 @@ def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
     """
     dataset = None
     if "dataset" in valid:
-        if valid["dataset"] in datasets.names():
+        try:
             dataset = datasets.find(valid["dataset"])
-        else:
-            document.add_problem(("dataset",), unknown("data set", valid["dataset"], datasets.names()))
+        except UnknownName as error:
+            document.add_problem(("dataset",), str(error))
     if dataset is not None and "validation" in valid:
         _check_validation(document, valid["validation"].fraction, dataset)
     for number, table in enumerate(valid.get("tables", ())):
@@ -86,8 +86,15 @@ def _check_training(document: Document, fields: Fields, dataset: datasets.DataSe
 
     pair, at = fields.get("networks", ((), ()))
     for peer, name in enumerate(pair):
-        if name not in networks.names() and name not in pair[:peer]:
-            document.add_problem((*at, peer), unknown("network", name, networks.names()))
+        if name in pair[:peer]:
+            continue
+        try:
+            if dataset is None:
+                networks.facts(name)
+            else:
+                networks.check(name, dataset.image_shape, dataset.classes)
+        except UsageError as error:
+            document.add_problem((*at, peer), str(error))
     if "epochs" in fields and "schedule" in fields:
         (epochs, of_epochs), (schedule, of_schedule) = fields["epochs"], fields["schedule"]
         if len(of_epochs) > len(of_schedule):  # a schedule that others share is not to blame
@@ -128,13 +135,14 @@ def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset
             document.add_problem(("noise", number, "sampling"), message)
         if entry.manifest is not None or entry.kind is None:
             continue
-        if entry.kind not in noise.kinds():
-            document.add_problem(("noise", number, "kind"), unknown("kind of noise", entry.kind, noise.kinds()))
-        elif dataset is not None:
-            try:
+        try:
+            noise.find(entry.kind)
+            if dataset is not None:
                 warnings += noise.check(entry.kind, entry.rate or 0.0, dataset.classes, dataset.name)
-            except UsageError as error:
-                document.add_problem(("noise", number), str(error))
+        except UnknownName as error:
+            document.add_problem(("noise", number, "kind"), str(error))
+        except UsageError as error:
+            document.add_problem(("noise", number), str(error))
     return warnings
 
 

@@ -7,7 +7,7 @@ guard (:mod:`~smkd_cli.registry.foreign`), when it is asked for.
 """
 
 from smkd_cli.registry.finder import Registry
-from smkd_cli.registry.foreign import called, file_of, guarded, warnings
+from smkd_cli.registry.foreign import called, file_of, guarded, used, warnings
 from smkd_cli.registry.kinds import DATASETS, FORMATS, LAYOUTS, METHODS, NETWORKS, NOISE, Kind
 
 __all__ = [
@@ -22,5 +22,6 @@ __all__ = [
     "called",
     "file_of",
     "guarded",
+    "used",
     "warnings",
 ]

@@ -13,7 +13,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
-from smkd_cli.errors import UnknownName
+from smkd_cli.errors import SmkdError, UnknownName, UsageError
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
@@ -62,6 +62,23 @@ def guarded(work: Callable[[], T]) -> T:
         import traceback  # only here: most code is sound
 
         raise ValueError("".join(traceback.format_exception_only(error)[-1:]).strip()) from error
+
+
+def used(what: str, work: Callable[[], T]) -> T:
+    """What a plug-in returns that is not ours; an error that it words for the user itself passes.
+
+    Args:
+        what: names it in messages.
+
+    Raises:
+        UsageError: it raised something else, or asked to exit.
+    """
+    try:
+        return guarded(work)
+    except ValueError as error:
+        if isinstance(error.__cause__, SmkdError):
+            raise error.__cause__ from None
+        raise UsageError(f"{what} cannot be used: {error}") from error
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:

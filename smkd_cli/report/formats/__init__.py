@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smkd_cli.errors import UsageError
-from smkd_cli.registry import FORMATS, Registry, guarded
+from smkd_cli.registry import FORMATS, Registry, used
 from smkd_cli.report.formats.contract import Format, is_format
 from smkd_cli.report.tables import Report
 
@@ -36,10 +36,7 @@ def render(name: str, report: Report) -> str:
     made = REGISTRY.find(name)
     if FORMATS.is_own(name):
         return made.render(report)
-    try:
-        text = guarded(lambda: made.render(report))
-    except ValueError as error:
-        raise UsageError(f"the format {name} cannot write this report: {error}") from error
+    text = used(f"the format {name}", lambda: made.render(report))
     if not isinstance(text, str):
         raise UsageError(f"the format {name} makes no text, but {type(text).__name__}")
     return text
