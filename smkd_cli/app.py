@@ -163,7 +163,11 @@ def evaluate(
     output: Annotated[str, typer.Option("-o", "--output", help="Where the JSON Lines go; - is stdout.")] = "-",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="With --split train: run the file of methods that a checkpoint names.")
+        bool,
+        typer.Option(
+            "--trust-code",
+            help="Run files of code that a checkpoint names: its network, its data set, its method (--split train).",
+        ),
     ] = False,
     data: Root = None,
     quiet: Quiet = False,

@@ -18,7 +18,7 @@ from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.datasets.hold_out import hold_out
-from smkd_cli.errors import DataError, UsageError
+from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.scoring import ImageBank, label_scores, predict, scores
@@ -34,7 +34,8 @@ class Evaluator:
         split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
         device: ``auto``, ``cpu`` or ``cuda``.
         data: folder of the data sets, None for the default.
-        trust_code: whether a file of methods that a checkpoint names may be run, which training images need.
+        trust_code: whether files of code that a checkpoint names may be run: its network, its data set, and, for
+            training images, its method.
     """
 
     def __init__(
@@ -71,7 +72,7 @@ class Evaluator:
             raise DataError(f"{path}: its two files are not of one pair; was one copied there from elsewhere?")
         if self.split == "train":
             for _, about in loaded.values():
-                check_code(path, about.cell.method, self.trust_code)
+                check_code(path, methods.parts_of(about.cell.method), self.trust_code)
         bank, split = self._images(facts.cell.dataset)
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
@@ -104,12 +105,15 @@ class Evaluator:
 
     def _load(self, path: Path) -> tuple[nn.Module, PeerFacts]:
         weights, facts = load_peer(path)
-        for what, name, known in (
-            ("network", facts.network, networks.names()),
-            ("data set", facts.cell.dataset, datasets.names()),
+        check_code(path, (facts.network, facts.cell.dataset), self.trust_code)
+        for what, find, name in (
+            ("network", networks.facts, facts.network),
+            ("data set", datasets.find, facts.cell.dataset),
         ):
-            if name not in known:
-                raise DataError(f"{path}: is of a {what} {name!r:.80}, which is not known")
+            try:
+                find(name)
+            except UnknownName as error:
+                raise DataError(f"{path}: is of a {what} {name!r:.80}, which is not known: {error}") from error
         dataset = datasets.find(facts.cell.dataset, self.data)
         network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
         if wrong := difference(weights, network.state_dict()):

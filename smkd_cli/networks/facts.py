@@ -12,7 +12,7 @@ from smkd_cli.errors import UsageError
 from smkd_cli.registry import used
 
 if TYPE_CHECKING:
-    from torch import nn
+    from torch import Tensor, nn
 
 _SIDE, _CHANNELS, _CLASSES = 32, 3, 100
 # A multiply-add is two operations; a backward pass costs about two forward passes.
@@ -88,14 +88,14 @@ class Counted(Facts):
 
     @property
     def features(self) -> int:
-        return self._counted((_SIDE, _SIDE, _CHANNELS), _CLASSES)[1]
+        return used(f"network {self._name}", self._width)
 
     def parameters_at(self, classes: int, channels: int = _CHANNELS) -> int:
         network = used(f"network {self._name}", lambda: self._on_meta(classes, channels))
         return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
 
     def multiply_adds_at(self, image_shape: tuple[int, int, int], classes: int) -> int:
-        return self._counted(image_shape, classes)[0]
+        return self._counted(image_shape, classes)
 
     def _on_meta(self, classes: int, channels: int) -> nn.Module:
         import torch
@@ -103,11 +103,20 @@ class Counted(Facts):
         with torch.device("meta"):
             return self._build(classes, channels).eval()
 
-    def _count(self, image_shape: tuple[int, int, int], classes: int) -> tuple[int, int]:
-        """Multiply-adds, and D."""
+    def _width(self) -> int:
+        import torch
+
+        network = self._on_meta(_CLASSES, _CHANNELS)
+        if not hasattr(network, "maps"):
+            return 0
+        with torch.no_grad():
+            maps: Tensor = network.maps(torch.empty(2, _CHANNELS, _SIDE, _SIDE, device="meta"))  # type: ignore[operator]
+        return maps.shape[1]
+
+    def _count(self, image_shape: tuple[int, int, int], classes: int) -> int:
         return used(f"network {self._name}", lambda: self._run(image_shape, classes))
 
-    def _run(self, image_shape: tuple[int, int, int], classes: int) -> tuple[int, int]:
+    def _run(self, image_shape: tuple[int, int, int], classes: int) -> int:
         import torch
         from torch.utils.flop_counter import FlopCounterMode
 
@@ -121,5 +130,5 @@ class Counted(Facts):
                 f"network {self._name} makes {tuple(logits.shape)} of images {tuple(images.shape)}, not logits"
                 f" {(len(images), classes)}"
             )
-        features: int = network.maps(images).shape[1] if hasattr(network, "maps") else 0  # type: ignore[operator]
-        return counter.get_total_flops() // _OPERATIONS_PER_MULTIPLY_ADD // len(images), features
+        operations: int = counter.get_total_flops()
+        return operations // _OPERATIONS_PER_MULTIPLY_ADD // len(images)

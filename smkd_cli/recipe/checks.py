@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from typing import Any
 
 from smkd_cli import datasets, networks, noise
@@ -52,7 +53,8 @@ def check(document: Document, valid: Mapping[str, Any]) -> list[str]:
     _check_noise_is_distinct(document, settings, valid.get("seeds", ()))
     around = None
     if dataset is not None and {"batch_size", "validation"} <= valid.keys():
-        around = Around(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0)
+        plain = _without_features(valid)
+        around = Around(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0, plain)
     check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), around)
     return warnings
 
@@ -70,6 +72,17 @@ def _trainings(valid: Mapping[str, Any]) -> Iterator[Fields]:
         if entry.protocol is not None:
             for fields in variants or [base]:
                 yield _merged(fields, entry.protocol, ("methods", number, "protocol"))
+
+
+def _without_features(valid: Mapping[str, Any]) -> tuple[str, ...]:
+    """The networks of a grid that have no feature maps; all of ours do."""
+    names = dict.fromkeys(name for fields in _trainings(valid) for name in fields.get("networks", ((), ()))[0])
+    plain = []
+    for name in names:
+        with suppress(UsageError):  # which is a problem of the network's
+            if not networks.facts(name).features:
+                plain.append(name)
+    return tuple(plain)
 
 
 def _merged(fields: Fields, own: Training, at: KeyPath) -> Fields:

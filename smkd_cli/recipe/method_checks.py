@@ -19,11 +19,17 @@ from smkd_cli.suggestions import unknown
 
 @dataclass(frozen=True)
 class Around:
-    """What of a recipe a method may not go with: batch size, classes, whether there is a noisy validation split."""
+    """What of a recipe a method may not go with.
+
+    Attributes:
+        held_out: whether there is a noisy validation split.
+        plain: networks that have no ``maps`` and ``classify``.
+    """
 
     batch_size: int
     classes: int
     held_out: bool
+    plain: tuple[str, ...] = ()
 
 
 def check_methods(
@@ -91,6 +97,9 @@ def _check_options(document: Document, row: Row, number: int, around: Around | N
         size = around.batch_size if row.protocol is None else row.protocol.given.get("batch_size", around.batch_size)
         if problem := made.problem(size, around.classes, around.held_out):
             document.add_problem(("methods", number), problem)
+        if made.wants_features and around.plain:
+            message = f"{row.method} looks at features: {around.plain[0]} needs the functions maps and classify for it"
+            document.add_problem(("methods", number), message)
 
 
 def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:
