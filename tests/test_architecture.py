@@ -23,7 +23,7 @@ ALLOWED = {
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "datasets", "noise", "artifacts"} | CELLAR,
     "artifacts": {"errors", "limits", "naming", "suggestions", "words"},
-    "noise": {"errors", "limits", "naming", "registry", "suggestions"},
+    "noise": {"errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry"},
     "datasets": {"artifacts"} | CELLAR,
     "networks": {"errors", "registry"},

@@ -11,6 +11,7 @@ from smkd_cli.naming import LONGEST_NAME, is_name
 from smkd_cli.noise.contract import NoiseKind, is_noise_kind
 from smkd_cli.noise.forms import Transitions
 from smkd_cli.registry import NOISE, Registry, used
+from smkd_cli.words import quoted
 
 # A whole matrix has classes² entries of 8 bytes: 800 MB at this bound. Drawing does without.
 _MAX_CLASSES_OF_MATRIX = 10_000
@@ -31,9 +32,7 @@ def find(kind: str) -> NoiseKind:
         UnknownName: there is none, or a manifest could not hold its name.
     """
     if not is_name(kind):
-        raise UnknownName(
-            f"{kind!r:.200} is too long a name for a manifest: at most {LONGEST_NAME} characters, in one line"
-        )
+        raise UnknownName(f"the kind of noise {quoted(kind)} is no line of at most {LONGEST_NAME} characters")
     return REGISTRY.find(kind)
 
 
