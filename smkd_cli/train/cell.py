@@ -92,7 +92,7 @@ class Training:
         self.cell, self.directory, self.tell = cell, directory, tell
         self.recipe = recipe = cell.training
         method = methods.build(cell.method, cell.options)
-        self.files = files_of(cell.method, method)
+        self.files = files_of(cell, method)
         saved = self._saved()
         site = prepare(_setup(recipe, place, saved))
         dataset = datasets.find(recipe.dataset, place.data)
@@ -102,7 +102,7 @@ class Training:
         steps = steps_per_epoch(len(self.labels.learned), recipe.batch_size)
         given = torch.from_numpy(self.labels.given).to(site.device)
         clean = None if self.labels.clean is None else torch.from_numpy(self.labels.clean).to(site.device)
-        teachers = load_teachers(method, dataset, site)
+        teachers = load_teachers(method, dataset, site, recipe.networks)
         plan = Plan(recipe, method, cell.seed, len(given), dataset.classes, dataset.image_shape[2], teachers)
         self.pair = Pair(plan, self.measure.train_images, given, clean, site)
         learned = torch.from_numpy(self.labels.learned).to(site.device)

@@ -58,6 +58,8 @@ def test_by_path(trained, smkd):
     cell = json.loads((trained[0] / "result.json").read_text())["cell"]
     assert (cell["dataset"], cell["networks"]) == (BY_PATH["data"], ["my_net.py:MyNet", "small_resnet"])
     assert (cell["noise"]["kind"], cell["tables"]) == ("my_noise.py:mine", ["my_layout.py:mine"])
+    files = json.loads((trained[0] / "result.json").read_text())["provenance"]["method_files"]
+    assert set(files) == {"my_data.py", "my_net.py", "my_noise.py"}
     refused = smkd("report")
     assert refused.code == 0
     assert "results name the layout my_layout.py:mine, which is code" in refused.err
@@ -75,6 +77,39 @@ def test_scoring_needs_trust(trained, smkd):
     scored = smkd("eval", trained[0], "--trust-code")
     assert scored.code == 0, scored.err
     assert json.loads(scored.out)["cell"]["networks"] == ["my_net.py:MyNet", "small_resnet"]
+    Path("my_net.py").write_text("raise SystemExit('changed')\n")
+    changed = smkd("eval", trained[0], "--trust-code")
+    assert (changed.code, "my_net.py is not the file that it was trained with" in changed.err) == (4, True)
+
+
+@pytest.mark.parametrize("file", ["my_data.py", "my_net.py", "my_noise.py"])
+def test_a_changed_file_is_no_reason_to_go_on(file, examples):
+    from smkd_cli.errors import DataError, InterruptedRunError
+    from smkd_cli.recipe import expand, load_recipe
+    from smkd_cli.train.cell import Place, train_cell
+    from smkd_cli.train.stopping import StopRequest
+
+    class AtOnce(StopRequest):
+        def __bool__(self) -> bool:
+            self.signal_number = 15
+            return True
+
+    (examples / "own.yaml").write_text(RECIPE.format(**BY_PATH))
+    cell = expand(load_recipe("own.yaml"))[0]
+    with pytest.raises(InterruptedRunError):
+        train_cell(cell, Place(examples / "run", None), AtOnce(), lambda event: None)
+    with (examples / file).open("a") as stream:
+        stream.write("# another\n")
+    with pytest.raises(DataError, match=rf"{file} has changed since"):
+        train_cell(cell, Place(examples / "run", None), StopRequest(), lambda event: None)
+
+
+@pytest.mark.parametrize(("networks", "code"), [("my_net.py:MyNet", 0), ("small_resnet", 4)])
+def test_a_teacher_runs_no_code_that_the_recipe_does_not_name(networks, code, trained, smkd):
+    taught = f'methods=[{{name: T2S-KD, teacher: "{trained[0]}"}}]'
+    result = smkd("train", "own.yaml", "--jobs", 1, "--set", taught, "--set", f"networks={networks}")
+    assert result.code == code, result.err
+    assert ("is code that the recipe does not name" in result.err) == (code == 4)
 
 
 def test_a_layout_that_breaks_leaves_its_results_in_a_plain_table(trained, smkd, examples):
