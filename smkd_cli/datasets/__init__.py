@@ -8,6 +8,7 @@ a file and without importing torch.
 from __future__ import annotations
 
 import os
+from inspect import get_annotations, isabstract
 from pathlib import Path
 from typing import TypeGuard
 
@@ -18,10 +19,11 @@ __all__ = ["DataSet", "Split", "find", "names"]
 
 
 def _is_source(value: object) -> TypeGuard[type[DataSet]]:
-    return isinstance(value, type) and issubclass(value, DataSet) and "name" in vars(value)
+    named = isinstance(value, type) and issubclass(value, DataSet) and "name" in vars(value)
+    return named and all(hasattr(value, fact) for fact in get_annotations(DataSet)) and not isabstract(value)
 
 
-REGISTRY: Registry[type[DataSet]] = Registry(DATASETS, _is_source, "subclass of DataSet with a name")
+REGISTRY: Registry[type[DataSet]] = Registry(DATASETS, _is_source, "subclass of DataSet with all that it asks for")
 
 
 def names() -> list[str]:
