@@ -9,7 +9,7 @@ from typing import Annotated, Literal, NoReturn
 
 import typer
 
-from smkd_cli import __version__, console
+from smkd_cli import __version__, console, registry
 from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError, UsageError
 from smkd_cli.interrupt import Interrupt
 from smkd_cli.words import message
@@ -73,7 +73,8 @@ def corrupt(
     kind: Annotated[
         str,
         typer.Option(
-            help="symmetric, symmetric-inclusive, pairflip, asymmetric, clean, or given (--labels as they are)."
+            metavar="KIND|FILE.py:NAME",
+            help=f"{', '.join(registry.NOISE.own)}, or given (--labels as they are).",
         ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
@@ -164,7 +165,11 @@ def evaluate(
     output: Annotated[str, typer.Option("-o", "--output", help="Where the JSON Lines go; - is stdout.")] = "-",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="With --split train: run the file of methods that a checkpoint names.")
+        bool,
+        typer.Option(
+            "--trust-code",
+            help="Run files of code that a checkpoint names: its network, its data set, its method (--split train).",
+        ),
     ] = False,
     data: Root = DATA,
     quiet: Quiet = False,
@@ -191,9 +196,15 @@ def report(
         typer.Argument(help="Folders of run directories, score files, or - for stdin (default: runs)."),
     ] = None,
     output_format: Annotated[
-        Literal["terminal", "markdown", "latex", "csv", "json"],
-        typer.Option("--format", help="How tables are written."),
-    ] = "terminal",
+        str | None,
+        typer.Option(
+            "--format",
+            metavar="NAME|FILE.py:NAME",
+            help=f"How tables are written: {', '.join(registry.FORMATS.own)} (default: by the extension of -o, else"
+            " terminal).",
+            show_default=False,
+        ),
+    ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
@@ -201,6 +212,9 @@ def report(
         ),
     ] = None,
     output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",
+    trust_code: Annotated[
+        bool, typer.Option("--trust-code", help="Run the files of layouts that results name.")
+    ] = False,
     quiet: Quiet = False,
 ) -> None:
     """Build the paper's tables and figures from results."""
@@ -208,7 +222,13 @@ def report(
     _read_stdin_once(*(sources or []))
     from smkd_cli.report.command import run
 
-    run(sources=sources or [], output_format=output_format, output=output, against=against or [])
+    run(
+        sources=sources or [],
+        output_format=output_format,
+        output=output,
+        against=against or [],
+        trust_code=trust_code,
+    )
 
 
 @recipes_app.command("ls")
@@ -317,6 +337,8 @@ def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | N
     """Run the command line, say what went wrong, and give the exit code."""
     try:
         code = _run(arguments)
+        for warning in registry.warnings():
+            console.warn(warning)
         sys.stdout.flush()
         if not interrupt.number or not code:
             return code

@@ -21,6 +21,13 @@ class UsageError(SmkdError):
     exit_code = 2
 
 
+class UnknownName(UsageError, ValueError):  # noqa: N818 (it says what is wrong)
+    """Nothing that can be used has this name: the message says why, and what to write instead.
+
+    It is a ValueError too, for those who call a function with the name.
+    """
+
+
 class RecipeError(SmkdError):
     """The recipe is wrong. The message holds every problem found, one a line, as ``file:line:column: what``."""
 

@@ -15,25 +15,29 @@ import smkd_cli
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 ROOMS = {"recipe", "artifacts", "noise", "methods", "data", "networks", "scoring"}
-CELLAR = {"errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words"}
+CELLAR = {
+    *("errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words", "suggestions", "registry"),
+}
 ALLOWED = {
     "app": STAGES | {"recipe", "data"} | CELLAR,
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "data", "noise", "artifacts"} | CELLAR,
-    "artifacts": {"errors", "limits", "naming", "words"},
-    "noise": {"errors", "limits"},
-    "methods": set(),
+    "artifacts": {"errors", "limits", "naming", "suggestions", "words"},
+    "noise": {"errors", "limits", "naming", "registry", "suggestions", "words"},
+    "methods": {"errors", "registry"},
     "data": {"artifacts"} | CELLAR,
-    "networks": {"errors"},
+    "networks": {"errors", "registry"},
     "scoring": {"data"},
     "console": {"errors", "words"},
     "errors": set(),
     "interrupt": set(),
     "limits": set(),
     "naming": set(),
+    "registry": {"errors", "naming", "suggestions"},
     "resources": set(),
     "seeds": set(),
+    "suggestions": {"words"},
     "words": set(),
 }
 

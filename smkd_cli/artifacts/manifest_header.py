@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from difflib import get_close_matches
 from typing import TypeVar
 
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.naming import LONGEST_NAME, is_name
+from smkd_cli.suggestions import closest
 from smkd_cli.words import quoted
 
 MANIFEST_SCHEMA = "smkd/manifest/1"
@@ -48,9 +48,9 @@ class Header:
         keys = (*_FILLED, *_MAY_BE_EMPTY, *_MAY_BE_DROPPED)
         for key in values:
             if key not in keys:
-                close = get_close_matches(key, keys, n=1)
+                close = closest(key, keys)
                 raise DataError(
-                    f"{name}: unknown header key {quoted(key)}" + (f"; did you mean {close[0]}?" if close else "")
+                    f"{name}: unknown header key {quoted(key)}" + (f"; did you mean {close}?" if close else "")
                 )
         for key in (*_FILLED, *_MAY_BE_EMPTY):
             if key not in values:

@@ -11,6 +11,7 @@ from smkd_cli.corrupt.summary import show
 from smkd_cli.errors import UsageError
 from smkd_cli.limits import MAX_CLASSES, MAX_SEED
 from smkd_cli.naming import file_word
+from smkd_cli.registry import called
 from smkd_cli.words import quoted
 
 # Labels that people gave are no kind of noise to draw, so this name stands beside the kinds.
@@ -120,7 +121,7 @@ def default_path(manifest: Manifest) -> Path:
 
     Data set and split may be words of a file, so their letters are made those of a file's name.
     """
-    words = [file_word(manifest.dataset), file_word(manifest.split), manifest.kind]
+    words = [*map(file_word, (called(manifest.dataset), manifest.split, called(manifest.kind)))]
     if manifest.kind != _GIVEN:
         sampling = [] if manifest.sampling == noise.samplings()[0] else [str(manifest.sampling)]
         words += [f"{manifest.rate:.10g}", *sampling, f"seed{manifest.seed}"]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from typing import Any, BinaryIO
 
 from numpy.typing import NDArray
@@ -15,6 +14,7 @@ from smkd_cli.artifacts.csv_rows import Place, Rows
 from smkd_cli.artifacts.manifest_checks import check_images
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.suggestions import closest
 from smkd_cli.words import listed, plain, quoted
 
 IMAGE, CLEAN = "image", "clean_label"
@@ -126,8 +126,8 @@ def _split(line: str, name: str, column: str, separator: str | None) -> tuple[li
 def _hint(column: str, names: Sequence[str]) -> str:
     """The name that is nearest, first of all one that looks the same."""
     alike = [name for name in names if _visible(name) == _visible(column)]
-    close = alike or get_close_matches(column, names, n=1)
-    return f"did you mean {close[0] if close[0].isprintable() else quoted(close[0])}? " if close else ""
+    close = alike[0] if alike else closest(column, names)
+    return f"did you mean {close if close.isprintable() else quoted(close)}? " if close else ""
 
 
 def _visible(name: str) -> str:

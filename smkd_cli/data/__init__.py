@@ -7,49 +7,38 @@ and tells its labels without its pixels being read, where its files allow that; 
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import inspect
-import pkgutil
-from functools import cache
+from inspect import isabstract
 from pathlib import Path
+from typing import TypeGuard
 
-from smkd_cli.data import sources
 from smkd_cli.data.dataset import DataSet, Labels
-from smkd_cli.errors import UsageError
+from smkd_cli.registry import DATASETS, Registry
 
 __all__ = ["DataSet", "Labels", "find", "names"]
 
 
-@cache
-def _sources() -> dict[str, type[DataSet]]:
-    found: dict[str, type[DataSet]] = {}
-    for module_info in pkgutil.iter_modules(sources.__path__):
-        module = importlib.import_module(f"{sources.__name__}.{module_info.name}")
-        for member in vars(module).values():
-            if inspect.isclass(member) and issubclass(member, DataSet) and hasattr(member, "name"):
-                found[member.name] = member
-    return found
+def _is_source(value: object) -> TypeGuard[type[DataSet]]:
+    named = isinstance(value, type) and issubclass(value, DataSet) and "name" in vars(value)
+    return named and not isabstract(value)
+
+
+REGISTRY: Registry[type[DataSet]] = Registry(DATASETS, _is_source, "subclass of DataSet with all that it asks for")
 
 
 def names() -> list[str]:
     """The names of all data sets, sorted."""
-    return sorted(_sources())
+    return sorted(REGISTRY.names())
 
 
 def find(name: str, root: Path) -> DataSet:
     """The data set of that name, opened.
 
     Args:
-        name: one of :func:`names`.
+        name: one of :func:`names`, or ``FILE.py:NAME``.
         root: the folder that holds the data sets' own folders; ``--data`` of the command line.
 
     Raises:
-        UsageError: there is no such data set.
+        UnknownName: there is no such data set.
         DataError: see :class:`DataSet`.
     """
-    if name not in _sources():
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(f"unknown data set {name!r}: {hint}There are: {', '.join(names())}")
-    return _sources()[name](root)
+    return REGISTRY.find(name)(root)

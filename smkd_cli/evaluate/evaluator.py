@@ -18,10 +18,9 @@ from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import Labels, find
-from smkd_cli.data import names as dataset_names
 from smkd_cli.data.hold_out import hold_out
 from smkd_cli.data.images.resident import ImageBank
-from smkd_cli.errors import DataError, UsageError
+from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.scoring import label_scores, predict, scores
@@ -37,7 +36,8 @@ class Evaluator:
         split: ``test`` against the clean test labels, ``train`` against the clean labels of the manifest.
         device: ``auto``, ``cpu`` or ``cuda``.
         data: folder of the data sets.
-        trust_code: whether a file of methods that a checkpoint names may be run, which training images need.
+        trust_code: whether files of code that a checkpoint names may be run: its network, its data set, and, for
+            training images, its method.
     """
 
     def __init__(self, split: Literal["test", "train"], device: str, data: Path, trust_code: bool = False) -> None:
@@ -72,7 +72,7 @@ class Evaluator:
             raise DataError(f"{path}: its two files are not of one pair; was one copied there from elsewhere?")
         if self.split == "train":
             for _, about in loaded.values():
-                check_code(path, about.cell.method, self.trust_code)
+                check_code(path, methods.parts_of(about.cell.method), self.trust_code)
         bank, labelled = self._images(facts.cell.dataset)
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
@@ -105,13 +105,17 @@ class Evaluator:
 
     def _load(self, path: Path) -> tuple[nn.Module, PeerFacts]:
         weights, facts = load_peer(path)
-        for what, name, known in (
-            ("network", facts.network, networks.names()),
-            ("data set", facts.cell.dataset, dataset_names()),
-        ):
-            if name not in known:
-                raise DataError(f"{path}: is of a {what} {name!r:.80}, which is not known")
-        dataset = find(facts.cell.dataset, self.data)
+        check_code(path, (facts.network, facts.cell.dataset), self.trust_code)
+        try:
+            dataset = find(facts.cell.dataset, self.data)
+        except UnknownName as error:
+            raise DataError(
+                f"{path}: is of a data set {facts.cell.dataset!r:.80}, which is not known: {error}"
+            ) from error
+        try:
+            networks.facts(facts.network)
+        except UnknownName as error:
+            raise DataError(f"{path}: is of a network {facts.network!r:.80}, which is not known: {error}") from error
         network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
         if wrong := difference(weights, network.state_dict()):
             raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")

@@ -1,32 +1,36 @@
-"""Whose code runs: a network's file may name a file of methods, and whoever made the one may have made the other."""
+"""Whose code runs: a network's file may name files of code, and whoever made the one may have made the others."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
-from smkd_cli import methods
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.registry import file_of
 from smkd_cli.words import printable, shortened
 
 
-def check_code(checkpoint: Path, method: str, trusted: bool) -> None:
-    """Refuse to run a file that a checkpoint names as that of its method, unless the user trusts it; nothing is run.
+def check_code(checkpoint: Path, names: Iterable[str], trusted: bool) -> None:
+    """Refuse to run a file of code that a checkpoint names, unless the user trusts it; nothing is run.
 
     Where the result beside the checkpoint holds the file's checksum, the file has to be that one still.
 
+    Args:
+        names: of the network, the data set or a part of the method; those that name no file are passed over.
+
     Raises:
-        UsageError: ``trusted`` is false, and the method is one of a file.
+        UsageError: ``trusted`` is false, and a name is one of a file.
         DataError: the file is not there, or not the one that the checkpoint was trained with.
     """
-    files = [path for part in methods.parts_of(method) if (path := methods.file_of(part))]
+    files = [path for name in names if (path := file_of(name))]
     if not files:
         return
     named = ", ".join(shortened(printable(path)) for path in files)
     if not trusted:
         raise UsageError(
-            f"{checkpoint}: to score training images its method is needed, which is code in {named}; "
+            f"{checkpoint}: to score it what it names is needed, which is code in {named}; "
             "read it, and say --trust-code to run it"
         )
     directory = checkpoint if checkpoint.is_dir() else checkpoint.parent
@@ -34,6 +38,6 @@ def check_code(checkpoint: Path, method: str, trusted: bool) -> None:
     recorded = result.provenance.method_files if result else {}
     for path in files:
         if not Path(path).is_file():
-            raise DataError(f"{checkpoint}: its method is code in {printable(path)}, which is no file here")
+            raise DataError(f"{checkpoint}: names code in {printable(path)}, which is no file here")
         if path in recorded and sha256_of(Path(path)) != recorded[path]:
             raise DataError(f"{checkpoint}: {printable(path)} is not the file that it was trained with (its SHA-256)")

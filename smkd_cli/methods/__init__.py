@@ -5,12 +5,23 @@ refines its own labels: ``targets/``), written ``SMKD-P+MyLC``. This room knows 
 commands; it does not even import torch, so that recipes are checked at once.
 """
 
-from smkd_cli.methods.catalogue import build, cost, file_of, full_options, names, parts_of, rule, rules_of, unusable
+from smkd_cli.methods.catalogue import (
+    REGISTRY,
+    build,
+    cost,
+    full_options,
+    joined,
+    names,
+    parts_of,
+    rule,
+    rules_of,
+    split,
+)
 from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, Rule
-from smkd_cli.methods.plugins import guarded
 from smkd_cli.methods.stages import Companion, Extra, Stage, share
 
 __all__ = [
+    "REGISTRY",
     "Batch",
     "Clock",
     "Companion",
@@ -23,13 +34,12 @@ __all__ = [
     "Stage",
     "build",
     "cost",
-    "file_of",
     "full_options",
-    "guarded",
+    "joined",
     "names",
     "parts_of",
     "rule",
     "rules_of",
     "share",
-    "unusable",
+    "split",
 ]

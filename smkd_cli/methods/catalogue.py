@@ -1,149 +1,89 @@
-"""Finds rules and methods by name: the classes of this package, those that other packages offer, those of a file.
+"""Finds rules and methods by name, and makes a method of its rules.
 
-A new rule is one new file. Nothing else names it: this package's modules are scanned, the entry points of group
-``smkd.methods`` are loaded, and a rule in a file of one's own is named with its path, ``my_rules.py:Mine``. What is not
-of this package is loaded by ``plugins``; nothing in it stops a rule that is.
+A new rule is one new file. Nothing else names it: the registry (:mod:`smkd_cli.registry`) finds it in this package,
+among the entry points of group ``smkd.methods``, or in a file of one's own that is named by its path,
+``my_rules.py:Mine``.
 """
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import importlib.metadata
-import pkgutil
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from functools import cache
-from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from pydantic import create_model
 
-from smkd_cli import methods
-from smkd_cli.methods import plugins
+from smkd_cli.errors import UnknownName
 from smkd_cli.methods.composed import Composed
 from smkd_cli.methods.contract import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
+from smkd_cli.registry import METHODS, Registry
 
 # Of a step of cross entropy: a backward pass is as much as two forward passes.
 _PASSES = 3
 
 
-# How a rule's file says its name. Whoever makes it otherwise is found too, only not as fast.
-_NAME = re.compile(r"""^    name(?:: ClassVar\[str\])? = ["']([^"'\n]+)["']$""", re.MULTILINE)
+def _is_rule(value: object) -> TypeGuard[type[Rule]]:
+    """Whether it is a rule or method that can be named."""
+    if not (isinstance(value, type) and issubclass(value, (ExchangeRule, TargetRule, Method))):
+        return False
+    name = vars(value).get("name")
+    return isinstance(name, str) and bool(name)
 
 
-@cache
-def _modules() -> dict[str, str]:
-    """The modules of this package by the names in their text: a recipe names few, and the others need no import."""
-    found = {}
-    root = Path(methods.__path__[0])
-    for path in sorted(root.rglob("*.py")):
-        parts = path.relative_to(root).with_suffix("").parts
-        for name in _NAME.findall(path.read_text(encoding="utf-8")):
-            found[name.lower()] = ".".join((methods.__name__, *parts))
-    return found
-
-
-@cache
-def _entry_points() -> tuple[importlib.metadata.EntryPoint, ...]:
-    return plugins.entry_points()
-
-
-@cache
-def _offered() -> plugins.Offered:
-    """What other packages offer."""
-    return plugins.load(_entry_points(), _own_rules())
-
-
-@cache
-def _quickly(name: str) -> type[Rule] | None:
-    """The package's rule of that name, if its file's text says so and no other package offers methods."""
-    module = _modules().get(name.lower())
-    if module is None or _entry_points():
-        return None
-    return _by_name(vars(importlib.import_module(module)).values()).get(name.lower())
-
-
-@cache
-def _own_rules() -> dict[str, type[Rule]]:
-    modules = [importlib.import_module(m.name) for m in pkgutil.walk_packages(methods.__path__, methods.__name__ + ".")]
-    return _by_name(value for module in modules for value in vars(module).values())
-
-
-@cache
-def _rules() -> dict[str, type[Rule]]:
-    return {**_own_rules(), **_offered().rules}
-
-
-def _by_name(values: Iterable[Any]) -> dict[str, type[Rule]]:
-    found: dict[str, type[Rule]] = {}
-    for rule in filter(plugins.is_rule, values):
-        if found.setdefault(rule.name.lower(), rule) is not rule:
-            raise ValueError(f"two rules are named {rule.name}: {found[rule.name.lower()]} and {rule}")
-    return found
-
-
-@cache
-def _rules_in(path: str) -> dict[str, type[Rule]]:
-    """The rules that a file defines."""
-    rules = plugins.rules_in(path)
-    try:
-        return _by_name(rules)
-    except ValueError as error:
-        raise ValueError(f"{path}: {error}") from error
-
-
-def unusable() -> tuple[str, ...]:
-    """What other packages offer and cannot be used, in words; nothing of it is loaded before a method is looked for."""
-    return tuple(_offered().warnings) if _entry_points() else ()
+REGISTRY: Registry[type[Rule]] = Registry(
+    METHODS, _is_rule, "subclass of TargetRule, ExchangeRule or Method with a name"
+)
 
 
 def names() -> list[str]:
     """Names of all rules and methods: exchange rules, then target rules, then methods that stand alone."""
     kinds: list[type[Rule]] = [ExchangeRule, TargetRule, Method]
-    return [rule.name for kind in kinds for rule in _rules().values() if issubclass(rule, kind)]
-
-
-def _find(name: str) -> type[Rule]:
-    path = file_of(name)
-    if path is None and (quickly := _quickly(name)):
-        return quickly
-    rules = _rules() if path is None else _rules_in(path)
-    wanted = name if path is None else name[len(path) + 1 :]
-    rule = rules.get(wanted.lower())
-    if rule is None:
-        if path is None and (why := _offered().refused.get(wanted.lower())):
-            raise ValueError(f"method {name!r} cannot be used: {why}")
-        close = difflib.get_close_matches(wanted.lower(), list(rules), n=1)
-        known = names() if path is None else [rule.name for rule in rules.values()]
-        hint = f"did you mean {rules[close[0]].name}?" if close else f"known are {', '.join(known)}"
-        raise ValueError(f"unknown method {name!r}: {hint}")
-    return rule
+    rules = {name: REGISTRY.find(name) for name in REGISTRY.names()}
+    return [name for kind in kinds for name, rule in rules.items() if issubclass(rule, kind)]
 
 
 def rule(name: str) -> type[Rule]:
     """One rule or method by its own name.
 
     Raises:
-        ValueError: there is no such one; the message says what to write instead.
+        UnknownName: there is no such one; the message says what to write instead.
     """
-    return _find(name)
+    return REGISTRY.find(name)
 
 
 def parts_of(name: str) -> tuple[str, ...]:
     """A method's name taken apart: ``SMKD-P+MyLC`` into two, ``Co-teaching+`` not at all."""
-    if name.lower() in _modules() or (_entry_points() and name.lower() in _rules()):
-        return (name,)
     first, plus, second = name.partition("+")
-    return (first, second) if plus else (first,)
+    if not plus or METHODS.is_own(name):
+        return (name,)
+    if not (METHODS.is_own(first) and METHODS.is_own(second)) and METHODS.fold(name) in REGISTRY.offered.found:
+        return (name,)
+    return first, second
 
 
-def file_of(name: str) -> str | None:
-    """The path in the name of a rule of a file, ``my_rules.py`` of ``my_rules.py:Mine``; None of other names."""
-    path, colon, _ = name.rpartition(":")
-    return path if colon and path.endswith(".py") else None
+@cache
+def split(name: str) -> tuple[str, str]:
+    """The exchange and the target rule in a method's name: LS is (Zero, LS), MKD is (MKD, CE).
+
+    Of a method that stands alone, and of any single name that is not of this package, it is (Zero, that name): results
+    are told apart by it, and they run no code.
+    """
+    first, *target = parts_of(name)
+    if not target and METHODS.is_own(first):
+        rule = REGISTRY.find(first)
+        target = [rule.alone] if issubclass(rule, ExchangeRule) and rule.alone else []
+    return (first, target[0]) if target else ("Zero", first)
+
+
+@cache
+def joined(exchange: str, target: str) -> str:
+    """The method's name that :func:`split` takes apart, in its shortest form."""
+    for name in (target, exchange):
+        if split(name) == (exchange, target):
+            return name
+    return f"{exchange}+{target}"
 
 
 def rules_of(name: str) -> tuple[type[Rule], ...]:
@@ -153,23 +93,23 @@ def rules_of(name: str) -> tuple[type[Rule], ...]:
     may be a rule of a file, ``SMKD-P+my_rules.py:Mine``.
 
     Raises:
-        ValueError: no such name, or a part is missing or in the wrong place; the message says what to write instead.
+        UnknownName: no such name, or a part is missing or in the wrong place; the message says what to write instead.
     """
     first, *others = parts_of(name)
-    rule = _find(first)
+    rule = REGISTRY.find(first)
     if not others:
         if issubclass(rule, TargetRule):
-            return _find("Zero"), rule
+            return REGISTRY.find("Zero"), rule
         if issubclass(rule, ExchangeRule):
             if rule.alone is None:
-                raise ValueError(f"{rule.name} needs a target rule: write, for example, {rule.name}+ProSelfLC")
-            return rule, _find(rule.alone)
+                raise UnknownName(f"{rule.name} needs a target rule: write, for example, {rule.name}+ProSelfLC")
+            return rule, REGISTRY.find(rule.alone)
         return (rule,)
-    target = _find(others[0])
+    target = REGISTRY.find(others[0])
     if not issubclass(rule, ExchangeRule) or not issubclass(target, TargetRule):
-        raise ValueError(f"{name!r} is not EXCHANGE+TARGET, for example SMKD-P+MyLC")
+        raise UnknownName(f"{name!r} is not EXCHANGE+TARGET, for example SMKD-P+MyLC")
     if clash := rule.model_fields.keys() & target.model_fields.keys():
-        raise ValueError(f"{rule.name} and {target.name} share the options {', '.join(sorted(clash))}")
+        raise UnknownName(f"{rule.name} and {target.name} share the options {', '.join(sorted(clash))}")
     return rule, target
 
 
@@ -182,7 +122,7 @@ def full_options(name: str, options: Mapping[str, object]) -> dict[str, Any]:
     """All options of a method with their values: those given, and the defaults of the others.
 
     Raises:
-        ValueError: unknown name, as :func:`rules_of`.
+        UnknownName: as :func:`rules_of`.
         pydantic.ValidationError: an option that the method does not have, or a wrong value; ``loc[0]`` is its key.
     """
     return _options_model(rules_of(name))(**options).model_dump()

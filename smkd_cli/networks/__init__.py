@@ -5,6 +5,7 @@ Names and costs are known without importing torch; only :func:`build` imports it
 
 from __future__ import annotations
 
-from smkd_cli.networks.catalogue import Facts, build, facts, names
+from smkd_cli.networks.catalogue import build, check, facts, names
+from smkd_cli.networks.facts import Facts
 
-__all__ = ["Facts", "build", "facts", "names"]
+__all__ = ["Facts", "build", "check", "facts", "names"]

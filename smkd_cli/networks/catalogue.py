@@ -1,97 +1,101 @@
-"""Which networks there are, where their code is, and what they cost, without torch."""
+"""Which networks there are, what they cost, and how one is made; only making or counting one imports torch.
+
+A network is a function or a class that is called with ``(classes, channels)`` and makes a module:
+
+* ``forward`` maps float images (N, channels, H, W) to logits (N, classes); N, H and W are any;
+* a method that looks at features needs ``maps`` (images to the last feature maps, (N, D, h, w), the same D for all
+  images) and ``classify`` (logits of these) too, and forward is then the one after the other.
+
+Ours are the functions ``NAME(classes: int, channels: int)`` in the files of this package. Others are called as their
+entry point of group ``smkd.networks``, or ``FILE.py:NAME``.
+"""
 
 from __future__ import annotations
 
-import difflib
-import importlib
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable
+from functools import cache, partial
+from typing import TYPE_CHECKING, TypeGuard
 
 from smkd_cli.errors import UsageError
+from smkd_cli.networks.facts import Counted, Facts, Recorded
+from smkd_cli.registry import NETWORKS, Registry, used
 
 if TYPE_CHECKING:
     from torch import nn
 
-_SIDE, _CHANNELS, _CLASSES = 32, 3, 100
-# A multiply-add is two operations; a backward pass costs about two forward passes.
-_OPERATIONS_PER_MULTIPLY_ADD = 2
-_PASSES_OF_A_STEP = 3
+    Builder = Callable[[int, int], nn.Module]
 
 
-@dataclass(frozen=True)
-class Facts:
-    """What a network costs.
-
-    Attributes:
-        family: the module of this package that defines it.
-        parameters: trainable parameters at 100 classes and 3 channels.
-        multiply_adds: of the convolutions and the classifier, forward, for one 32x32x3 image and 100 classes. A step
-            of training costs about three times that.
-        stem_width: output channels of the first convolution, which is 3x3 with stride 1.
-        features: inputs of the classifier.
-    """
-
-    family: str
-    parameters: int
-    multiply_adds: int
-    stem_width: int
-    features: int
-
-    def parameters_at(self, classes: int, channels: int = _CHANNELS) -> int:
-        """Trainable parameters with that many classes and input channels."""
-        return (
-            self.parameters + (classes - _CLASSES) * (self.features + 1) + (channels - _CHANNELS) * 9 * self.stem_width
-        )
-
-    def multiply_adds_at(self, image_shape: tuple[int, int, int], classes: int) -> int:
-        """Multiply-adds forward for one image (H, W, C); exact where H and W are multiples of 8."""
-        height, width, channels = image_shape
-        convolutions = self.multiply_adds - self.features * _CLASSES
-        stem = (channels - _CHANNELS) * 9 * self.stem_width
-        return convolutions * height * width // _SIDE**2 + stem * height * width + self.features * classes
-
-    def training_operations(self, image_shape: tuple[int, int, int], classes: int) -> int:
-        """Floating-point operations of one image (H, W, C) forward and backward, the usual 6 per multiply-add."""
-        return _OPERATIONS_PER_MULTIPLY_ADD * _PASSES_OF_A_STEP * self.multiply_adds_at(image_shape, classes)
+def _is_builder(value: object) -> TypeGuard[Builder]:
+    return callable(value)
 
 
-_NETWORKS = {
-    "resnet18": Facts("resnet", 11_220_132, 555_468_800, 64, 512),
-    "resnet34": Facts("resnet", 21_328_292, 1_159_448_576, 64, 512),
-    "resnet50": Facts("resnet", 23_705_252, 1_298_014_208, 64, 2048),
-    "shufflenet_v2": Facts("shufflenet_v2", 1_360_896, 43_675_520, 24, 1024),
-    "small_resnet": Facts("resnet", 79_220, 7_788_800, 16, 64),
+REGISTRY: Registry[Builder] = Registry(
+    NETWORKS, _is_builder, "class or function that makes a network", declared=lambda _: None
+)
+
+# A test counts them again. One of ours that is not here is counted when it is asked for, and takes torch for it.
+_RECORDED = {
+    "resnet18": Recorded(11_220_132, 555_468_800, 64, 512),
+    "resnet34": Recorded(21_328_292, 1_159_448_576, 64, 512),
+    "resnet50": Recorded(23_705_252, 1_298_014_208, 64, 2048),
+    "shufflenet_v2": Recorded(1_360_896, 43_675_520, 24, 1024),
+    "small_resnet": Recorded(79_220, 7_788_800, 16, 64),
 }
 
 
 def names() -> list[str]:
-    """The names of all networks, sorted."""
-    return sorted(_NETWORKS)
+    """The names of all networks, sorted: ours, and those that other packages offer."""
+    return sorted(REGISTRY.names())
 
 
 def facts(name: str) -> Facts:
     """What a network costs.
 
     Raises:
-        UsageError: there is no such network.
+        UnknownName: there is no such network.
     """
-    if name not in _NETWORKS:
-        close = difflib.get_close_matches(name, names(), n=1)
-        hint = f"did you mean {close[0]}? " if close else ""
-        raise UsageError(f"unknown network {name!r}: {hint}There are: {', '.join(names())}")
-    return _NETWORKS[name]
+    return _RECORDED.get(name) or _counted(name, REGISTRY.find(name))
 
 
-def build(name: str, classes: int, channels: int = _CHANNELS) -> nn.Module:
+@cache
+def _counted(name: str, builder: Builder) -> Facts:
+    return Counted(name, partial(_build, name, builder))
+
+
+def build(name: str, classes: int, channels: int = 3) -> nn.Module:
     """A freshly initialised network, drawn from torch's global generator.
 
     Returns:
-        A module that maps float images (N, channels, H, W) to logits (N, classes), by its ``maps`` (the last feature
-        maps, (N, D, h, w)) and its ``classify`` (logits of these).
+        A module that maps float images (N, channels, H, W) to logits (N, classes).
 
     Raises:
-        UsageError: there is no such network.
+        UnknownName: there is no such network.
+        UsageError: it is none of ours and cannot be built.
     """
-    module = importlib.import_module(f"smkd_cli.networks.{facts(name).family}")
-    network: nn.Module = getattr(module, name)(classes, channels)
+    builder = REGISTRY.find(name)
+    return builder(classes, channels) if NETWORKS.is_own(name) else _build(name, builder, classes, channels)
+
+
+def _build(name: str, builder: Builder, classes: int, channels: int) -> nn.Module:
+    from torch import nn
+
+    network = used(f"network {name}", lambda: builder(classes, channels))
+    if not isinstance(network, nn.Module):
+        raise UsageError(f"network {name} is no torch.nn.Module, but {type(network).__name__}")
     return network
+
+
+def check(name: str, image_shape: tuple[int, int, int], classes: int) -> None:
+    """Look whether there is a network that makes logits of such images; nothing is computed, and ours are believed.
+
+    Args:
+        image_shape: (H, W, channels).
+
+    Raises:
+        UnknownName: there is no such network.
+        UsageError: it is none of ours and cannot be used.
+    """
+    found = facts(name)
+    if not NETWORKS.is_own(name):
+        found.multiply_adds_at(image_shape, classes)

@@ -3,7 +3,8 @@
 One file per kind in ``matrices/``, one per form of a transition matrix in ``forms/``; NumPy only.
 """
 
-from smkd_cli.noise.catalogue import check, kinds, transition_matrix, transitions
+from smkd_cli.noise.catalogue import check, find, kinds, transition_matrix, transitions
+from smkd_cli.noise.contract import NoiseKind
 from smkd_cli.noise.sampling import corrupt_labels, samplings
 
-__all__ = ["check", "corrupt_labels", "kinds", "samplings", "transition_matrix", "transitions"]
+__all__ = ["NoiseKind", "check", "corrupt_labels", "find", "kinds", "samplings", "transition_matrix", "transitions"]

@@ -2,34 +2,45 @@
 
 from __future__ import annotations
 
-import pkgutil
-from difflib import get_close_matches
-from functools import cache
-from importlib import import_module
-
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.errors import UsageError
+from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.limits import MAX_CLASSES
-from smkd_cli.noise import matrices
+from smkd_cli.naming import LONGEST_NAME, is_name
+from smkd_cli.noise.contract import NoiseKind, is_noise_kind
 from smkd_cli.noise.forms import Transitions
+from smkd_cli.registry import NOISE, Registry, used
+from smkd_cli.words import quoted
 
 # A whole matrix has classes² entries of 8 bytes: 800 MB at this bound. Drawing does without.
 _MAX_CLASSES_OF_MATRIX = 10_000
 
 
-@cache
+REGISTRY: Registry[NoiseKind] = Registry(NOISE, is_noise_kind, "NoiseKind")
+
+
 def kinds() -> tuple[str, ...]:
-    """The names of all kinds: the files in ``noise/matrices/``, with ``-`` for ``_``."""
-    return tuple(sorted(module.name.replace("_", "-") for module in pkgutil.iter_modules(matrices.__path__)))
+    """The names of all kinds, sorted: ours, and those that other packages offer."""
+    return tuple(sorted(REGISTRY.names()))
+
+
+def find(kind: str) -> NoiseKind:
+    """The kind of that name: one of :func:`kinds`, or ``FILE.py:NAME``.
+
+    Raises:
+        UnknownName: there is none, or a manifest could not hold its name.
+    """
+    if not is_name(kind):
+        raise UnknownName(f"the kind of noise {quoted(kind)} is no line of at most {LONGEST_NAME} characters")
+    return REGISTRY.find(kind)
 
 
 def transitions(kind: str, rate: float, classes: int, dataset: str | None = None) -> Transitions:
     """The probability P(noisy = j | clean = i) of every label, without a place in memory for each.
 
     Args:
-        kind: one of :func:`kinds`.
+        kind: one of :func:`kinds`, or ``FILE.py:NAME``.
         rate: noise rate in [0, 1]; what it means is up to the kind.
         classes: number of classes C, at least 2.
         dataset: name of the data set; asymmetric noise depends on what its classes are.
@@ -40,15 +51,15 @@ def transitions(kind: str, rate: float, classes: int, dataset: str | None = None
     Raises:
         UsageError: the kind is unknown, or the rate, the classes or the data set do not fit it.
     """
-    choose("kind of noise", kind, kinds())
+    found = find(kind)
     if not 0 <= rate <= 1:  # also refuses NaN
         raise UsageError(f"noise rate {rate} is not in [0, 1]: give a fraction, such as 0.4 for 40 %")
     if classes < 2:
         raise UsageError(f"label noise needs at least 2 classes, not {classes}")
     _refuse_more_than(MAX_CLASSES, classes, "labels must be class numbers from 0 on")
-    module = import_module(f"{matrices.__name__}.{kind.replace('-', '_')}")
-    made: Transitions = module.transitions(rate, classes, dataset)
-    return made
+    if NOISE.is_own(kind):
+        return found.at(rate, classes, dataset)
+    return used(f"the kind of noise {kind}", lambda: found.at(rate, classes, dataset))
 
 
 def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None = None) -> NDArray[np.float64]:
@@ -85,14 +96,6 @@ def check(kind: str, rate: float, classes: int, dataset: str | None = None) -> l
         f"{kind} noise of rate {rate:g} is not identifiable: for {lost} of {classes} classes another label is at least"
         " as likely as the clean one, so nothing in the labels says which is right"
     ]
-
-
-def choose(what: str, name: str, names: tuple[str, ...]) -> None:
-    """Raise a UsageError that suggests the closest name unless ``name`` is one of ``names``."""
-    if name not in names:
-        close = get_close_matches(name, names, n=1)
-        suggestion = f" (did you mean {close[0]}?)" if close else ""
-        raise UsageError(f"unknown {what} {name!r}{suggestion}: choose one of {', '.join(names)}")
 
 
 def _refuse_more_than(most: int, classes: int, why: str) -> None:

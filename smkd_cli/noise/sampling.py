@@ -8,9 +8,10 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smkd_cli.errors import DataError, UsageError
-from smkd_cli.noise.catalogue import choose, transitions
+from smkd_cli.errors import DataError, UnknownName, UsageError
+from smkd_cli.noise.catalogue import transitions
 from smkd_cli.noise.forms import Labels, Transitions
+from smkd_cli.suggestions import unknown
 
 _BLOCK = 1 << 18  # labels drawn at a time: the temporary arrays stay in the processor's cache
 _BELOW_ONE = 1 - 2.0**-32
@@ -53,7 +54,8 @@ def corrupt_labels(
         UsageError: the noise, the sampling or the seed makes no sense.
         DataError: a label is not an integer in 0 … classes - 1.
     """
-    choose("sampling", sampling, samplings())
+    if sampling not in _SAMPLINGS:
+        raise UnknownName(unknown("sampling", sampling, samplings()))
     limit = 2**32 if sampling == "coteaching" else 2**63
     if not 0 <= seed < limit:
         raise UsageError(f"seed {seed} is not in 0 … {limit - 1}")

@@ -12,6 +12,7 @@ from smkd_cli.naming import slug
 from smkd_cli.recipe.grid import short
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
 from smkd_cli.recipe.yaml_writer import dump
+from smkd_cli.registry import called
 
 _NOT_PROTOCOL = ("name", "title", "tables", "variant", "methods", "options", "noise", "seeds", "compute")
 
@@ -65,7 +66,7 @@ class Cell:
         if noise.kind is None:
             words = ["manifest"]
         else:
-            words = [noise.kind, *([] if noise.kind == "clean" or noise.rate is None else [short(noise.rate)])]
+            words = [called(noise.kind), *([] if noise.kind == "clean" or noise.rate is None else [short(noise.rate)])]
         if noise.sampling not in (None, "per-sample"):
             words.append(noise.sampling)
         if noise.seed not in (None, self.seed):

@@ -3,19 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from smkd_cli import networks, noise
 from smkd_cli.data import DataSet, find
-from smkd_cli.data import names as dataset_names
-from smkd_cli.errors import UsageError
+from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import Around, check_methods
 from smkd_cli.recipe.protocol import TRAINING, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
 from smkd_cli.recipe.size import check_size
-from smkd_cli.recipe.suggestions import unknown
+from smkd_cli.registry import LAYOUTS
+from smkd_cli.suggestions import unknown
 
 # The keys of a training with their values and where these stand.
 Fields = dict[str, tuple[Any, KeyPath]]
@@ -34,12 +35,17 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
     """
     dataset = None
     if "dataset" in valid:
-        if valid["dataset"] in dataset_names():
+        try:
             dataset = find(valid["dataset"], data)
-        else:
-            document.add_problem(("dataset",), unknown("data set", valid["dataset"], dataset_names()))
+        except UnknownName as error:
+            document.add_problem(("dataset",), str(error))
     if dataset is not None and "validation" in valid:
         _check_validation(document, valid["validation"].fraction, dataset)
+    for number, table in enumerate(valid.get("tables", ())):
+        try:
+            LAYOUTS.check(table)
+        except UnknownName as error:
+            document.add_problem(("tables", number), str(error))
     settings: Mapping[int, NoiseEntry] = valid.get("noise", {})
     warnings = _check_noise(document, settings, dataset)
     if not check_size(document, valid):
@@ -50,7 +56,8 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
     _check_noise_is_distinct(document, settings, valid.get("seeds", ()))
     around = None
     if dataset is not None and {"batch_size", "validation"} <= valid.keys():
-        around = Around(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0)
+        plain = _without_features(valid)
+        around = Around(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0, plain)
     check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), around)
     return warnings
 
@@ -70,6 +77,17 @@ def _trainings(valid: Mapping[str, Any]) -> Iterator[Fields]:
                 yield _merged(fields, entry.protocol, ("methods", number, "protocol"))
 
 
+def _without_features(valid: Mapping[str, Any]) -> tuple[str, ...]:
+    """The networks of a grid that have no feature maps; all of ours do."""
+    names = dict.fromkeys(name for fields in _trainings(valid) for name in fields.get("networks", ((), ()))[0])
+    plain = []
+    for name in names:
+        with suppress(UsageError):  # which is a problem of the network's
+            if not networks.facts(name).features:
+                plain.append(name)
+    return tuple(plain)
+
+
 def _merged(fields: Fields, own: Training, at: KeyPath) -> Fields:
     return {**fields, **{key: (value, (*at, key)) for key, value in own.given.items()}}
 
@@ -84,8 +102,15 @@ def _check_training(document: Document, fields: Fields, dataset: DataSet | None,
 
     pair, at = fields.get("networks", ((), ()))
     for peer, name in enumerate(pair):
-        if name not in networks.names() and name not in pair[:peer]:
-            document.add_problem((*at, peer), unknown("network", name, networks.names()))
+        if name in pair[:peer]:
+            continue
+        try:
+            if dataset is None:
+                networks.facts(name)
+            else:
+                networks.check(name, dataset.image_shape, dataset.classes)
+        except UsageError as error:
+            document.add_problem((*at, peer), str(error))
     if "epochs" in fields and "schedule" in fields:
         (epochs, of_epochs), (schedule, of_schedule) = fields["epochs"], fields["schedule"]
         if len(of_epochs) > len(of_schedule):  # a schedule that others share is not to blame
@@ -126,13 +151,14 @@ def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset
             document.add_problem(("noise", number, "sampling"), message)
         if entry.manifest is not None or entry.kind is None:
             continue
-        if entry.kind not in noise.kinds():
-            document.add_problem(("noise", number, "kind"), unknown("kind of noise", entry.kind, noise.kinds()))
-        elif dataset is not None:
-            try:
+        try:
+            noise.find(entry.kind)
+            if dataset is not None:
                 warnings += noise.check(entry.kind, entry.rate or 0.0, dataset.classes, dataset.name)
-            except UsageError as error:
-                document.add_problem(("noise", number), str(error))
+        except UnknownName as error:
+            document.add_problem(("noise", number, "kind"), str(error))
+        except UsageError as error:
+            document.add_problem(("noise", number), str(error))
     return warnings
 
 

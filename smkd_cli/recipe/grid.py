@@ -11,6 +11,7 @@ from smkd_cli import methods
 from smkd_cli.recipe.document import KeyPath
 from smkd_cli.recipe.protocol import Training
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, RuleOptions
+from smkd_cli.registry import called, file_of
 
 OWN_RECIPE = "(own recipe)"
 
@@ -54,10 +55,10 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
     rules = tuple(rule.name for rule in methods.rules_of(entry.name))
     spelling = {rule.lower(): rule for rule in rules}
     parts = methods.parts_of(entry.name)
-    method = "+".join(part if methods.file_of(part) else spelling[part.lower()] for part in parts)
-    called = "+".join(spelling[part.rpartition(":")[2].lower()] for part in parts)
+    method = "+".join(part if file_of(part) else spelling[part.lower()] for part in parts)
+    short_name = "+".join(spelling[called(part).lower()] for part in parts)
     own = {key: (value, (*at, key)) for key, value in entry.options.items()}
-    name = entry.label or (called if entry.protocol is None else f"{called} {OWN_RECIPE}")
+    name = entry.label or (short_name if entry.protocol is None else f"{short_name} {OWN_RECIPE}")
     for point in itertools.product(*map(enumerate, entry.sweep.values())):
         swept = {
             key: (value, (*at, "sweep", key, place)) for key, (place, value) in zip(entry.sweep, point, strict=True)

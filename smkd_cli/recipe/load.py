@@ -10,17 +10,16 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from smkd_cli import console, resources
+from smkd_cli import console, methods, registry, resources
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.checks import check
 from smkd_cli.recipe.document import Document
 from smkd_cli.recipe.grid import used_rules
-from smkd_cli.recipe.method_checks import unusable_methods
 from smkd_cli.recipe.overrides import apply_override, apply_profile
 from smkd_cli.recipe.problems import add_problems
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe, name_from
-from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, is_readable, parse, read_file
+from smkd_cli.suggestions import unknown
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -90,7 +89,8 @@ def _checked(document: Document, data: Path) -> Recipe:
         valid[field] = _sound_entries(document.data.get(field), model)
     warnings = check(document, valid, data)
     document.raise_problems()
-    for warning in (*warnings, *unusable_methods()):
+    _ = methods.REGISTRY.offered  # so that a package whose methods cannot be used is named whatever is asked for
+    for warning in (*warnings, *registry.warnings()):
         console.warn(warning)
     assert recipe is not None
     return recipe

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cache
 
 from pydantic import ValidationError
 
@@ -15,28 +14,22 @@ from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.problems import in_words
 from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
-from smkd_cli.recipe.suggestions import unknown
-
-
-@cache
-def _told() -> set[str]:
-    return set()
-
-
-def unusable_methods() -> list[str]:
-    """Warnings of methods that other packages offer and that cannot be used, each only once."""
-    new = [warning for warning in methods.unusable() if warning not in _told()]
-    _told().update(new)
-    return new
+from smkd_cli.suggestions import unknown
 
 
 @dataclass(frozen=True)
 class Around:
-    """What of a recipe a method may not go with: batch size, classes, whether there is a noisy validation split."""
+    """What of a recipe a method may not go with.
+
+    Attributes:
+        held_out: whether there is a noisy validation split.
+        plain: networks that have no ``maps`` and ``classify``.
+    """
 
     batch_size: int
     classes: int
     held_out: bool
+    plain: tuple[str, ...] = ()
 
 
 def check_methods(
@@ -104,6 +97,9 @@ def _check_options(document: Document, row: Row, number: int, around: Around | N
         size = around.batch_size if row.protocol is None else row.protocol.given.get("batch_size", around.batch_size)
         if problem := made.problem(size, around.classes, around.held_out):
             document.add_problem(("methods", number), problem)
+        if made.wants_features and around.plain:
+            message = f"{row.method} looks at features: {around.plain[0]} needs the functions maps and classify for it"
+            document.add_problem(("methods", number), message)
 
 
 def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:

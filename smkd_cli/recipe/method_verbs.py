@@ -15,7 +15,7 @@ from smkd_cli.errors import UsageError
 from smkd_cli.methods import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
-from smkd_cli.recipe.method_checks import unusable_methods
+from smkd_cli.registry import guarded
 from smkd_cli.words import printable
 
 _WORDS = {"noise_rate": "the noise rate", "transition_matrix": "the transition matrix"}
@@ -27,13 +27,11 @@ def ls() -> None:
     for name in methods.names():
         rule = methods.rule(name)
         try:
-            facts = methods.guarded(partial(_facts, name))
+            facts = guarded(partial(_facts, name))
         except ValueError as error:
             console.warn(f"{name}: says nothing of itself: {error}")
             facts = ("", "", "")
         console.emit("\t".join(map(printable, (name, _kind(rule), *facts, _title(rule)))))
-    for warning in unusable_methods():
-        console.warn(warning)
 
 
 def _facts(name: str) -> tuple[str, str, str]:
@@ -49,11 +47,9 @@ def show(name: str) -> None:
     """
     try:
         rules = [methods.rule(part) for part in methods.parts_of(name)]
-        pages = [methods.guarded(partial(_page, rule)) for rule in rules]
+        pages = [guarded(partial(_page, rule)) for rule in rules]
     except ValueError as error:
         raise UsageError(str(error)) from error
-    for warning in unusable_methods():
-        console.warn(warning)
     with console.data_out() as stream:
         stream.write("\n".join(map("\n".join, pages)))
 

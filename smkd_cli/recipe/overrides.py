@@ -11,8 +11,8 @@ from smkd_cli import resources
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
 from smkd_cli.recipe.schema import name_from
-from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_reader import MAX_DEPTH, is_readable, parse, read_file
+from smkd_cli.suggestions import unknown
 from smkd_cli.words import shortened
 
 # Keys with plain values that a method or a variant may have in its own way.

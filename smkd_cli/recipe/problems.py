@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from smkd_cli.recipe import suggestions
+from smkd_cli import suggestions
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe, Variant
 

@@ -175,11 +175,7 @@ class Recipe(Section):
     schema_name: Literal["smkd/recipe/1"] = Field(alias="schema")
     name: Name
     title: Annotated[str, StringConstraints(max_length=200)] = ""
-    tables: Annotated[
-        tuple[Literal["I", "II", "III", "IV", "V", "figure2", "figure3", "figure4"], ...],
-        AsTuple,
-        AfterValidator(_distinct),
-    ] = ()
+    tables: Annotated[tuple[str, ...], AsTuple, AfterValidator(_distinct)] = ()
     profile: str | None = None
     variant: Name | None = None
     dataset: str

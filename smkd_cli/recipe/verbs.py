@@ -12,8 +12,8 @@ from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.fit import fitting_cells
 from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
 from smkd_cli.recipe.schema import name_from
-from smkd_cli.recipe.suggestions import unknown
 from smkd_cli.recipe.yaml_writer import dump
+from smkd_cli.suggestions import unknown
 
 
 def ls(data: Path) -> None:

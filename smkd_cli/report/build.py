@@ -7,15 +7,20 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from smkd_cli.artifacts.results import Cell, Found, Noise, Result
+from smkd_cli.registry import LAYOUTS, guarded
 from smkd_cli.report import notes
 from smkd_cli.report.fill import LONE, Filled, fill
-from smkd_cli.report.layout import AsFound, Layout, layouts, noise_label
+from smkd_cli.report.layout import AsFound, Layout, layouts, layouts_of, noise_label
 from smkd_cli.report.published import Published, comparable, published
 from smkd_cli.report.tables import Report, Table
 
 
-def build(found: Found) -> Report:
-    """All tables that the results belong to; without results, the paper's tables with every cell of ours missing."""
+def build(found: Found, trust_code: bool = False) -> Report:
+    """All tables that the results belong to; without results, the paper's tables with every cell of ours missing.
+
+    Args:
+        trust_code: whether files of layouts that results name may be run.
+    """
     results = _as_found(found.results)
     unfinished = notes.Unfinished(found.unfinished)
     of_report = tuple(notes.of_report(found, unfinished))
@@ -27,10 +32,11 @@ def build(found: Found) -> Report:
         by_protocol[_cell(result).protocol].append(result)
     tables: list[Table] = []
     warnings: list[str] = []
-    across = list(_tables_across_protocols(results, unfinished))
+    known = layouts_of((table for result in results for table in _cell(result).tables), trust_code, warnings)
+    across = list(_tables_across_protocols(results, known, unfinished, warnings))
     placed = {id(result) for _, filled in across for result in filled.used}
     for group in by_protocol.values():
-        tables += _tables_of_protocol(group, placed, unfinished, warnings)
+        tables += _tables_of_protocol(group, known, placed, unfinished, warnings)
     for table, filled in across:
         tables.append(table)
         warnings += filled.warnings
@@ -56,9 +62,24 @@ def _cell(result: Result) -> Cell:
     return result.cell
 
 
-def _tables_across_protocols(results: Sequence[Result], unfinished: notes.Unfinished) -> Iterable[tuple[Table, Filled]]:
+def _fill(
+    layout: Layout, own: Sequence[Result], others: Sequence[Result], paper: Sequence[Published], warnings: list[str]
+) -> Filled:
+    """As :func:`fill`; a layout that is not ours may be wrong, which is a warning, and nothing stands in it."""
+    if LAYOUTS.is_own(layout.number):
+        return fill(layout, own, others, paper)
+    try:
+        return guarded(lambda: fill(layout, own, others, paper))
+    except ValueError as error:
+        warnings.append(f"{layout.number}: cannot be filled: {error}")
+        return Filled()
+
+
+def _tables_across_protocols(
+    results: Sequence[Result], known: Sequence[Layout], unfinished: notes.Unfinished, warnings: list[str]
+) -> Iterable[tuple[Table, Filled]]:
     """Tables whose columns are of different protocols, a table for each recipe that fills one."""
-    for layout in layouts():
+    for layout in known:
         own = [result for result in results if layout.across_protocols and layout.number in _cell(result).tables]
         for recipe in dict.fromkeys(_cell(result).recipe for result in own):
             mine = [result for result in own if _cell(result).recipe == recipe]
@@ -70,16 +91,20 @@ def _tables_across_protocols(results: Sequence[Result], unfinished: notes.Unfini
             ]
             settings = dict.fromkeys((_cell(result).dataset, _cell(result).networks) for result in mine)
             paper = [number for at in settings for number in comparable(layout.number, *at)]
-            filled = fill(layout, mine, others, paper)
+            filled = _fill(layout, mine, others, paper, warnings)
             if filled.used:
                 yield _table(layout, filled, paper, unfinished), filled
 
 
 def _tables_of_protocol(
-    group: Sequence[Result], elsewhere: set[int], unfinished: notes.Unfinished, warnings: list[str]
+    group: Sequence[Result],
+    known: Sequence[Layout],
+    elsewhere: set[int],
+    unfinished: notes.Unfinished,
+    warnings: list[str],
 ) -> Iterable[Table]:
     placed: set[int] = set()
-    for layout in layouts():
+    for layout in known:
         if layout.across_protocols:
             continue
         own = [result for result in group if layout.number in _cell(result).tables]
@@ -87,7 +112,7 @@ def _tables_of_protocol(
             others = [result for result in group if layout.number not in _cell(result).tables]
             first = _cell(own[0])
             paper = comparable(layout.number, first.dataset, first.networks)
-            filled = fill(layout, own, others, [*paper, *_of_other_data(layout)])
+            filled = _fill(layout, own, others, [*paper, *_of_other_data(layout)], warnings)
             placed |= {id(result) for result in own} & {id(result) for result in filled.used}
             if filled.left_out:
                 warnings.append(f"{layout.name}: left out ({len(filled.left_out)}): {notes.some(filled.left_out)}")
@@ -96,25 +121,23 @@ def _tables_of_protocol(
                 yield _table(layout, filled, paper, unfinished)
     rest: dict[str, list[Result]] = defaultdict(list)
     for result in group:
-        if id(result) not in placed and not (id(result) in elsewhere and _across(result)):
+        if id(result) not in placed and not (id(result) in elsewhere and _across(result, known)):
             rest[_cell(result).recipe].append(result)
     for recipe, results in rest.items():
-        layout = _general_layout(recipe)
+        layout = _general_layout(recipe, further=any(recipe == layout.name for layout in known))
         filled = fill(layout, results, [], [])
         warnings += filled.warnings
         yield _table(layout, filled, [], unfinished)
 
 
-def _across(result: Result) -> bool:
-    return any(layout.across_protocols and layout.number in _cell(result).tables for layout in layouts())
+def _across(result: Result, known: Sequence[Layout]) -> bool:
+    return any(layout.across_protocols and layout.number in _cell(result).tables for layout in known)
 
 
-def _general_layout(recipe: str) -> Layout:
+def _general_layout(recipe: str, further: bool) -> Layout:
     """Methods against noise settings, as they were found."""
-    further = any(recipe == layout.name for layout in layouts())
     return Layout(
         name=f"{recipe}-further" if further else recipe,
-        number="",
         title=f"{recipe}: further results" if further else recipe,
         corner="Method",
         rows=AsFound("label", str, in_order=False),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -10,6 +9,7 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.artifacts.results import Found, read_results
 from smkd_cli.errors import DataError
+from smkd_cli.report import formats
 from smkd_cli.report.build import build
 from smkd_cli.report.gains import with_gains
 from smkd_cli.report.notes import some
@@ -18,16 +18,21 @@ from smkd_cli.words import printable
 DEFAULT_SOURCE = "runs"
 
 
-def run(*, sources: list[str], output_format: str, output: str, against: list[str]) -> None:
+def run(
+    *, sources: list[str], output_format: str | None, output: str, against: list[str], trust_code: bool = False
+) -> None:
     """Report on the results in ``sources`` (folders, files, ``-``); without any, on ``runs``.
 
     Args:
+        output_format: name of a format; None for that of the output's extension.
         against: methods over which the gain of the others is shown.
+        trust_code: whether files of layouts that results name may be run.
 
     Raises:
         DataError: a source is missing, damaged or holds no result, or the output cannot be written.
-        UsageError: there is no result of a method in ``against``.
+        UsageError: there is no such format, or no result of a method in ``against``.
     """
+    output_format = formats.chosen(output_format, output)
     found = Found()
     problems: list[str] = []
     for source in sources:
@@ -46,14 +51,14 @@ def run(*, sources: list[str], output_format: str, output: str, against: list[st
                 raise DataError(_nothing_in(DEFAULT_SOURCE, found))
             console.say(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
     _tell_what_is_passed_over(found)
-    report = with_gains(build(found), against)
+    report = with_gains(build(found, trust_code), against)
     for warning in report.warnings:
         console.warn(warning)
-    text = importlib.import_module(f"smkd_cli.report.formats.{output_format}").render(report)
+    text = formats.render(output_format, report)
     if output == "-":
         with console.data_out() as stream:
             stream.write(text)
-        if output_format == "csv":
+        if not formats.REGISTRY.find(output_format).with_notes:
             for note in report.notes:
                 console.say(note)
     else:

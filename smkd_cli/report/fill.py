@@ -9,6 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from smkd_cli import methods
 from smkd_cli.artifacts.results import Cell as RunCell
 from smkd_cli.artifacts.results import Result
 from smkd_cli.errors import DataError
@@ -17,7 +18,6 @@ from smkd_cli.report.layout import (
     Layout,
     Places,
     Slot,
-    canonical_method,
     coordinates_of,
     fits,
     noise_label,
@@ -140,7 +140,7 @@ def _cell(
     if not chosen:
         kind, rate = where.get("kind", ""), where.get("rate")
         exchange, target = where.get("exchange"), where.get("target")
-        method = canonical_method(exchange, target) if isinstance(exchange, str) and target else ""
+        method = methods.joined(exchange, target) if isinstance(exchange, str) and target else ""
         return Cell("missing", "", method, kind, rate, paper=value)
     seeds = _one_of_each_seed(layout, chosen, place, filled)
     filled.used += [sample.result for sample in chosen]
@@ -159,7 +159,7 @@ def _cell(
     return Cell(
         "filled" if layout.metric in summaries else "failed",
         first.cell.label,
-        canonical_method(first.at["exchange"], first.at["target"]),
+        methods.joined(first.at["exchange"], first.at["target"]),
         first.cell.noise.name,
         first.cell.noise.rate,
         summaries,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 import math
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
@@ -10,6 +9,7 @@ from dataclasses import replace
 
 from smkd_cli.errors import UsageError
 from smkd_cli.report.tables import Cell, Gain, Report, Run, Table, summarise
+from smkd_cli.suggestions import closest
 
 _CONFIDENCE = 0.95
 _NAMED = 8
@@ -56,8 +56,8 @@ def _label(name: str, tables: Sequence[Table]) -> str:
             raise UsageError(f"--against {name}: several rows are of it, name one: {_some(found)}")
     if not methods:
         raise UsageError(f"--against {name}: there are no finished results yet")
-    close = difflib.get_close_matches(name, methods, n=1)
-    hint = f"did you mean {close[0]}? " if close else ""
+    close = closest(name, methods)
+    hint = f"did you mean {close}? " if close else ""
     raise UsageError(f"--against {name}: no finished result is of it; {hint}There are: {_some(list(methods))}")
 
 

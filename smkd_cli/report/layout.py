@@ -7,19 +7,19 @@ has all that the cell asks for.
 
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
-from typing import Any
+from typing import Any, TypeGuard
 
+from smkd_cli import methods
 from smkd_cli.artifacts.results import Cell, Result, Sent
+from smkd_cli.errors import UnknownName
+from smkd_cli.registry import LAYOUTS, Registry, file_of
 
 Coordinates = Mapping[str, Any]
 Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
 
-EXCHANGES = ("Zero", "All", "SMKD-S", "SMKD-P")
 _SINGLE = (str, int, float)
 # Coordinates that only a table gives, so that an option of that name is none.
 _OF_TABLES = ("dataset", "epoch")
@@ -113,13 +113,14 @@ def _selections(sent: Sent | None) -> dict[str, float | None]:
     return shares | {name: None if value is None else 100 * value for name, value in right.items()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A table or figure.
+    """A table or figure: where results stand in it, and what is said of it.
 
     Attributes:
-        name: such as ``table1``.
-        number: what a recipe's ``tables`` calls it, such as ``I`` or ``figure2``.
+        name: such as ``table1``; files and labels are named after it.
+        number: what a recipe's ``tables`` calls one of the paper's, such as ``I`` or ``figure2``. Leave it out of
+            others: they are called by their entry point, or by their path, ``FILE.py:NAME``.
         corner: what the rows are.
         where: what every cell asks for.
         measure: the numbers of a result, by metric, and the coordinates that they add.
@@ -133,7 +134,7 @@ class Layout:
     """
 
     name: str
-    number: str
+    number: str = ""
     title: str
     corner: str
     rows: tuple[Slot, ...] | AsFound
@@ -155,20 +156,9 @@ class Layout:
         return isinstance(self.rows, tuple) and isinstance(self.columns, tuple)
 
 
-def split_method(name: str) -> tuple[str, str]:
-    """Exchange and target rule of a method's name; nothing is exchanged where none is named: LS is Zero+LS."""
-    exchange, _, target = name.partition("+")
-    return (exchange, target) if target and exchange in EXCHANGES else ("Zero", name)
-
-
-def canonical_method(exchange: str, target: str) -> str:
-    """The name of a method, without ``Zero+``."""
-    return target if exchange == "Zero" else f"{exchange}+{target}"
-
-
 def coordinates_of(cell: Cell) -> dict[str, Any]:
     """Where a result stands; its options of one value are coordinates by their own names."""
-    exchange, target = split_method(cell.method)
+    exchange, target = methods.split(cell.method)
     static = {"b2": 0.0} if exchange == "SMKD-S" else {}  # Eq. 6: the threshold is constant when b2 is 0
     options = {
         name: value for name, value in cell.options.items() if isinstance(value, _SINGLE) and name not in _OF_TABLES
@@ -194,7 +184,7 @@ def uses_oracle(cell: Cell) -> bool:
 
 def method_row(name: str, **more: Any) -> Slot:
     """A row for a method, by its name."""
-    exchange, target = split_method(name)
+    exchange, target = methods.split(name)
     return Slot(name, {"exchange": exchange, "target": target, **more})
 
 
@@ -250,12 +240,38 @@ def noise_label(noise: tuple[str, float | None]) -> str:
     return f"{kind} {percent(rate)}" if rate else kind
 
 
+def _is_layout(value: object) -> TypeGuard[Layout]:
+    return isinstance(value, Layout)
+
+
+REGISTRY: Registry[Layout] = Registry(LAYOUTS, _is_layout, "Layout", lambda layout: layout.number or None)
+
+
 @cache
 def layouts() -> tuple[Layout, ...]:
-    """Every layout in ``layouts/``, tables before figures."""
-    package = importlib.import_module("smkd_cli.report.layouts")
-    found = [
-        importlib.import_module(f"{package.__name__}.{module.name}").LAYOUT
-        for module in pkgutil.iter_modules(package.__path__)
-    ]
+    """The paper's layouts, those of ``layouts/``, tables before figures."""
+    found = map(REGISTRY.find, LAYOUTS.own)
     return tuple(sorted(found, key=lambda layout: (layout.name.startswith("figure"), layout.name)))
+
+
+def layouts_of(tables: Iterable[str], trust_code: bool, warnings: list[str]) -> tuple[Layout, ...]:
+    """The paper's layouts, and those that results name as their tables; what cannot be used is added to the warnings.
+
+    Args:
+        trust_code: whether a file that results name may be run: whoever made them may have made it.
+    """
+    others = []
+    for name in dict.fromkeys(tables):
+        if LAYOUTS.is_own(name):
+            continue
+        if file_of(name) is not None and not trust_code:
+            warnings.append(
+                f"results name the layout {name}, which is code, and stand in a plain table without it; read the file, "
+                "and say --trust-code to run it"
+            )
+            continue
+        try:
+            others.append(replace(REGISTRY.find(name), number=name))
+        except UnknownName as error:
+            warnings.append(str(error))
+    return (*layouts(), *others)

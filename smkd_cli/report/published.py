@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-from smkd_cli.report.layout import Coordinates, split_method
+from smkd_cli import methods
+from smkd_cli.report.layout import Coordinates
 from smkd_cli.resources import published_numbers
 
 
@@ -71,4 +72,4 @@ def _method(name: str) -> dict[str, Any]:
     method, _, eta = name.partition(" eta=")
     if eta:
         return {"exchange": method, "eta": float(eta)}
-    return dict(zip(("exchange", "target"), split_method(method), strict=True))
+    return dict(zip(("exchange", "target"), methods.split(method), strict=True))

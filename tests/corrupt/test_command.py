@@ -87,12 +87,12 @@ def test_warns_of_noise_that_is_not_identifiable_even_when_quiet(smkd: Smkd) -> 
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--kind", "pairfip"), "unknown kind of noise 'pairfip' (did you mean pairflip?)"),
+        (("--kind", "pairfip"), "unknown kind of noise 'pairfip'; did you mean pairflip?"),
         (("--rate", "1.5"), "noise rate 1.5 is not in [0, 1]"),
         (("--rate", "nan"), "noise rate nan is not in [0, 1]"),
         (("--kind", "clean", "--rate", "0.1"), "clean labels have noise rate 0"),
         (("--kind", "asymmetric"), "the classes of cifar10 and cifar100, not of digits"),
-        (("--sampling", "exactly"), "unknown sampling 'exactly' (did you mean exact?)"),
+        (("--sampling", "exactly"), "unknown sampling 'exactly'; did you mean exact?"),
         (("--seed", "-1"), "seed -1 is not in"),
         (("--dataset", "digit"), "digits"),
         (("--classes", "10"), "--classes belongs to --labels"),

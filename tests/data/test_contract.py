@@ -69,7 +69,7 @@ def test_splits_keep_the_contract(name: str, request: pytest.FixtureRequest) -> 
 
 
 def test_an_unknown_name_gets_a_suggestion() -> None:
-    with pytest.raises(UsageError, match=r"unknown data set 'cifar-100': did you mean cifar100\?.*cifar10, .*digits"):
+    with pytest.raises(UsageError, match=r"unknown data set 'cifar-100'; did you mean cifar100\?"):
         find("cifar-100", DATA)
 
 

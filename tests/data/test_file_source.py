@@ -36,7 +36,7 @@ compute: {threads: 1, precision: float32, memory_format: channels_last}
 @pytest.fixture
 def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with pictures, whose source can be found."""
-    monkeypatch.setitem(data._sources(), PictureFolder.name, PictureFolder)
+    monkeypatch.setitem(data.REGISTRY.offered.found, PictureFolder.name, (PictureFolder.name, PictureFolder))
     write_pictures(tmp_path / "root")
     return tmp_path / "root"
 

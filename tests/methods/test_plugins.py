@@ -131,13 +131,16 @@ def test_a_method_that_cannot_speak_of_itself(install, run):
         ("import sys\nsys.exit(0)\n", "cannot be loaded: SystemExit: 0"),
         ("class End(BaseException): pass\nraise End('x')\n", "End: x"),
         ("x = '\0'\n", "cannot be loaded: "),
-        (RULE.format(name="X") + RULE.format(name="x").replace("Rule(T", "Other(T"), "own.py: two rules are named x"),
+        (
+            RULE.format(name="X") + RULE.format(name="x").replace("Rule(T", "Other(T"),
+            "own.py: defines two that are named x",
+        ),
         (
             RULE.format(name="X").replace("TargetRule", "Rule").replace("targets.contract", "contract"),
             "defines no method",
         ),
         (RULE.format(name="X").replace('"X"', "7"), "defines no method"),
-        (RULE.format(name="Y"), "known are Y"),
+        (RULE.format(name="Y"), "there are Y"),
     ],
 )
 def test_what_a_file_can_do_wrong(code, reason, run, tmp_path):

@@ -74,7 +74,7 @@ def test_asymmetric_cifar100_agrees_with_the_data_set(real_data: Path) -> None:
     ("arguments", "message"),
     [
         (("symetric", 0.4, 10), "did you mean symmetric?"),
-        (("nonsense", 0.4, 10), "choose one of asymmetric, clean"),
+        (("nonsense", 0.4, 10), "there are asymmetric, clean"),
         (("symmetric", 1.1, 10), "1.1 is not in"),
         (("symmetric", -0.1, 10), "-0.1 is not in"),
         (("pairflip", float("nan"), 10), "nan is not in"),

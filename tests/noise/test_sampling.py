@@ -130,7 +130,7 @@ def test_coteaching_reproduces_cifar100(kind: str, key: str) -> None:
         ([[0], [1]], {}, DataError, r"shape \(2, 1\)"),
         ([0, 1], {"seed": -1}, UsageError, "seed -1"),
         ([0, 1], {"seed": 2**32, "sampling": "coteaching"}, UsageError, "seed 4294967296"),
-        ([0, 1], {"sampling": "exakt"}, UsageError, r"unknown sampling 'exakt' \(did you mean exact\?\)"),
+        ([0, 1], {"sampling": "exakt"}, UsageError, r"unknown sampling 'exakt'; did you mean exact\?"),
     ],
 )
 def test_wrong_input_is_refused(labels: Any, options: dict[str, Any], error: type[Exception], message: str) -> None:

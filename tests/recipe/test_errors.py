@@ -93,7 +93,7 @@ def test_a_wrong_line(
         ("seeds: [1, -1]", "9:12", "greater than or equal to 0"),
         ("seeds: [true]", "9:9", "should be a whole number, not true"),
         ("seeds: 1", "9:8", "should be a list"),
-        ("tables: [VI]", "9:10", "should be 'I', 'II'"),
+        ("tables: [VI]", "9:10", "unknown table or figure 'VI'; did you mean "),
         ("batch_size: 1", "9:13", "greater than or equal to 2"),
         ("batch_size: 1438", "9:13", "at most 1437"),
         ("optimizer: {lr: 0}", "9:17", "greater than 0"),

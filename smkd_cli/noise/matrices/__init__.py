@@ -1,6 +1,5 @@
-"""One file per kind of label noise, found by its name.
+"""One file per kind of label noise, each with a :class:`~smkd_cli.noise.contract.NoiseKind`, and by that it is found.
 
-Each defines ``transitions(rate, classes, dataset)``, its transition matrix in the form that is the cheapest to draw
-from (:mod:`smkd_cli.noise.forms`). The rate is already known to lie in [0, 1] and the classes to be at least 2;
-whatever else a kind needs, it checks itself.
+The rate is already known to lie in [0, 1] and the classes to be at least 2; whatever else a kind needs, it checks.
+Where the matrix has a form that is cheaper to draw from, a kind gives that (:mod:`smkd_cli.noise.forms`).
 """

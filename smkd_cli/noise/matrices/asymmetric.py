@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from smkd_cli.errors import UsageError
-from smkd_cli.noise.forms import Dense
+from smkd_cli.noise.contract import NoiseKind
+from smkd_cli.noise.forms import Matrix
 
 # Patrini et al. 2017: truck -> automobile, bird -> airplane, deer -> horse, cat <-> dog.
 _CIFAR10 = {9: 1, 2: 0, 4: 7, 3: 5, 5: 3}
@@ -33,7 +34,7 @@ def _next_in_superclass() -> dict[int, int]:
     }
 
 
-def transitions(rate: float, classes: int, dataset: str | None) -> Dense:
+def matrix(rate: float, classes: int, dataset: str | None) -> Matrix:
     """P_ii = 1 - rate and P_i,confused(i) = rate where the class i has a counterpart; other rows stay clean.
 
     Raises:
@@ -49,8 +50,11 @@ def transitions(rate: float, classes: int, dataset: str | None) -> Dense:
         )
     if classes != own:
         raise UsageError(f"asymmetric noise on {dataset} needs its {own} classes, not {classes}")
-    matrix = np.eye(classes)
+    probabilities = np.eye(classes)
     for clean, noisy in confused.items():
-        matrix[clean, clean] = 1 - rate
-        matrix[clean, noisy] = rate
-    return Dense(matrix)
+        probabilities[clean, clean] = 1 - rate
+        probabilities[clean, noisy] = rate
+    return probabilities
+
+
+KIND = NoiseKind(name="asymmetric", matrix=matrix)

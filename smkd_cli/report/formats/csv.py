@@ -7,6 +7,7 @@ import io
 import re
 from collections.abc import Iterable
 
+from smkd_cli.report.formats.contract import Format
 from smkd_cli.report.tables import Cell, Gain, Report, Table, difference
 from smkd_cli.words import printable
 
@@ -47,3 +48,6 @@ def _numbers(table: Table, cell: Cell) -> Iterable[tuple[str, *tuple[float | Non
         beside = (cell.paper, difference(cell, metric)) if metric == table.metric else (None, None)
         interval = (summary.low, summary.high) if isinstance(summary, Gain) else (None, None)
         yield metric, summary.mean, summary.sd, summary.n, *beside, *interval
+
+
+FORMAT = Format(name="csv", extension=".csv", render=render, with_notes=False)

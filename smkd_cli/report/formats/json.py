@@ -6,6 +6,7 @@ import json
 from dataclasses import asdict
 from typing import Any
 
+from smkd_cli.report.formats.contract import Format
 from smkd_cli.report.tables import Cell, Column, Report, Table, difference
 from smkd_cli.words import in_json
 
@@ -48,3 +49,6 @@ def _cell(cell: Cell, column: Column, metric: str) -> dict[str, Any]:
         "best_two": cell.top,
         "oracle": cell.oracle,
     }
+
+
+FORMAT = Format(name="json", extension=".json", render=render)

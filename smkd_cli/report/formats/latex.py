@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from itertools import groupby
 
+from smkd_cli.report.formats.contract import Format
 from smkd_cli.report.tables import Column, Report
 from smkd_cli.report.view import Grid, Text, grids
 from smkd_cli.words import printable
@@ -97,3 +98,6 @@ def _line(cells: list[str]) -> str:
 
 def _slug(name: str) -> str:
     return re.sub(r"[^a-z0-9]+", "-", name.strip().lower())
+
+
+FORMAT = Format(name="latex", extension=".tex", render=render)

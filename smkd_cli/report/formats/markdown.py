@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 
+from smkd_cli.report.formats.contract import Format
 from smkd_cli.report.tables import Report
 from smkd_cli.report.view import Grid, Text, grids
 from smkd_cli.words import printable
@@ -53,3 +54,6 @@ def _cell(text: Text) -> str:
 
 def _list(notes: tuple[str, ...]) -> str:
     return "\n".join(f"- {escape(note)}" for note in notes)
+
+
+FORMAT = Format(name="markdown", extension=".md", render=render)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text as RichText
 
+from smkd_cli.report.formats.contract import Format
 from smkd_cli.report.tables import Column, Report
 from smkd_cli.report.view import Grid, Text, grids
 from smkd_cli.words import printable
@@ -91,3 +92,6 @@ def _cell(text: Text, breaks: int, starred: bool) -> RichText:
         same_line = breaks == _NOWHERE or (breaks == _BEFORE_PAPER and number > 0)
         shown.append(" " if same_line else "\n").append(part, style="not bold")
     return shown
+
+
+FORMAT = Format(name="terminal", extension=".txt", render=render)

@@ -1,6 +1,6 @@
 """Table II: methods under five noise settings."""
 
-from smkd_cli.report.layout import Layout, Slot, percent, split_method
+from smkd_cli.report.layout import Layout, Slot, method_row, percent
 
 _METHODS = (
     *("CE", "LS", "CP", "Boot-soft"),
@@ -14,7 +14,7 @@ LAYOUT = Layout(
     number="II",
     title="Table II: methods under five kinds of label noise",
     corner="Method",
-    rows=tuple(Slot(name, dict(zip(("exchange", "target"), split_method(name), strict=True))) for name in _METHODS),
+    rows=tuple(map(method_row, _METHODS)),
     columns=(
         *(
             Slot(percent(rate), {"kind": kind, "rate": rate}, group)

@@ -33,7 +33,7 @@ class CellRun:
 
     Attributes:
         directory: its run directory, which is locked.
-        method_files: SHA-256 of the files that the method comes from and of its teachers, by path.
+        method_files: SHA-256 of the files of code that the cell names and of its teachers, by path.
         operations: floating-point operations of both peers for an image, forward and backward.
         overviews: of each peer, for what the method does between epochs.
         state: the pair, and how far it is.
@@ -63,7 +63,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     """
     cell, recipe = task.cell, task.cell.training
     method = methods.build(cell.method, cell.options)
-    method_files = files_of(cell.method, method)
+    method_files = files_of(cell, method)
     saved = load_checkpoint(directory, method_files)
     machine = prepare_machine(_setup(task, None if saved is None else saved[1]))
     dataset = find(recipe.dataset, task.data)
@@ -78,7 +78,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         machine,
         clean_labels=labels.clean,
         seed=cell.seed,
-        teachers=load_teachers(method, dataset, machine),
+        teachers=load_teachers(method, dataset, machine, recipe.networks),
     )
     evaluation = Evaluation(dataset, images, labels, pair.images, machine)
     learned = torch.from_numpy(labels.train_indices).to(machine.device)

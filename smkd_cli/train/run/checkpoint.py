@@ -51,7 +51,7 @@ class Checkpoint(BaseModel):
     Attributes:
         recipe_sha256: of the cell's recipe.
         setup: that the run began with.
-        method_files: SHA-256 of the files that the method comes from and of its teachers, by path.
+        method_files: SHA-256 of the files of code that the cell names and of its teachers, by path.
     """
 
     progress: Annotated[Progress, AfterValidator(_with_whole_rows)]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 import torch
@@ -14,6 +15,8 @@ from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import Facts, Method
+from smkd_cli.recipe import Cell
+from smkd_cli.registry import file_of
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
@@ -42,18 +45,25 @@ def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tenso
     )
 
 
-def load_teachers(method: Method, dataset: DataSet, machine: Machine) -> dict[str, nn.Module]:
+def load_teachers(
+    method: Method, dataset: DataSet, machine: Machine, trusted: Sequence[str] = ()
+) -> dict[str, nn.Module]:
     """The trained networks that a method names by their paths: of a ``.safetensors`` file, or of a run directory (A).
+
+    Args:
+        trusted: networks that the recipe names; no other that is code in a file is run for a teacher.
 
     Raises:
         DataError: one is missing, damaged, or was trained on other classes or images.
     """
-    return {name: _load(name, dataset, machine) for name in _teachers(method)}
+    return {name: _load(name, dataset, machine, trusted) for name in _teachers(method)}
 
 
-def files_of(name: str, method: Method) -> dict[str, str]:
-    """SHA-256 of the files that a method comes from, where these are none of the package's, and of its teachers."""
-    paths = [path for part in methods.parts_of(name) if (path := methods.file_of(part))]
+def files_of(cell: Cell, method: Method) -> dict[str, str]:
+    """SHA-256 of the files of code that a cell names, none of which is the package's, and of its method's teachers."""
+    noise = cell.noise.kind if cell.noise.kind and not cell.noise.manifest else ""
+    names = (*methods.parts_of(cell.method), *cell.recipe.networks, noise, cell.recipe.dataset)
+    paths = [path for name in names if (path := file_of(name))]
     files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 
@@ -62,10 +72,11 @@ def _teachers(method: Method) -> list[str]:
     return [made.source for made in method.companions() if made.is_file]
 
 
-def _load(name: str, dataset: DataSet, machine: Machine) -> nn.Module:
+def _load(name: str, dataset: DataSet, machine: Machine, trusted: Sequence[str]) -> nn.Module:
     weights, about = load_peer(peer_file(Path(name)))
-    if about.network not in networks.names():
-        raise DataError(f"{name}: is of a network {about.network!r:.80}, which is not known")
+    if about.network not in (*networks.names(), *trusted):
+        reason = "is not known" if file_of(about.network) is None else "is code that the recipe does not name"
+        raise DataError(f"{name}: is of a network {about.network!r:.80}, which {reason}")
     network = networks.build(about.network, classes=dataset.classes, channels=dataset.image_shape[2])
     if wrong := difference(weights, network.state_dict()):
         raise DataError(

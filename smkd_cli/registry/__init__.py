@@ -1,0 +1,27 @@
+"""What can be added, found by its name: methods, networks, noise, data sets, formats and layouts of reports.
+
+Each kind of plug-in (:mod:`~smkd_cli.registry.kinds`) is found in three places: in this package, where a new one is a
+new file and no list is edited; among what other packages offer by entry points of the group ``smkd.<kind>``; and in a
+file of one's own, ``FILE.py:NAME``. Names are known without importing anything; what is not ours is loaded behind a
+guard (:mod:`~smkd_cli.registry.foreign`), when it is asked for.
+"""
+
+from smkd_cli.registry.finder import Registry
+from smkd_cli.registry.foreign import called, file_of, guarded, used, warnings
+from smkd_cli.registry.kinds import DATASETS, FORMATS, LAYOUTS, METHODS, NETWORKS, NOISE, Kind
+
+__all__ = [
+    "DATASETS",
+    "FORMATS",
+    "LAYOUTS",
+    "METHODS",
+    "NETWORKS",
+    "NOISE",
+    "Kind",
+    "Registry",
+    "called",
+    "file_of",
+    "guarded",
+    "used",
+    "warnings",
+]

@@ -1,0 +1,136 @@
+"""Code that is not of this package: what other packages offer by entry points, and files that a user names.
+
+Whatever goes wrong in it, an exit too, is told and stops nothing else.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import redirect_stdout
+from functools import cache
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, TypeVar
+
+from smkd_cli.errors import SmkdError, UnknownName, UsageError
+
+if TYPE_CHECKING:
+    from importlib.metadata import EntryPoint
+
+T = TypeVar("T")
+
+_untold: list[str] = []
+
+
+def warn(message: str) -> None:
+    """Note what cannot be used, for whoever tells people."""
+    _untold.append(message)
+
+
+def warnings() -> list[str]:
+    """What other packages offer and cannot be used, in words, as far as it was looked at; each only once."""
+    new = _untold.copy()
+    _untold.clear()
+    return new
+
+
+def file_of(name: str) -> str | None:
+    """The path in the name of a plug-in of a file, ``my_rules.py`` of ``my_rules.py:Mine``; None of other names."""
+    path, colon, _ = name.rpartition(":")
+    return path if colon and path.endswith(".py") else None
+
+
+def called(name: str) -> str:
+    """A name without its path: ``Mine`` of ``my_rules.py:Mine``."""
+    path = file_of(name)
+    return name if path is None else name[len(path) + 1 :]
+
+
+def guarded(work: Callable[[], T]) -> T:
+    """What foreign code returns; what it prints goes to stderr.
+
+    Raises:
+        ValueError: it raised something, or asked to exit.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            return work()
+    except KeyboardInterrupt:  # the user's
+        raise
+    except BaseException as error:
+        import traceback  # only here: most code is sound
+
+        raise ValueError("".join(traceback.format_exception_only(error)[-1:]).strip()) from error
+
+
+def used(what: str, work: Callable[[], T]) -> T:
+    """What a plug-in returns that is not ours; an error that it words for the user itself passes.
+
+    Args:
+        what: names it in messages.
+
+    Raises:
+        UsageError: it raised something else, or asked to exit.
+    """
+    try:
+        return guarded(work)
+    except ValueError as error:
+        if isinstance(error.__cause__, SmkdError):
+            raise error.__cause__ from None
+        raise UsageError(f"{what} cannot be used: {error}") from error
+
+
+def entry_points(group: str) -> tuple[EntryPoint, ...]:
+    """What the packages of this environment offer; nothing is loaded yet."""
+    from importlib import metadata
+
+    return tuple(metadata.entry_points(group=group))
+
+
+def check_file(path: str, of: str) -> None:
+    """Raise an UnknownName unless a file is there."""
+    if not Path(path).is_file():
+        raise UnknownName(f"{path}: no such file of {of}")
+
+
+def module_in(path: str) -> ModuleType:
+    """The module that a file is; the file is run, once in a process, whatever it is asked for.
+
+    Raises:
+        UnknownName: it cannot be loaded.
+    """
+    try:
+        return _module_in(Path(path).resolve())
+    except ValueError as error:
+        raise UnknownName(f"{path}: cannot be loaded: {error}") from error
+
+
+@cache
+def _module_in(file: Path) -> ModuleType:
+    name = f"smkd_plugins_in_{file.stem}_{abs(hash(file))}"
+    try:
+        return guarded(lambda: _run(file, name))
+    except ValueError:
+        sys.modules.pop(name, None)
+        raise
+
+
+def _run(file: Path, name: str) -> ModuleType:
+    from importlib import util
+
+    spec = util.spec_from_file_location(name, file)
+    assert spec is not None, "a path that ends with .py"
+    assert spec.loader is not None
+    module = util.module_from_spec(spec)
+    sys.modules[name] = module  # where pydantic looks for the meaning of the fields' types
+    spec.loader.exec_module(module)
+    return module
+
+
+def values_of(module: ModuleType) -> Iterator[tuple[str, object]]:
+    """The values of a module, with what they are called there, but for classes and functions of other modules."""
+    for name, value in vars(module).items():
+        is_code = isinstance(value, type) or (callable(value) and hasattr(value, "__qualname__"))
+        if not is_code or getattr(value, "__module__", None) == module.__name__:
+            yield name, value

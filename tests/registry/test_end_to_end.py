@@ -1,0 +1,151 @@
+"""A data set, a network, a kind of noise, a layout and a format from outside, from labels to a report."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+RECIPE = """\
+schema: smkd/recipe/1
+name: outside
+dataset: {data}
+networks: [{network}, small_resnet]
+methods: [CE, LS]
+noise: [{{kind: "{noise}", rate: 0.4}}]
+tables: ["{layout}"]
+seeds: [3]
+epochs: 1
+batch_size: 100
+compute: {{threads: 1, precision: float32, memory_format: channels_last, peers: in_turn, step: eager}}
+"""
+BY_PATH = {
+    "data": "my_data.py:stripes",
+    "network": "my_net.py:MyNet",
+    "noise": "my_noise.py:mine",
+    "layout": "my_layout.py:mine",
+}
+BY_ENTRY_POINT = {"data": "stripes", "network": "MyNet", "noise": "mine", "layout": "rates"}
+PACKAGE = """\
+[smkd.datasets]
+stripes = my_data:Stripes
+[smkd.networks]
+MyNet = my_net:MyNet
+[smkd.noise]
+mine = my_noise:mine
+[smkd.layouts]
+rates = my_layout:mine
+[smkd.formats]
+brief = my_format:brief
+"""
+
+
+@pytest.fixture
+def trained(examples, smkd):
+    """The folder's two runs."""
+    (examples / "own.yaml").write_text(RECIPE.format(**BY_PATH))
+    result = smkd("train", "own.yaml", "--jobs", 1)
+    assert result.code == 0, result.err
+    return [Path(line) for line in result.out.splitlines()]
+
+
+def test_by_path(trained, smkd):
+    assert [run.name for run in trained] == ["ce_mine-0.4_seed3", "ls_mine-0.4_seed3"]
+    cell = json.loads((trained[0] / "result.json").read_text())["cell"]
+    assert (cell["dataset"], cell["networks"]) == (BY_PATH["data"], ["my_net.py:MyNet", "small_resnet"])
+    assert (cell["noise"]["kind"], cell["tables"]) == ("my_noise.py:mine", ["my_layout.py:mine"])
+    files = json.loads((trained[0] / "result.json").read_text())["provenance"]["method_files"]
+    assert set(files) == {"my_data.py", "my_net.py", "my_noise.py"}
+    refused = smkd("report")
+    assert refused.code == 0
+    assert "results name the layout my_layout.py:mine, which is code" in refused.err
+    assert "rates" not in refused.out
+    report = smkd("report", "--trust-code", "--format", "my_format.py:brief")
+    assert report.code == 0, report.err
+    assert [line.partition(":")[0] for line in report.out.splitlines()] == ["rates CE", "rates LS"]
+
+
+def test_scoring_needs_trust(trained, smkd):
+    refused = smkd("eval", trained[0])
+    assert (refused.code, refused.out) == (2, "")
+    assert "my_net.py" in refused.err
+    assert "--trust-code" in refused.err
+    scored = smkd("eval", trained[0], "--trust-code")
+    assert scored.code == 0, scored.err
+    assert json.loads(scored.out)["cell"]["networks"] == ["my_net.py:MyNet", "small_resnet"]
+    Path("my_net.py").write_text("raise SystemExit('changed')\n")
+    changed = smkd("eval", trained[0], "--trust-code")
+    assert (changed.code, "my_net.py is not the file that it was trained with" in changed.err) == (4, True)
+
+
+@pytest.mark.parametrize("file", ["my_data.py", "my_net.py", "my_noise.py"])
+def test_a_changed_file_is_no_reason_to_go_on(file, examples):
+    from smkd_cli.errors import DataError, InterruptedRunError
+    from smkd_cli.recipe import expand, load_recipe
+    from smkd_cli.train.machine.signals import StopRequest
+    from smkd_cli.train.run.loop import train_cell
+    from smkd_cli.train.run.task import Task
+
+    class AtOnce(StopRequest):
+        def __bool__(self) -> bool:
+            self.signal_number = 15
+            return True
+
+    (examples / "own.yaml").write_text(RECIPE.format(**BY_PATH))
+    cell = expand(load_recipe("own.yaml", data=Path()))[0]
+    with pytest.raises(InterruptedRunError):
+        train_cell(Task(cell, examples / "run", Path()), AtOnce(), lambda event: None)
+    with (examples / file).open("a") as stream:
+        stream.write("# another\n")
+    with pytest.raises(DataError, match=rf"{file} has changed since"):
+        train_cell(Task(cell, examples / "run", Path()), StopRequest(), lambda event: None)
+
+
+@pytest.mark.parametrize(("networks", "code"), [("my_net.py:MyNet", 0), ("small_resnet", 4)])
+def test_a_teacher_runs_no_code_that_the_recipe_does_not_name(networks, code, trained, smkd):
+    taught = f'methods=[{{name: T2S-KD, teacher: "{trained[0]}"}}]'
+    result = smkd("train", "own.yaml", "--jobs", 1, "--set", taught, "--set", f"networks={networks}")
+    assert result.code == code, result.err
+    assert ("is code that the recipe does not name" in result.err) == (code == 4)
+
+
+def test_a_layout_that_breaks_leaves_its_results_in_a_plain_table(trained, smkd, examples):
+    code = (examples / "my_layout.py").read_text().replace("columns=AsFound", "columns=3, notes=AsFound")
+    (examples / "my_broken_layout.py").write_text(code)
+    for run in trained:
+        path = run / "result.json"
+        path.write_text(path.read_text().replace("my_layout.py", "my_broken_layout.py"))
+    result = smkd("report", "--trust-code")
+    assert result.code == 0
+    assert "my_broken_layout.py:mine: cannot be filled: AttributeError" in result.err
+    assert "CE" in result.out
+
+
+def test_by_entry_point(examples):
+    about = examples / "outside-1.dist-info"
+    about.mkdir()
+    (about / "METADATA").write_text("Metadata-Version: 2.1\nName: outside\nVersion: 1\n")
+    (about / "entry_points.txt").write_text(PACKAGE)
+    (examples / "own.yaml").write_text(RECIPE.format(**BY_ENTRY_POINT))
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(examples), str(Path(__file__).parents[2])])}
+
+    def run(*arguments: str) -> str:
+        command = [sys.executable, "-m", "smkd_cli", *arguments]
+        result = subprocess.run(command, cwd=examples, env=environment, capture_output=True, text=True, check=False)
+        assert result.returncode == 0, result.stderr
+        return result.stdout
+
+    run("train", "own.yaml", "--device", "cpu", "--jobs", "1")
+    report = run("report", "--format", "brief")
+    assert [line.partition(":")[0] for line in report.splitlines()] == ["rates CE", "rates LS"]
+
+
+def test_the_format_is_that_of_the_file(smkd, tmp_path):
+    assert smkd("report", "-o", "tables.md").code == 0
+    assert (tmp_path / "tables.md").read_text().startswith("### Table I")
+    assert smkd("report", "-o", "tables.md", "--format", "csv").code == 0
+    assert (tmp_path / "tables.md").read_text().startswith("table,row,")
