@@ -22,7 +22,7 @@ import same_bits  # noqa: E402
 def test_every_method_is_trained():
     entries = [*same_bits.short_methods(), "{name: T2S-KD, teacher: somewhere}"]
     sets = [*same_bits.SHORT[:-1], f"methods=[{', '.join(entries)}]", "options={}"]
-    cells = expand(load_recipe("quickstart", sets))
+    cells = expand(load_recipe("quickstart", sets, data=Path()))
     trained = {part for cell in cells for part in methods.parts_of(cell.method)}
     # Zero is what a target rule alone is.
     assert trained | {"Zero"} == set(methods.names())
