@@ -14,6 +14,8 @@ from smkd_cli.errors import ClosedPipeError, DataError
 
 # Their entries are links to whatever a descriptor is, which is written to and never replaced.
 _DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+# Bytes of a file's name that stand in that of its temporary file, which is longer and must be no longer than 255.
+_KEPT_OF_NAME = 200
 # What file systems answer that cannot, or need not, write a folder to the disk.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
 
@@ -39,7 +41,8 @@ def published(path: Path) -> Iterator[Path]:
         if target.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         make_folder(target.parent)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        kept = os.fsencode(target.name)[:_KEPT_OF_NAME].decode(errors="ignore")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{kept}.", suffix=".part")
         os.close(handle)
         temporary = Path(name)
         umask = os.umask(0)
