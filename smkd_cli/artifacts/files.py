@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -65,6 +66,23 @@ def publish_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step; see :func:`published`."""
     with published(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_regular(path: Path, most: int) -> bytes | None:
+    """The content of a regular file of at most ``most`` bytes, None of any other; no pipe is waited for.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            content = stream.read(most + 1)  # it may have grown
+        return content if len(content) <= most else None
+    finally:
+        os.close(handle)
 
 
 def make_folder(folder: Path) -> None:
