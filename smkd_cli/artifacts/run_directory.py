@@ -111,7 +111,7 @@ class RunDirectory:
         """Remove what a killed process left behind: half-written files, and the checkpoint of a finished cell."""
         for folder in (self.path, self.checkpoint.parent):
             for file in folder.glob(".*"):
-                if _HALF_WRITTEN.fullmatch(file.name):
+                if _HALF_WRITTEN.fullmatch(file.name) and not file.is_dir():
                     file.unlink(missing_ok=True)
         if self.finished():
             self.remove_checkpoint()

@@ -34,6 +34,15 @@ def test_a_recipe_that_is_no_regular_file_is_another(kind, tmp_path):
         RunDirectory(tmp_path).claim(RECIPE)
 
 
+def test_what_a_killed_process_left_is_removed_and_nothing_else(tmp_path):
+    for name in (".result.json.abc.part", ".tmpAbc123", "x.part", ".other"):
+        (tmp_path / name).touch()
+    (tmp_path / ".folder.part").mkdir()
+    (tmp_path / ".link.part").symlink_to("x.part")
+    with RunDirectory(tmp_path).locked():
+        assert sorted(file.name for file in tmp_path.iterdir()) == [".folder.part", ".lock", ".other", "x.part"]
+
+
 def test_what_cannot_be_read_is_not_called_damaged(tmp_path):
     directory = RunDirectory(tmp_path / ("x" * 300))
     with pytest.raises(DataError, match=r"result\.json: cannot be read: File name too long$"):
