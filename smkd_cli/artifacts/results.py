@@ -91,13 +91,20 @@ def _read_folder(folder: Path, source: str) -> Found:
         elif begun:
             found.unfinished.append(place)
             continue
-        waiting += reversed(list(_folders_in(place, entries, seen)))
+        waiting += reversed(list(_folders_in(place, entries, seen, found.damaged)))
     return found
 
 
-def _folders_in(folder: Path, entries: dict[str, os.DirEntry[str]], seen: set[str]) -> Iterator[Path]:
+def _folders_in(
+    folder: Path, entries: dict[str, os.DirEntry[str]], seen: set[str], damaged: list[str]
+) -> Iterator[Path]:
     for name in sorted(entries):
-        if entries[name].is_dir():
+        try:
+            is_folder = entries[name].is_dir()
+        except OSError as error:  # of a link: it leads to itself, below a file, or where nobody may look
+            damaged.append(f"{printable(str(folder / name))}: cannot be read: {error.strerror or error}")
+            continue
+        if is_folder:
             if entries[name].is_symlink():
                 # A link may lead back to a folder above it.
                 target = os.path.realpath(folder / name)
@@ -159,6 +166,7 @@ def _folder_named(text: bytes, where: str) -> Path:
 # What people take for a file of records, by what it begins with.
 _NO_LINES = (
     (b"[", "; of a JSON array, each record must stand on a line of its own"),
+    (b'"', "; a record must stand on one line"),
     (b"\xff\xfe", "; text in UTF-16 must be saved as UTF-8"),
     (b"\xfe\xff", "; text in UTF-16 must be saved as UTF-8"),
     (b"\x1f\x8b", "; unpack it first (gunzip)"),

@@ -113,6 +113,7 @@ def test_a_line_that_is_neither_record_nor_folder(smkd):
         (b"[\n{}\n]\n", "of a JSON array, each record must stand on a line of its own"),
         (json.dumps([scored()]).encode(), "of a JSON array"),
         (json.dumps(scored()).encode("utf-16"), "text in UTF-16 must be saved as UTF-8"),
+        (b'"schema": "smkd/result/1",\n', "a record must stand on one line"),
         (gzip.compress(json.dumps(scored()).encode(), mtime=0), "unpack it first (gunzip)"),
         (b"\x1b[31m" * 10_000, "is neither a score record nor a run directory"),
     ],
