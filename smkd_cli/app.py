@@ -371,6 +371,13 @@ def _failed(error: BaseException) -> int:
         told = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
         console.complain(f"error: {told}")
         return DataError.exit_code
+    if isinstance(error, MemoryError):
+        # NumPy says how much it wanted, Python nothing.
+        wanted = f" ({message(error)})" if str(error) else ""
+        console.complain(
+            f"error: not enough memory: this machine, or this process, has too little for what was asked{wanted}"
+        )
+        return DataError.exit_code
     # Anything else is a defect of ours.
     told = message(f"{type(error).__name__}: {error}")
     console.complain(f"error: {told} (smkd --debug shows where)")

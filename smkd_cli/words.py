@@ -64,8 +64,15 @@ def plain(value: object) -> str:
 def quoted(value: object) -> str:
     """As :func:`plain`, in quotes; what nobody would see in it is named."""
     text = str(value)
-    hidden = sorted({_name(letter) for letter in text if _is_invisible(letter)})
+    hidden = sorted({_name(letter) for letter in text if _is_invisible(letter)} | _uncomposed(text))
     return repr(shortened(text, _LONGEST_VALUE)) + (f" (with a {', a '.join(hidden[:3])})" if hidden else "")
+
+
+def seen(text: str) -> str:
+    """What people see of a text, so that two that look the same are the same: without case, spaces, what is invisible
+    and the ways in which Unicode writes one letter."""
+    composed = unicodedata.normalize("NFKC", text).casefold()
+    return "".join(letter for letter in composed if letter.isprintable() and not letter.isspace())
 
 
 def listed(values: Sequence[object]) -> str:
@@ -90,6 +97,13 @@ def in_json(document: str) -> str:
 
 def _is_invisible(letter: str) -> bool:
     return not letter.isascii() and unicodedata.category(letter) in {"Cf", "Zs", "Zl", "Zp"}
+
+
+def _uncomposed(text: str) -> set[str]:
+    """Marks that stand beside their letter where others write both as one character."""
+    if unicodedata.is_normalized("NFC", text):
+        return set()
+    return {_name(letter) for letter in text if unicodedata.combining(letter)}
 
 
 def _name(letter: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import hashlib
 import os
+import stat
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,8 @@ from smkd_cli.errors import ClosedPipeError, DataError
 
 # Their entries are links to whatever a descriptor is, which is written to and never replaced.
 _DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
+# Bytes of a file's name that stand in that of its temporary file, which is longer and must be no longer than 255.
+_KEPT_OF_NAME = 200
 # What file systems answer that cannot, or need not, write a folder to the disk.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
 
@@ -39,7 +42,8 @@ def published(path: Path) -> Iterator[Path]:
         if target.is_symlink():
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         make_folder(target.parent)
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{target.name}.", suffix=".part")
+        kept = os.fsencode(target.name)[:_KEPT_OF_NAME].decode(errors="ignore")
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{kept}.", suffix=".part")
         os.close(handle)
         temporary = Path(name)
         umask = os.umask(0)
@@ -62,6 +66,23 @@ def publish_text(path: Path, text: str) -> None:
     """Write a UTF-8 text file in one step; see :func:`published`."""
     with published(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
+
+
+def read_regular(path: Path, most: int) -> bytes | None:
+    """The content of a regular file of at most ``most`` bytes, None of any other; no pipe is waited for.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    handle = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            return None
+        with os.fdopen(handle, "rb", closefd=False) as stream:
+            content = stream.read(most + 1)  # it may have grown
+        return content if len(content) <= most else None
+    finally:
+        os.close(handle)
 
 
 def make_folder(folder: Path) -> None:

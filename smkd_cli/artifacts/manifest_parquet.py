@@ -44,6 +44,7 @@ def read_parquet(path: Path) -> Table:
             start = stream.read(SNIFFED)
         if not start.startswith(b"PAR1"):
             refuse_foreign(start, name, "Parquet")
+            raise DataError(f"{name}: is not Parquet, as its name says; a manifest in CSV needs another name")
         with parquet.ParquetFile(path) as file:
             return _table(_Reader(pyarrow, path, name, file))
     except UnicodeDecodeError as error:
@@ -155,4 +156,8 @@ def write_parquet(
         ],
         names=list(COLUMNS),
     )
-    parquet.write_table(table.replace_schema_metadata(header), path)
+    # Given the path, pyarrow removes what it cannot write to; and it cannot write to a pipe, which has no position.
+    content = pyarrow.BufferOutputStream()
+    parquet.write_table(table.replace_schema_metadata(header), content)
+    with path.open("wb") as stream:
+        stream.write(content.getvalue())

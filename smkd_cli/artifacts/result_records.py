@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import json
-import stat
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import publish_text, read_regular
 from smkd_cli.artifacts.result_types import Cell, Percent, Record, Score, Scores, Word
 from smkd_cli.words import printable, shortened
 
@@ -18,6 +17,7 @@ RESULT_SCHEMA = "smkd/result/1"
 SCORES_SCHEMA = "smkd/scores/1"
 # A record of ours is some kilobytes.
 LARGEST_RECORD = 1 << 24
+BOM = b"\xef\xbb\xbf"
 _LONGEST_ERROR = 1000
 # What a record of ours begins with, should it be cut.
 _MARKS = (b'"smkd/result/', b'"smkd/scores/')
@@ -115,6 +115,7 @@ def read_record(content: bytes) -> ResultRecord | ScoreRecord:
         ForeignError: they are no record of ours.
         DamagedError: they are one, but cut, of another version, or with values that no result has.
     """
+    content = content.removeprefix(BOM)  # which editors put there
     likely = SCORES_SCHEMA if SCORES_SCHEMA.encode() in content else RESULT_SCHEMA
     try:
         return _KINDS[likely].model_validate_json(content)
@@ -145,12 +146,11 @@ def _schema_of(content: bytes) -> str:
 
 def read_result(path: Path) -> ResultRecord | ScoreRecord:
     """The record in a file; raises as :func:`read_record`, and OSError."""
-    status = path.stat()
-    if not stat.S_ISREG(status.st_mode):
-        raise ForeignError("is no regular file")
-    if status.st_size > LARGEST_RECORD:
-        raise ForeignError(f"is larger than {LARGEST_RECORD >> 20} MiB")
-    return read_record(path.read_bytes())
+    content = read_regular(path, LARGEST_RECORD)
+    if content is None:
+        larger = path.is_file()
+        raise ForeignError(f"is larger than {LARGEST_RECORD >> 20} MiB" if larger else "is no regular file")
+    return read_record(content)
 
 
 def _first_problem(error: ValidationError) -> str:

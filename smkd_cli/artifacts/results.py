@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from smkd_cli.artifacts.result_records import (
+    BOM,
     LARGEST_RECORD,
     RESULT_SCHEMA,
     SCORES_SCHEMA,
@@ -27,7 +28,7 @@ from smkd_cli.artifacts.result_records import (
 )
 from smkd_cli.artifacts.result_types import Cell, Found, Noise, Record, Result, Score, Scores, Sent
 from smkd_cli.errors import DataError
-from smkd_cli.words import printable
+from smkd_cli.words import printable, quoted
 
 __all__ = [
     "RESULT_SCHEMA",
@@ -90,13 +91,20 @@ def _read_folder(folder: Path, source: str) -> Found:
         elif begun:
             found.unfinished.append(place)
             continue
-        waiting += reversed(list(_folders_in(place, entries, seen)))
+        waiting += reversed(list(_folders_in(place, entries, seen, found.damaged)))
     return found
 
 
-def _folders_in(folder: Path, entries: dict[str, os.DirEntry[str]], seen: set[str]) -> Iterator[Path]:
+def _folders_in(
+    folder: Path, entries: dict[str, os.DirEntry[str]], seen: set[str], damaged: list[str]
+) -> Iterator[Path]:
     for name in sorted(entries):
-        if entries[name].is_dir():
+        try:
+            is_folder = entries[name].is_dir()
+        except OSError as error:  # of a link: it leads to itself, below a file, or where nobody may look
+            damaged.append(f"{printable(str(folder / name))}: cannot be read: {error.strerror or error}")
+            continue
+        if is_folder:
             if entries[name].is_symlink():
                 # A link may lead back to a folder above it.
                 target = os.path.realpath(folder / name)
@@ -131,17 +139,18 @@ def _read_lines(stream: BinaryIO, source: str) -> Found:
     number = 0
     while line := stream.readline(LARGEST_RECORD + 1):
         number += 1
-        where = f"{source}, line {number}"
         if len(line) > LARGEST_RECORD:
-            raise DataError(f"{where}: is longer than {LARGEST_RECORD >> 20} MiB, so it is no score record")
-        text = line.strip()
+            raise DataError(
+                f"{source}, line {number}: is longer than {LARGEST_RECORD >> 20} MiB, so it is no score record"
+            )
+        text = line.removeprefix(BOM).strip()
         if text.startswith(b"{"):
             try:
                 found.add(_result(read_record(text), source, Path()))
             except (ForeignError, DamagedError) as error:
-                found.damaged.append(f"{printable(where)}: damaged: {error}")
+                found.damaged.append(f"{printable(source)}, line {number}: damaged: {error}")
         elif text:
-            found.add(_read_folder(_folder_named(text, where), source))
+            found.add(_read_folder(_folder_named(text, f"{source}, line {number}"), source))
     return found
 
 
@@ -150,7 +159,18 @@ def _folder_named(text: bytes, where: str) -> Path:
     with suppress(OSError):  # a name longer than the system allows
         if path.is_dir():
             return path
-    raise DataError(f"{where}: {str(path)!r} is neither a score record nor a run directory")
+    hint = next((hint for start, hint in _NO_LINES if text.startswith(start)), "")
+    raise DataError(f"{where}: {quoted(path)} is neither a score record nor a run directory{hint}")
+
+
+# What people take for a file of records, by what it begins with.
+_NO_LINES = (
+    (b"[", "; of a JSON array, each record must stand on a line of its own"),
+    (b'"', "; a record must stand on one line"),
+    (b"\xff\xfe", "; text in UTF-16 must be saved as UTF-8"),
+    (b"\xfe\xff", "; text in UTF-16 must be saved as UTF-8"),
+    (b"\x1f\x8b", "; unpack it first (gunzip)"),
+)
 
 
 def _result(record: ResultRecord | ScoreRecord, source: str, place: Path) -> Found:

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from smkd_cli.artifacts.files import make_folder, publish_text
+from smkd_cli.artifacts.files import make_folder, publish_text, read_regular
 from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
 
@@ -54,15 +54,16 @@ class RunDirectory:
         """The record in ``result.json`` if the cell has finished well, else None.
 
         Raises:
-            DataError: what is there is no record of a cell.
+            DataError: what is there cannot be read, or is no record of a cell.
         """
         try:
             record = read_result(self.result)
         except (FileNotFoundError, NotADirectoryError):
             return None
-        except (OSError, ValueError) as error:
-            why = getattr(error, "strerror", None) or error
-            raise DataError(f"{self.result}: damaged: {why}; move it away to train the cell again") from error
+        except OSError as error:
+            raise DataError(f"{self.result}: cannot be read: {error.strerror or error}") from error
+        except ValueError as error:
+            raise DataError(f"{self.result}: damaged: {error}; move it away to train the cell again") from error
         if not isinstance(record, ResultRecord):
             raise DataError(f"{self.result}: holds scores of smkd eval; move it away to train the cell again")
         return record if record.status == "finished" else None
@@ -110,7 +111,7 @@ class RunDirectory:
         """Remove what a killed process left behind: half-written files, and the checkpoint of a finished cell."""
         for folder in (self.path, self.checkpoint.parent):
             for file in folder.glob(".*"):
-                if _HALF_WRITTEN.fullmatch(file.name):
+                if _HALF_WRITTEN.fullmatch(file.name) and not file.is_dir():
                     file.unlink(missing_ok=True)
         if self.finished():
             self.remove_checkpoint()
@@ -126,7 +127,7 @@ class RunDirectory:
             DataError: it was made by another recipe.
         """
         try:
-            here = self.recipe.read_bytes()
+            here = read_regular(self.recipe, len(recipe.encode()))
         except FileNotFoundError:
             publish_text(self.recipe, recipe)
             return

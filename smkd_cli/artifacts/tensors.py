@@ -134,12 +134,15 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
     try:
         if path.exists() and not path.is_file():  # a device or a pipe has no end
             raise DataError(f"{path}: not a file")
+        path.open("rb").close()  # what safetensors cannot open it takes for missing
         with safe_open(path, framework="pt" if tensors else "np") as stream:
             found = {name: stream.get_tensor(name) for name in stream.keys()} if tensors else {}  # noqa: SIM118
             return found, stream.metadata() or {}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
-    except (SafetensorError, OSError) as error:
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror or error!s:.200}") from error
+    except SafetensorError as error:
         raise DataError(f"{path}: not a readable safetensors file (truncated or damaged): {error!s:.200}") from error
 
 

@@ -18,7 +18,7 @@ from smkd_cli.artifacts.manifest_checks import check_labels
 from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.corrupt.class_labels import class_numbers
 from smkd_cli.corrupt.label_file import CLEAN, read_label_file
-from smkd_cli.corrupt.remarks import remark
+from smkd_cli.corrupt.remarks import remark, remark_on_columns
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.naming import name_from
 from smkd_cli.words import plain
@@ -101,6 +101,7 @@ def from_file(
         check_labels(label, each, classes, file.place)
     if classes < 2:
         raise UsageError(f"{name}: labels need at least 2 classes, not 1: is {plain(column)} the column of labels?")
+    remark_on_columns(name, file, column)
     remark(name, labels, classes, names, told=told, images=file.image is not None)
     return CleanLabels(_stem(source), "train", dataset, names or range(classes), labels[0], file.image, *labels[1:])
 

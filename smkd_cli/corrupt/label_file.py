@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import unicodedata
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, BinaryIO
 
+import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli.artifacts.csv_columns import Texts, fields_of, read_columns
@@ -15,9 +17,9 @@ from smkd_cli.artifacts.manifest_checks import check_images
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.suggestions import closest
-from smkd_cli.words import listed, plain, quoted
+from smkd_cli.words import listed, plain, quoted, seen
 
-IMAGE, CLEAN = "image", "clean_label"
+LABEL, IMAGE, CLEAN, INDEX = "label", "image", "clean_label", "index"
 _SEPARATORS = (",", ";", "\t", "|")
 _OF_EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
@@ -31,6 +33,7 @@ class LabelFile:
         label: the column asked for.
         clean: the column ``clean_label`` beside it, if there is one.
         image: str (n,), the column ``image``; None if there is none, or nothing in it.
+        sorted: whether the column ``index`` rises, where it and no ``image`` says which row is whose.
         place: names a row in messages.
     """
 
@@ -38,6 +41,7 @@ class LabelFile:
     label: Texts
     clean: Texts | None
     image: NDArray[Any] | None
+    sorted: bool
     place: Place
 
 
@@ -67,8 +71,9 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
             raise DataError(f"{name}: names a column twice in its first line: {quoted(wanted)}")
     rows = Rows(lines, len(columns), separator, exact=False)
     labels = [column, *(CLEAN for other in others if other == CLEAN)]
-    texts = [IMAGE for other in others if other == IMAGE]
+    texts = [IMAGE] if IMAGE in others else [INDEX] if columns.count(INDEX) == 1 and column != INDEX else []
     found, arrays = read_columns(rows, name, columns, separator=separator, labels=labels, texts=texts)
+    _refuse_second_header(found, arrays, rows.place)
     if len(columns) == 1 and (gap := rows.place_of_gap()):
         raise DataError(
             f"{gap}: {plain(column)} is empty: in a file of one column a blank line may be a lost label; remove"
@@ -79,7 +84,31 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
         image = None
     if image is not None:
         check_images(image, rows.place)
-    return LabelFile(columns, found[column], found[CLEAN] if CLEAN in others else None, image, rows.place)
+    rises = INDEX not in arrays or _rises(arrays[INDEX])
+    return LabelFile(columns, found[column], found[CLEAN] if CLEAN in others else None, image, rises, rows.place)
+
+
+def _refuse_second_header(found: Mapping[str, Texts], arrays: Mapping[str, NDArray[Any]], place: Place) -> None:
+    """Raise a DataError where a row is the header once more, as in files that were put together."""
+    if len(found) + len(arrays) < 2 and LABEL not in found:
+        return  # a class may be called as its column is
+    there = None
+    for name, texts in found.items():
+        same = np.isin(texts.codes, [code for code, value in enumerate(texts.values) if value.strip() == name])
+        there = same if there is None else there & same
+    for name, array in arrays.items() if there is not None and there.any() else ():
+        there &= array == name
+    if there is not None and there.any():
+        raise DataError(f"{place(int(there.argmax()))}: is the header once more; remove the line")
+
+
+def _rises(index: NDArray[Any]) -> bool:
+    """Whether a column of integers is sorted; what is none says nothing of the order."""
+    try:
+        numbers = index.astype(np.int64)
+    except (ValueError, OverflowError):
+        return True
+    return bool((numbers[1:] >= numbers[:-1]).all())
 
 
 def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str], str]:
@@ -125,10 +154,11 @@ def _split(line: str, name: str, column: str, separator: str | None) -> tuple[li
 
 def _hint(column: str, names: Sequence[str]) -> str:
     """The name that is nearest, first of all one that looks the same."""
-    alike = [name for name in names if _visible(name) == _visible(column)]
+    alike = [name for name in names if seen(name) == seen(column)]
     close = alike[0] if alike else closest(column, names)
-    return f"did you mean {close if close.isprintable() else quoted(close)}? " if close else ""
+    return f"did you mean {_told_apart(close)}? " if close else ""
 
 
-def _visible(name: str) -> str:
-    return "".join(letter for letter in name.casefold() if letter.isprintable() and not letter.isspace())
+def _told_apart(name: str) -> str:
+    """A name as it is, in quotes where it is not what it looks like."""
+    return name if name.isprintable() and unicodedata.is_normalized("NFC", name) else quoted(name)

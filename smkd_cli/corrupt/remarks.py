@@ -8,7 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli import console
-from smkd_cli.words import listed, plain, quoted
+from smkd_cli.corrupt.label_file import CLEAN, IMAGE, INDEX, LabelFile
+from smkd_cli.words import listed, plain, quoted, seen
 
 
 def remark(
@@ -36,7 +37,7 @@ def remark(
     if class_names is not None:
         numbered = [f"{number} is {plain(each)}" for number, each in enumerate(class_names)]
         console.say(f"{name}: classes are numbered by their names, sorted: {listed(numbered)}")
-        _warn_of_case(name, class_names)
+        _warn_of_names_alike(name, class_names)
     absent = np.flatnonzero(samples == 0)
     if len(absent) and absent[0] == 0 and classes > 1 and samples[1]:
         console.warn(f"{name}: labels begin at 1, but class numbers at 0: class 0 of {classes:,} never occurs")
@@ -49,10 +50,23 @@ def remark(
         console.warn(f"{name}: more classes ({classes:,}) than labels ({count:,}): is this the column of labels?")
 
 
-def _warn_of_case(name: str, class_names: Sequence[str]) -> None:
+def remark_on_columns(name: str, file: LabelFile, column: str) -> None:
+    """Warn of a column that is not used because its name is written in another way, and of rows out of order."""
+    for wanted in (IMAGE, CLEAN):
+        alike = [each for each in file.columns if each != column and seen(each) == wanted]
+        if alike and wanted not in file.columns:
+            console.warn(f"{name}: its column {quoted(alike[0])} is not used; it would be if it were called {wanted}")
+    if not file.sorted:
+        console.warn(
+            f"{name}: the column {INDEX} is not sorted, but rows are taken in the order in which they stand: sort them"
+            f" by it, unless they are in the order of the data set"
+        )
+
+
+def _warn_of_names_alike(name: str, class_names: Sequence[str]) -> None:
     folded: dict[str, str] = {}
     for each in class_names:
-        other = folded.setdefault(" ".join(each.casefold().split()), each)
+        other = folded.setdefault(seen(each), each)
         if other != each:
             console.warn(f"{name}: {quoted(other)} and {quoted(each)} are two classes; are they meant to be one?")
             return

@@ -12,7 +12,10 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError
-from smkd_cli.words import in_json
+from smkd_cli.words import in_json, quoted
+
+_LONGEST_PATH = 1 << 16  # characters; systems take a few thousand
+_BOM = "\ufeff"
 
 
 def run(
@@ -65,6 +68,16 @@ def run(
 def _paths(checkpoints: Sequence[str]) -> Iterator[Path]:
     for checkpoint in checkpoints:
         if checkpoint == "-":
-            yield from (Path(line.strip()) for line in sys.stdin if line.strip())
+            yield from _paths_on_stdin()
         else:
             yield Path(checkpoint)
+
+
+def _paths_on_stdin() -> Iterator[Path]:
+    lines = iter(lambda: sys.stdin.readline(_LONGEST_PATH + 1), "")
+    for number, line in enumerate(lines, start=1):
+        path = line.removeprefix(_BOM).strip()
+        if len(line) > _LONGEST_PATH or "\0" in path:
+            raise DataError(f"stdin, line {number}: {quoted(path)} is no path of a file")
+        if path:
+            yield Path(path)

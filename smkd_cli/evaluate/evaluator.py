@@ -128,6 +128,8 @@ class Evaluator:
         if self.split == "test":
             return None, labelled.labels
         manifest = RunDirectory(directory).manifest
+        if manifest.exists() and not manifest.is_file():
+            raise DataError(f"{manifest}: is no file")
         labels = read_manifest(manifest)
         if labels.classes != classes:
             raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")

@@ -74,7 +74,9 @@ def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None 
         apply_profile(document, profile)
     for override in overrides:
         apply_override(document, override)
-    return _settled(_checked(document, data), path.parent if path else Path())
+    # Nobody's manifests lie where the program was installed; those that --set gives a shipped recipe are here.
+    own_folder = path.parent if path is not None and path not in shipped_recipes().values() else Path()
+    return _settled(_checked(document, data), own_folder)
 
 
 def _checked(document: Document, data: Path) -> Recipe:

@@ -13,11 +13,12 @@ from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
 from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.yaml_reader import MAX_DEPTH, is_readable, parse, read_file
 from smkd_cli.suggestions import unknown
-from smkd_cli.words import shortened
+from smkd_cli.words import plain, shortened
 
 # Keys with plain values that a method or a variant may have in its own way.
 _SPREAD = ("epochs", "batch_size")
 _LONGEST_SOURCE = 200
+_MOST_DIGITS = 9  # of a place in a list; Python refuses to read thousands
 
 
 def apply_profile(document: Document, profile: str) -> None:
@@ -76,13 +77,14 @@ def _set(document: Document, steps: list[str], layer: Document) -> None:
                 document.put(path, {}, layer)
             container = container[path[-1]]
         if isinstance(container, list):
-            if not (step.isascii() and step.isdecimal() and int(step) < len(container)):
-                raise RecipeError(f"{_name(path)} is a list of {len(container)}; {step} is none of its places")
+            is_number = step.isascii() and step.isdecimal() and len(step) <= _MOST_DIGITS
+            if not (is_number and int(step) < len(container)):
+                raise RecipeError(f"{_name(path)} is a list of {len(container)}; {plain(step)} is none of its places")
             path = (*path, int(step))
         elif isinstance(container, dict):
             path = (*path, step)
         else:
-            raise RecipeError(f"{_name(path)} is a single value and has no key {step}")
+            raise RecipeError(f"{_name(path)} is a single value and has no key {plain(step)}")
     document.put(path, layer.data, layer)
     if len(path) == 1:
         _spread(document, layer, {path[0]: layer.data}, ())

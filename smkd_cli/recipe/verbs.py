@@ -12,6 +12,7 @@ from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.fit import fitting_cells
 from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
 from smkd_cli.recipe.schema import name_from
+from smkd_cli.recipe.yaml_reader import check_characters
 from smkd_cli.recipe.yaml_writer import dump
 from smkd_cli.suggestions import unknown
 
@@ -27,12 +28,13 @@ def show(recipe: str, overrides: Sequence[str], profile: str | None, data: Path)
     """Print a recipe as it is written; with overrides or a profile, every key of it as it would be run.
 
     Raises:
-        RecipeError: there is no such recipe, or the overridden one is wrong.
+        RecipeError: there is no such recipe, it is no text, or the overridden one is wrong.
     """
     if overrides or profile is not None:
         text = dump(load_recipe(recipe, overrides, profile, data=data).model_dump(mode="json", by_alias=True))
     else:
-        text, _ = read_source(recipe)
+        text, path = read_source(recipe)
+        check_characters(text, str(path or "stdin"))
     with console.data_out() as stream:
         stream.write(text)
 

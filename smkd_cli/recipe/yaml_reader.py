@@ -30,9 +30,14 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 
 
 def is_readable(path: Path) -> bool:
-    """A file or a pipe; a folder of a shipped recipe's name does not hide the recipe."""
+    """A file or a pipe; a folder of a shipped recipe's name does not hide the recipe.
+
+    One that may not be looked at is taken for readable, so that who reads it says why it cannot be.
+    """
     try:
         return path.exists() and not path.is_dir()
+    except PermissionError:
+        return True
     except (OSError, ValueError):  # a name longer than the system allows, or one that holds a NUL
         return False
 
@@ -65,6 +70,19 @@ def decode(content: bytes, source: str) -> str:
         raise RecipeError(f"{source}:{line}: is not UTF-8 text: byte {content[error.start]:#04x}") from error
 
 
+def check_characters(text: str, source: str) -> None:
+    """Raise a RecipeError if a text holds a character that no YAML does, such as those that steer a terminal."""
+    if found := yaml.reader.Reader.NON_PRINTABLE.search(text):
+        raise _not_allowed(text, found.start(), Where(source, 1, 1))
+
+
+def _not_allowed(text: str, at: int, start: Where) -> RecipeError:
+    before = text[:at]
+    line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+    place = Where(start.source, line, column) if start.line else start
+    return RecipeError(f"{place}: the character {text[at]!r} is not allowed in YAML")
+
+
 def parse(text: str, source: str, *, lines: bool = True) -> Document:
     """Read one YAML document.
 
@@ -85,9 +103,7 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
     try:
         return reader.read()
     except yaml.reader.ReaderError as error:
-        before = text[: error.position]
-        place = Where(source, before.count("\n") + 1, len(before) - before.rfind("\n")) if lines else Where(source)
-        raise RecipeError(f"{place}: the character {chr(error.character)!r} is not allowed in YAML") from error
+        raise _not_allowed(text, error.position, reader.document.root) from error
     except yaml.MarkedYAMLError as error:
         place = reader.place(error.problem_mark or error.context_mark)
         raise RecipeError(str(Problem(place, str(error.problem or error.context)))) from error

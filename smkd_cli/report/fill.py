@@ -28,6 +28,8 @@ from smkd_cli.report.tables import Cell, Column, Row, Run, summarise, threshold_
 from smkd_cli.words import printable, shortened
 
 _LONGEST_REASON = 500
+# What a table may have: time and memory go by its cells, and results that have little in common fill few of them.
+_CELLS, _CELLS_PER_SAMPLE = 10_000, 20
 # The protocol of checkpoints that no recipe made, of which nobody knows what they have in common.
 LONE = "checkpoints"
 
@@ -73,11 +75,19 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
         own: results whose recipe says that it fills this table.
         others: further results of the same protocol.
         paper: the published numbers that may stand beside ours.
+
+    Raises:
+        DataError: the table would be far larger than its results fill.
     """
     left_out: list[str] = []
     samples = [*_samples(layout, own, True, left_out), *_samples(layout, others, False, left_out)]
     found = [sample.at for sample in samples if sample.own]
     rows, columns = (axis if isinstance(axis, tuple) else axis.slots(found) for axis in (layout.rows, layout.columns))
+    if len(rows) * len(columns) > _CELLS + _CELLS_PER_SAMPLE * len(samples):
+        raise DataError(
+            f"{layout.name}: a table of {len(rows):,} rows and {len(columns):,} columns would be nearly empty;"
+            " report fewer of these results at a time"
+        )
     there: dict[tuple[int, int], list[Sample]] = defaultdict(list)
     down, across = Places(rows), Places(columns)
     for sample in samples:

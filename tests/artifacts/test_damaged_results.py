@@ -152,6 +152,16 @@ def test_a_folder_below_that_cannot_be_read(tmp_path, smkd, monkeypatch):
     assert (result.code, "runs/shut: cannot be read: Permission denied" in result.err) == (0, True)
 
 
+@pytest.mark.parametrize("target", ["odd", "../a/result.json/x", "x" * 300])
+def test_a_link_that_leads_nowhere_is_passed_over(tmp_path, smkd, target):
+    write_result(tmp_path / "runs" / "a" / "result.json", record())
+    (tmp_path / "runs" / "b").mkdir()
+    (tmp_path / "runs" / "b" / "odd").symlink_to(target)
+    result = smkd("report", "runs")
+    assert (result.code, "61.00" in result.out) == (0, True)
+    assert "runs/b/odd: cannot be read: " in result.err
+
+
 def test_folders_nested_deeper_than_a_program_can_call(tmp_path):
     write_result(tmp_path / "runs" / Path(*["d"] * 300) / "result.json", record())
     depth = sum(1 for _ in traceback.walk_stack(sys._getframe()))

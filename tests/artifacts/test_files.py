@@ -68,6 +68,14 @@ def test_a_link_that_leads_to_itself_is_refused(tmp_path):
     assert (tmp_path / "loop").is_symlink()
 
 
+@pytest.mark.parametrize("name", ["n" * 255, "é" * 127, os.fsdecode(b"\xff" * 255)])
+def test_a_name_as_long_as_the_system_takes(tmp_path, name):
+    publish_text(tmp_path / name, "x")
+    assert [file.name for file in tmp_path.iterdir()] == [name]
+    with pytest.raises(DataError, match="cannot be written: File name too long"):
+        publish_text(tmp_path / (name + "é"), "x")
+
+
 def test_a_failed_block_leaves_the_old_file(tmp_path):
     (tmp_path / "x").write_text("old")
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -61,3 +63,23 @@ def test_a_changed_label_is_detected(digits: Path, tmp_path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="cannot be read"):
         read_manifest(path)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="uses /dev")
+def test_what_cannot_be_replaced_is_written_to_and_stays(digits: Path, tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow")
+    manifest, whole = read_manifest(digits), tmp_path / "whole.parquet"
+    write_manifest(whole, manifest)
+    full, pipe = tmp_path / "full.parquet", tmp_path / "pipe.parquet"
+    full.symlink_to("/dev/full")
+    with pytest.raises(DataError, match="No space left on device"):
+        write_manifest(full, manifest)
+    assert full.is_symlink()
+    os.mkfifo(pipe)
+    received: list[bytes] = []
+    reader = threading.Thread(target=lambda: received.append(pipe.read_bytes()))
+    reader.start()
+    write_manifest(pipe, manifest)
+    reader.join(10)
+    assert pipe.is_fifo()
+    assert received == [whole.read_bytes()]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 import math
 import re
@@ -104,6 +105,33 @@ def test_a_line_that_is_neither_record_nor_folder(smkd):
     result = smkd("report", "-", stdin=f"{json.dumps(scored())}\nnowhere\n")
     assert (result.code, result.out) == (4, "")
     assert "stdin, line 2: 'nowhere' is neither a score record nor a run directory" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "hint"),
+    [
+        (b"[\n{}\n]\n", "of a JSON array, each record must stand on a line of its own"),
+        (json.dumps([scored()]).encode(), "of a JSON array"),
+        (json.dumps(scored()).encode("utf-16"), "text in UTF-16 must be saved as UTF-8"),
+        (b'"schema": "smkd/result/1",\n', "a record must stand on one line"),
+        (gzip.compress(json.dumps(scored()).encode(), mtime=0), "unpack it first (gunzip)"),
+        (b"\x1b[31m" * 10_000, "is neither a score record nor a run directory"),
+    ],
+)
+def test_what_is_no_file_of_records_is_told_in_short(content, hint, tmp_path, smkd):
+    (tmp_path / "s.jsonl").write_bytes(content)
+    result = smkd("report", "s.jsonl")
+    assert (result.code, result.out) == (4, "")
+    assert result.err.startswith("error: s.jsonl, line 1: ")
+    assert hint in result.err
+    assert len(result.err) < 400
+
+
+def test_a_byte_order_mark_is_no_content(tmp_path, smkd):
+    (tmp_path / "s.jsonl").write_text(f"{json.dumps(scored())}\n", encoding="utf-8-sig")
+    (tmp_path / "result.json").write_text(json.dumps({"schema": "smkd/result/1", **record()}), encoding="utf-8-sig")
+    for source in ("s.jsonl", "result.json", "."):
+        assert "61.00" in smkd("report", source).out
 
 
 def test_train_split_scores_are_no_results(smkd):

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -46,3 +48,20 @@ def test_an_endless_manifest(smkd: Callable[..., Any]) -> None:
     result = smkd("train", "quickstart", "--dry-run", "--manifest", "/dev/zero")
     assert (result.code, result.out) == (4, "")
     assert "/dev/zero: is not a CSV file" in result.err
+
+
+@pytest.mark.parametrize("paths", ["x" * 100_000 + "\n", "\n" + "\0" * 100_000, "a\0b\n"])
+def test_paths_that_are_none(smkd: Callable[..., Any], paths: str) -> None:
+    result = smkd("eval", "-", stdin=paths)
+    assert (result.code, result.out) == (4, "")
+    assert "error: stdin, line " in result.err
+    assert "is no path of a file" in result.err
+    assert len(result.err) < 500
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="needs /dev/zero")
+def test_endless_paths() -> None:
+    line = f"ulimit -v 2000000; exec {sys.executable} -m smkd_cli eval - < /dev/zero"
+    result = subprocess.run(["bash", "-c", line], capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stdout) == (4, "")
+    assert "stdin, line 1: " in result.stderr

@@ -63,6 +63,9 @@ def test_what_is_clear_is_taken(smkd: Smkd, content: str | bytes, labels: list[i
     ("content", "message"),
     [
         ("label\n0\n\n1\n", "row 2 (line 3): label is empty: in a file of one column"),
+        ("image,label\na,cat\nb,dog\nimage,label\nc,cat\n", "row 3 (line 4): is the header once more"),
+        (" label \ncat\ndog\n\n label\ncat\n", "row 3 (line 5): is the header once more"),
+        ("index,label\n0,0\n1,1\nindex,label\n0,1\n", "row 3 (line 4): is the header once more"),
         ("image,label\n\na,0\n\n\nb,1\nc,x\n", "row 3 (line 7): label 'x' is not an integer"),
         ("\n# of mine\n\nlabel\n0\n1\n1.5\n", "row 3 (line 7): label '1.5' is not an integer"),
         (
@@ -115,6 +118,7 @@ def test_what_is_not_is_refused_with_its_place(smkd: Smkd, content: str | bytes,
     [
         ("image,\u200blabel\na,0\n", (), "did you mean '\\u200blabel' (with a zero width space)?"),
         ("image,LABEL\na,0\n", (), "did you mean LABEL?"),
+        ("e\u0301\n0\n", ("--column", "é"), "did you mean 'e\u0301' (with a combining acute accent)?"),
         ("a.png,0\nb.png,1\n", (), "Its first line names a.png, 0; that line must name the columns"),
         (",".join(f"x{column}" for column in range(9999)) + "\n0\n", (), "and 9,991 more; that line"),
         ("label\n0\n20240115\n", (), "row 2 (line 3): label 20240115 is no class: 20240116 classes are too many"),
@@ -185,9 +189,51 @@ def test_what_is_seldom_meant_is_said(smkd: Smkd, labels: list[int], options: tu
     assert "no column image names the images" in result.err
 
 
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("Cat", "cat"),
+        ("ca\u0301t", "cát"),
+        ("cat\u200b", "cat"),
+        ("c\u00adat", "cat"),
+        ("ｃａｔ", "cat"),
+        ("a b", "ab"),
+    ],
+)
+def test_classes_that_look_the_same_are_asked_about(smkd: Smkd, one: str, other: str) -> None:
+    result = take(smkd, f"label\n{one}\n{other}\ndog\n")
+    assert result.code == 0
+    assert "are two classes; are they meant to be one?" in result.err
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (
+            b"\xef\xbb\xbf\xef\xbb\xbfimage,label\na,0\nb,1\n",
+            "'\\ufeffimage' (with a zero width no-break space) is not used",
+        ),
+        (b"Image,label\na,0\nb,1\n", "its column 'Image' is not used; it would be if it were called image"),
+        (b"image,label,CLEAN_LABEL\na,0,0\nb,1,1\n", "it would be if it were called clean_label"),
+        (b"index,label\n2,0\n0,1\n1,1\n", "the column index is not sorted"),
+    ],
+)
+def test_a_column_is_not_passed_over_in_silence(smkd: Smkd, content: bytes, said: str) -> None:
+    result = take(smkd, content, "--quiet")
+    assert result.code == 0
+    assert said in result.err
+
+
+def test_a_class_may_be_called_as_its_column_is(smkd: Smkd) -> None:
+    assert take(smkd, "spam\nspam\nham\n", "--column", "spam").code == 0
+    assert take(smkd, "image,label\na,label\nb,ham\n").code == 0
+
+
 def test_nothing_is_warned_of_that_is_as_it_should_be(smkd: Smkd) -> None:
     assert take(smkd, "image,label\na,0\nb,1\nc,1\n", "--quiet").err == ""
     assert take(smkd, "image,label,clean_label\na,1,0\nb,1,1\n", "--quiet").err == ""
+    assert take(smkd, "index,label\n1,0\n2,1\nx,1\n", "--quiet").err == ""
+    assert take(smkd, "index,Image,image,label\n2,x,a,0\n1,y,b,1\n", "--quiet").err == ""
 
 
 def test_a_manifest_is_not_taken_as_given_labels(smkd: Smkd) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -250,6 +251,15 @@ def test_a_manifest_of_other_classes_is_refused(smkd, copy):
     result = smkd("eval", copy, "--split", "train")
     assert result.code == 4, result.err
     assert "has 12 classes, but the networks have 10" in result.err
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="needs named pipes")
+def test_no_pipe_is_waited_for_in_the_place_of_a_manifest(smkd, copy):
+    (copy / "manifest.csv").unlink()
+    os.mkfifo(copy / "manifest.csv")
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4, result.err
+    assert "manifest.csv: is no file" in result.err
 
 
 def test_unfinished_runs_are_passed_over(smkd, trained, copy):

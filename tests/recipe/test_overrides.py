@@ -51,6 +51,8 @@ def test_the_last_override_has_the_last_word(recipe_file: Callable[..., Path]) -
         ("noise.1.rate=0.2", "noise is a list of 1; 1 is none of its places"),
         ("noise.x.rate=0.2", "x is none of its places"),
         ("noise.-1.rate=0.2", "-1 is none of its places"),
+        (f"noise.{'1' * 100}.rate=0.2", "is none of its places"),
+        ("noise.².rate=0.2", "² is none of its places"),
         ("noise.0.raet=0.2", "did you mean rate?"),
         ("epochs.x=1", "epochs is a single value and has no key x"),
         ("epochs", "is not KEY=VALUE"),
@@ -67,6 +69,11 @@ def test_a_wrong_override_is_named(
     assert result.code == 3
     assert result.err.startswith(f"error: --set {override}: ")
     assert what in result.err
+
+
+def test_a_path_of_very_many_digits(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:
+    result = smkd("recipes", "validate", recipe_file(), "--set", f"noise.{'1' * 5000}.rate=0.2")
+    assert (result.code, "is none of its places" in result.err, len(result.err) < 500) == (3, True, True)
 
 
 def test_mistakes_in_overrides_and_file_are_told_together(

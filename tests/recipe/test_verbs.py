@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from data_sets import DATA
 
 from smkd_cli import resources
@@ -26,6 +28,22 @@ def test_show_prints_the_file_as_it_is(smkd: Callable[..., Any], recipe_file: Ca
     assert smkd("recipes", "show", "table2").out == (resources.recipes_folder() / "table2.yaml").read_text()
     assert smkd("recipes", "show", "-", stdin="# mine\na: 1\n").out == "# mine\na: 1\n"
     assert smkd("recipes", "show", recipe_file()).out == recipe_file().read_text()
+
+
+@pytest.mark.parametrize(("content", "place"), [("\x1b[31m", "1:1"), ("a: 1\nb: é\x9b2J\n", "2:5"), ("a: \0", "1:4")])
+def test_show_never_steers_a_terminal(smkd: Callable[..., Any], tmp_path: Path, content: str, place: str) -> None:
+    (tmp_path / "odd.yaml").write_text(content)
+    result = smkd("recipes", "show", "odd.yaml")
+    assert (result.code, result.out) == (3, "")
+    assert f"odd.yaml:{place}: the character '\\x" in result.err
+    assert f"stdin:{place}: the character" in smkd("recipes", "show", "-", stdin=content).err
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
+def test_what_may_not_be_read_is_told_so(smkd: Callable[..., Any], tmp_path: Path) -> None:
+    (tmp_path / "shut").mkdir(0)
+    for arguments in (("shut/r.yaml",), ("quickstart", "--profile", "shut/p.yaml")):
+        assert "cannot be read: Permission denied" in smkd("recipes", "show", *arguments).err
 
 
 def test_show_with_overrides_prints_a_recipe_that_runs_so(smkd: Callable[..., Any]) -> None:

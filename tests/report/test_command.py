@@ -108,3 +108,14 @@ def test_never_imports_torch(form, make_run, tmp_path):
     )
     process = subprocess.run([sys.executable, "-c", script], cwd=tmp_path, capture_output=True, text=True, check=True)
     assert process.stderr.splitlines()[-1] == "set()"
+
+
+def test_too_little_memory_is_said(smkd, monkeypatch, tmp_path):
+    def full(_source):
+        raise MemoryError
+
+    (tmp_path / "runs").mkdir()
+    monkeypatch.setattr("smkd_cli.report.command.read_results", full)
+    result = smkd("report", "runs")
+    assert (result.code, result.out) == (4, "")
+    assert result.err == "error: not enough memory: this machine, or this process, has too little for what was asked\n"

@@ -156,6 +156,19 @@ def test_a_recipe_of_no_table_is_a_table_in_the_order_of_the_recipe(make_run, li
     assert [line["row"] for line in lines(table="quickstart", metric="last")] == ["SMKD-P+MyLC", "CE", "All+LS"]
 
 
+def test_results_that_have_nothing_in_common_are_no_table(score_record, smkd):
+    def odd(count):
+        return "\n".join(
+            score_record(50.0, "CE", label=f"m{number}", recipe="mine", tables=[], rate=number / count)
+            for number in range(count)
+        )
+
+    many = smkd("report", "-", "--format", "csv", stdin=odd(200))
+    assert (many.code, many.out) == (4, "")
+    assert "mine: a table of 200 rows and 200 columns would be nearly empty" in many.err
+    assert smkd("report", "-", "--format", "csv", stdin=odd(50)).code == 0
+
+
 def test_failed_and_unfinished_runs_are_counted(make_run, smkd, lines):
     make_run(50.0, seed=1)
     make_run(None, seed=2)

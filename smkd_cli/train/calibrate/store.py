@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Any
 
 from smkd_cli import console
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import publish_text, read_regular
 from smkd_cli.errors import DataError
 
 _SCHEMA = "smkd/calibration/1"
+_LARGEST = 1 << 24  # bytes; a kilobyte is kept for each kind of grid
 
 
 def path() -> Path:
@@ -36,14 +37,14 @@ def remember(key: str, facts: dict[str, Any]) -> None:
     entries[key] = {**(before if isinstance(before, dict) else {}), **facts}
     try:
         publish_text(path(), json.dumps({"schema": _SCHEMA, "entries": entries}, indent=1) + "\n")
-    except (DataError, OSError) as error:
+    except (DataError, OSError, RuntimeError) as error:
         console.warn(f"{error}; the machine will be measured again next time")
 
 
 def _read() -> dict[str, Any]:
     try:
-        content = json.loads(path().read_bytes())
-    except (OSError, ValueError, RecursionError):
+        content = json.loads(read_regular(path(), _LARGEST) or b"")
+    except (OSError, ValueError, RuntimeError):  # also of a user without a home, and of JSON nested too deep
         return {}
     if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
         return {}

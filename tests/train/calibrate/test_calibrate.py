@@ -230,6 +230,26 @@ def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
     assert store.recall("key") == {"jobs": 2, "more": 3}
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="uses /dev")
+@pytest.mark.parametrize("device", ["/dev/zero", "/dev/null"])
+def test_an_endless_memory_is_as_good_as_none(monkeypatch, tmp_path, device):
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
+    (tmp_path / "calibration.json").symlink_to(device)
+    assert store.recall("key") is None
+
+
+def test_who_has_no_home_is_remembered_nothing(monkeypatch, capsys):
+    def homeless():
+        raise RuntimeError("Could not determine home directory.")
+
+    monkeypatch.delenv("SMKD_CACHE")
+    monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
+    monkeypatch.setattr(Path, "home", homeless)
+    assert store.recall("key") is None
+    store.remember("key", {"jobs": 2})
+    assert "the machine will be measured again next time" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("setup", [None, [], {}, {"device": "cpu"}, CPU.record() | {"threads": "many"}])
 def test_a_remembered_setup_that_is_none_is_measured_again(setup):
     assert Setup.from_record(setup) is None
