@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: demo test lint setup clean
+.PHONY: demo test lint docs setup clean
 
 setup: $(VENV)/.ready
 
@@ -25,5 +25,8 @@ lint: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
+docs: setup
+	$(BIN)/python -m sphinx --quiet --fail-on-warning --keep-going docs build/docs
+
 clean:
-	rm -rf $(VENV) runs manifests
+	rm -rf $(VENV) build runs manifests

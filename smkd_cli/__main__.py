@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 import signal
+import sys
 from typing import NoReturn
 
 
 def main() -> NoReturn:
     """Load the command line and run it."""
+    if sys.platform == "win32":
+        # Run directories are locked, and training is stopped, by what only POSIX systems have.
+        sys.stderr.write("error: smkd runs on Linux and macOS; on Windows, run it in WSL\n")
+        sys.exit(2)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # While modules load there is nothing to tidy up, and a traceback through them tells nobody anything.
         signal.signal(signal.SIGINT, signal.SIG_DFL)

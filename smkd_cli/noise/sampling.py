@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 
 from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.noise.catalogue import transitions
-from smkd_cli.noise.forms import Labels, Transitions
+from smkd_cli.noise.forms import Labels, Matrix, Transitions
 from smkd_cli.suggestions import unknown
 
 _BLOCK = 1 << 18  # labels drawn at a time: the temporary arrays stay in the processor's cache
@@ -119,10 +119,18 @@ def _whole(expected: float) -> int:
 def _coteaching(labels: Labels, noise: Transitions, seed: int) -> Labels:
     """One legacy multinomial draw per index, in order: the random stream depends on every single call.
 
-    A draw goes through its row class by class, and takes no random number where the probability is 0.
+    A draw goes through its row class by class; the last class gets what is left and takes no random number. No class of
+    probability 0 takes one either, so they are left out: NumPy from 2.5 on would take one for each.
     """
     draw = np.random.RandomState(seed).multinomial
-    row = lru_cache(maxsize=max(1, _KEPT // noise.classes))(noise.row)
+
+    @lru_cache(maxsize=max(1, _KEPT // noise.classes))
+    def row(clean: int) -> tuple[Labels, Matrix]:
+        classes, probabilities = noise.row(clean)
+        drawn = probabilities > 0
+        drawn[-1] = True
+        return classes[drawn], probabilities[drawn]
+
     noisy = np.empty_like(labels)
     for index, label in enumerate(labels.tolist()):
         classes, probabilities = row(label)

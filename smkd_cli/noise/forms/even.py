@@ -6,7 +6,7 @@ depends, in the last bits, on where in a row the class itself stands.
 
 from __future__ import annotations
 
-from functools import cached_property
+from functools import cache, cached_property
 
 import numpy as np
 
@@ -90,4 +90,13 @@ def sums_without_one(count: int, value: float) -> Matrix:
         return sums
     half = count // 2 - count // 2 % 8
     left, right = sums_without_one(half, value), sums_without_one(count - half, value)
-    return np.concatenate([left + np.full(count - half, value).sum(), np.full(half, value).sum() + right])
+    return np.concatenate([left + _sum(count - half, value), _sum(half, value) + right])
+
+
+@cache
+def _sum(count: int, value: float) -> float:
+    """A sum of ``count`` times ``value``, in whichever pieces NumPy adds it (before 2.3, of 8192 numbers at most)."""
+    if count <= _PIECE:
+        return float(np.full(count, value).sum())
+    half = count // 2 - count // 2 % 8
+    return _sum(half, value) + _sum(count - half, value)
