@@ -138,6 +138,8 @@ def train(
     """Train every cell of a recipe's grid and print the run directories."""
     console.be_quiet(quiet)
     _read_stdin_once(recipe, manifest)
+    if jobs != "auto" and not (jobs.isascii() and jobs.isdecimal() and int(jobs) > 0):
+        raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     if dry_run:
         from smkd_cli.train.dry_run import run as show_plan

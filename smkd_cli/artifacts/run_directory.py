@@ -85,7 +85,7 @@ class RunDirectory:
         """
         try:
             make_folder(self.path)
-            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT, 0o666)
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
         try:
@@ -119,6 +119,19 @@ class RunDirectory:
     def remove_checkpoint(self) -> None:
         """Remove the checkpoint, if there is one."""
         shutil.rmtree(self.checkpoint.parent, ignore_errors=True)
+
+    def refuse_links(self) -> None:
+        """Look that what training writes stays in the directory; the folder of the checkpoint may be elsewhere.
+
+        Raises:
+            DataError: a file of ours is a symbolic link there, which would be followed.
+        """
+        ours = (self.recipe, self.manifest, self.metrics, self.result, self.checkpoint, self.peer("a"), self.peer("b"))
+        for file in ours:
+            if file.is_symlink():
+                raise DataError(
+                    f"{file}: is a symbolic link, and training writes through none; remove it to train here"
+                )
 
     def claim(self, recipe: str) -> None:
         """Make the directory that of this resolved recipe.

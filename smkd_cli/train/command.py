@@ -8,7 +8,7 @@ from pathlib import Path
 from smkd_cli import console
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.data import DataSet, find
-from smkd_cli.errors import InterruptedRunError, SmkdError, UsageError
+from smkd_cli.errors import InterruptedRunError, SmkdError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
 from smkd_cli.train.events import Failed
 from smkd_cli.train.executors import failures
@@ -35,8 +35,6 @@ def run(
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
-    if jobs != "auto" and not (jobs.isdecimal() and int(jobs) > 0):
-        raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
     with grid_on(manifest, load_recipe(recipe, overrides, profile, data=data), data) as (grid, cells):
         _train(grid, cells, runs, jobs, device, data)
 

@@ -130,3 +130,11 @@ def test_latex_escape_leaves_no_special_character_bare(text):
     escaped = latex.escape(text)
     bare = re.sub(r"\\text[a-z]+\{\}|\\[&%$#_{}]", "", escaped)
     assert not set(bare) & set("\\{}$&#%_^~")
+
+
+@pytest.mark.parametrize("columns", ["1", "2", "39"])
+def test_a_terminal_too_narrow_for_any_table_gets_a_readable_one(runs, smkd, monkeypatch, columns):
+    monkeypatch.setenv("COLUMNS", "40")
+    wide = smkd("report", runs)
+    monkeypatch.setenv("COLUMNS", columns)
+    assert smkd("report", runs).out == wide.out

@@ -195,3 +195,10 @@ def test_saving_leaves_the_old_file_when_it_fails(tmp_path, monkeypatch):
         save_tensors(path, {"x": torch.zeros(3)}, "test/1", {})
     assert path.read_bytes() == before
     assert [entry.name for entry in tmp_path.iterdir()] == ["x.safetensors"]
+
+
+@pytest.mark.parametrize("jobs", ["x", "0", "-1", "1.5", "٣", ""])
+def test_a_wrong_number_of_jobs_is_refused_by_a_dry_run_too(smkd, recipe, jobs):
+    for more in ([], ["--dry-run"]):
+        result = smkd("train", recipe, f"--jobs={jobs}", *more)
+        assert (result.code, "must be auto or a whole number from 1 on" in result.err) == (2, True)

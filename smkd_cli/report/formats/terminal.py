@@ -18,6 +18,8 @@ from smkd_cli.words import printable
 
 _NOWHERE, _BEFORE_PAPER, _EVERYWHERE = range(3)
 _ENDLESS = 10_000
+# Narrower, no table can be read.
+_NARROWEST = 40
 
 
 def render(report: Report, *, on_screen: bool | None = None, width: int | None = None) -> str:
@@ -32,7 +34,7 @@ def render(report: Report, *, on_screen: bool | None = None, width: int | None =
     stream = io.StringIO()
     console = Console(
         file=stream,
-        width=width or shutil.get_terminal_size().columns,
+        width=max(_NARROWEST, width or shutil.get_terminal_size().columns),
         force_terminal=styled,
         highlight=False,
         emoji=False,

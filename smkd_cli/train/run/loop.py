@@ -33,6 +33,7 @@ def train_cell(task: Task, stop: StopRequest, report: Report) -> None:
         if directory.finished():
             report(Skipped())
             return
+        directory.refuse_links()
         try:
             TrainingLoop(prepare_run(task, directory), report).train(stop)
         finally:
