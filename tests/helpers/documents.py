@@ -11,8 +11,8 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
 _TRAINING = re.compile(r"\bsmkd train (?![^|\n]*--dry-run)[^|\n]*")
-# What a reader trains for minutes, a test trains for seconds; what is set last holds.
-_SHORT = " --set epochs=1 --set seeds=[1]"
+# What a reader trains for minutes, a test trains for seconds, where the command does not say how long itself.
+_SHORT = {"epochs": " --set epochs=1", "seeds": " --set seeds=[1]"}
 _FEW = " --set 'methods=[CE, SMKD-P+MyLC]'"
 
 
@@ -35,7 +35,11 @@ def anchors(page: Path) -> set[str]:
 
 def shortened(text: str) -> str:
     """The same commands, with trainings of one epoch, one seed and few methods; a file's own methods are kept."""
-    return _TRAINING.sub(lambda found: found[0] + _SHORT + _few(found[0]), text)
+    return _TRAINING.sub(lambda found: found[0] + _less(found[0]) + _few(found[0]), text)
+
+
+def _less(command: str) -> str:
+    return "".join(more for key, more in _SHORT.items() if f"--set {key}=" not in command)
 
 
 def _few(command: str) -> str:

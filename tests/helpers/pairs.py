@@ -131,7 +131,6 @@ def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resne
         labels,
         machine,
         clean_labels=labels,
-        seed=1,
         teachers=teachers,
     )
     stages = method_of.stages(40)
