@@ -23,6 +23,8 @@ from smkd_cli.artifacts.results import Result, read_results
 
 TARGETS, EPOCHS = ("MyLC", "ProSelfLC"), (16, 40, 80)
 ETAS, B2S = (2, 4, 6), (-1, -2, -4, -8)
+# Added when the first seeds had their best settings at the edge of the grid.
+EDGE_ETAS, EDGE_B2S = (8, 12), (-2, -8)
 CHOOSING, JUDGING = range(13, 25), range(25, 37)
 FAVOURITE = {"SMKD-P": (4, -2), "SMKD-S": (4, 0)}
 # What the decision came to be; the seeds that judge were trained with it.
@@ -108,7 +110,8 @@ class Runs:
 
 def settings(exchange: str) -> list[tuple[float, float]]:
     """Every (η, b2) that was run of an exchange; SMKD-S has b2 = 0."""
-    return [(eta, b2) for eta in ETAS for b2 in (B2S if exchange == "SMKD-P" else (0,))]
+    grids = ((ETAS, B2S), (EDGE_ETAS, EDGE_B2S))
+    return [(eta, b2) for etas, b2s in grids for eta in etas for b2 in (b2s if exchange == "SMKD-P" else (0,))]
 
 
 def interval(values: pd.Series, comparisons: int = 1) -> tuple[float, float, float]:
@@ -212,6 +215,7 @@ def report(file: Path) -> Iterator[str]:
         rows = [
             [named(exchange, setting), number(mean, True), f"{number(low, True)} to {number(high, True)}", str(n)]
             for setting, mean, low, high, n in leads
+            if n > 1
         ]
         over = named(exchange, FAVOURITE[exchange])
         yield from table(f"lead over {over}", ["points", "corrected 95 % interval", "n"], rows)
