@@ -88,8 +88,7 @@ def _batches(growth: Growth) -> None:
         for _ in range(20):
             memory = {key: torch.zeros(shape) for key, shape in method.memory(128, size).items()}
             a, b = (Outputs.of(logits.clone().requires_grad_(), memory) for logits in pairs[size])
-            for peer in (a, b):
-                method.refine(peer, batch, clock)
+            a, b = (peer.refined(method.refine(peer, batch, clock)) for peer in (a, b))
             torch.autograd.backward((method.loss(a, b, batch, clock), method.loss(b, a, batch, clock)))
 
     growth.functions("classes: scores of 20 batches", {size: partial(score, size) for size in SIZES})

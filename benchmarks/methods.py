@@ -83,14 +83,14 @@ class Ours:
     """Our step of a method in a stage, on the first training images with 40 % of the labels wrong."""
 
     pair: Pair
-    batches: list[tuple[Tensor, ...]]
+    batches: list[dict[str, Tensor]]
     turn: int = 0
 
     def __call__(self, count: int) -> None:
         for _ in range(count):
             self.turn += 1
             self.pair.clock.iteration.add_(1)
-            self.pair.learn(*self.batches[self.turn % len(self.batches)])
+            self.pair.learn(self.batches[self.turn % len(self.batches)])
         self.pair.machine.synchronize()
 
 
@@ -111,9 +111,9 @@ def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, dat
     pair.prepare(Facts(pair.labels, dataset.classes, 0.4, matrix))
     _enter(pair, made, stage, pair.labels, dataset.classes)
     pair.set_learning_rate(1e-4)
-    plan = pair.plan_epoch(np.arange(count), made.stages(100)[stage], 1)
+    plan = pair.plan_epoch(np.arange(count), 1)
     size = recipe.batch_size
-    return Ours(pair, [batch for batch in plan.batches(size) if len(batch[0]) == size])
+    return Ours(pair, [batch for batch in plan.batches(size) if len(batch["indices"]) == size])
 
 
 def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classes: int) -> None:
@@ -135,7 +135,7 @@ def required(recipe: Recipe, setup: Setup, method: str, stage: int, data: Path, 
     """The passes of a method's definition, in plain PyTorch; ``step`` is asked which modules it calls with what."""
     machine = prepare_machine(setup)
     made = methods.build(method, options_of(method))
-    count = sum(companion.first_stage <= stage for companion in made.companions()) + (made.mixup() is not None)
+    count = sum(companion.first_stage <= stage for companion in made.companions()) + made.passes_before(stage)
     dataset = find(recipe.dataset, data)
     pair = _pair(recipe, dataset, machine.device, machine.memory_format)
     others = [_pair(recipe, dataset, machine.device, machine.memory_format) for _ in range(count)]

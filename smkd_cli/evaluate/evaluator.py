@@ -161,9 +161,7 @@ class Evaluator:
         for indices in torch.split(torch.arange(len(labels), device=self.device), _CHUNK):
             own = Outputs.of(log_probs[indices], memory)
             batch = Batch(labels[indices], one_hot(labels[indices], log_probs.shape[1]).float(), indices)
-            method.refine(own, batch, clock)
-            assert own.target is not None
-            refined[indices] = own.target.argmax(1)
+            refined[indices] = method.refine(own, batch, clock).target.argmax(1)
         return label_scores(prediction[of], refined[of], labels[of], truth[of])
 
 

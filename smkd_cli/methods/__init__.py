@@ -17,7 +17,19 @@ from smkd_cli.methods.catalogue import (
     rules_of,
     split,
 )
-from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, Rule
+from smkd_cli.methods.contract import (
+    Batch,
+    Clock,
+    Facts,
+    Inputs,
+    Method,
+    Outputs,
+    Overview,
+    Refined,
+    RefinedOutputs,
+    Rule,
+    Views,
+)
 from smkd_cli.methods.stages import Companion, Extra, Stage, share
 
 __all__ = [
@@ -27,11 +39,15 @@ __all__ = [
     "Companion",
     "Extra",
     "Facts",
+    "Inputs",
     "Method",
     "Outputs",
     "Overview",
+    "Refined",
+    "RefinedOutputs",
     "Rule",
     "Stage",
+    "Views",
     "build",
     "cost",
     "full_options",

@@ -137,16 +137,20 @@ def build(name: str, options: Mapping[str, object]) -> Method:
         return first
     assert isinstance(first, ExchangeRule)
     assert isinstance(rest[0], TargetRule)
-    return Composed(exchange=first, target_rule=rest[0])
+    composed = Composed(exchange=first, target_rule=rest[0])
+    if clash := composed.clash():
+        raise UnknownName(f"{name}: both {first.name} and {rest[0].name} decide {clash}; only one rule can")
+    return composed
 
 
 def cost(method: Method, epochs: int = 100) -> float:
     """What training costs, in passes of images through networks, relative to cross entropy over the recipe's epochs.
 
-    A forward and a backward pass are 3 passes; a companion is one, and so is what is said of images before mixing.
+    A forward and a backward pass are 3 passes; a companion is one, and so is each pass that a method makes before the
+    training forward.
     """
     passes = 0
     for number, stage in enumerate(method.stages(epochs)):
         beside = sum(companion.first_stage <= number for companion in method.companions())
-        passes += stage.epochs * (_PASSES + beside + (method.mixup() is not None))
+        passes += stage.epochs * (_PASSES + beside + method.passes_before(number))
     return passes / (_PASSES * epochs)

@@ -2,42 +2,127 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Overview
+from smkd_cli.methods.contract import (
+    Batch,
+    Clock,
+    Facts,
+    Hooks,
+    Inputs,
+    Method,
+    Need,
+    Outputs,
+    Overview,
+    Predictor,
+    Refined,
+    RefinedOutputs,
+    Views,
+)
 from smkd_cli.methods.exchange.contract import ExchangeRule
+from smkd_cli.methods.sampling import Sampler
+from smkd_cli.methods.stages import Companion, Extra, Stage
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
     from torch import Tensor
 
+# What only one of the two rules can decide.
+_OF_ONE = ("stages", "views", "sampler", "draw", "inputs", "passes_before")
+
 
 class Composed(Method):
-    """L_A = self-loss of A on its own refined labels + what B passes to A (the paper's Section III-A)."""
+    """L_A = self-loss of A on its own refined labels + what B passes to A (the paper's Section III-A).
+
+    Every hook of both rules is called, the target rule's first. What only one can decide is decided by the rule that
+    defines it.
+    """
 
     name = ""
     exchange: ExchangeRule
     target_rule: TargetRule
 
+    def clash(self) -> str | None:
+        """What both rules define though only one can, or None."""
+        both = [hook for hook in _OF_ONE if _defines(self.exchange, hook) and _defines(self.target_rule, hook)]
+        shared = self.exchange.memory(1, 2).keys() & self.target_rule.memory(1, 2).keys()
+        return ", ".join([*both, *(f"memory {name}" for name in sorted(shared))]) or None
+
+    def _deciding(self, hook: str) -> Hooks:
+        return self.exchange if _defines(self.exchange, hook) else self.target_rule
+
+    def _rules(self) -> tuple[Hooks, Hooks]:
+        return self.target_rule, self.exchange
+
     def capturable(self, stage: int) -> bool:
-        return self.exchange.capturable(stage) and self.target_rule.capturable(stage)
+        return all(rule.capturable(stage) for rule in self._rules())
+
+    def problem(self, batch_size: int, classes: int, held_out: bool) -> str | None:
+        problems = (rule.problem(batch_size, classes, held_out) for rule in self._rules())
+        return next((problem for problem in problems if problem), None)
+
+    def needs(self) -> frozenset[Need]:
+        return self.target_rule.needs() | self.exchange.needs()
+
+    def stages(self, epochs: int) -> tuple[Stage, ...]:
+        return self._deciding("stages").stages(epochs)
+
+    def views(self) -> Views:
+        return self._deciding("views").views()
+
+    def wants_features(self) -> bool:
+        return any(rule.wants_features() for rule in self._rules())
+
+    def companions(self) -> tuple[Companion, ...]:
+        return self.target_rule.companions() + self.exchange.companions()
+
+    def extras(self) -> tuple[Extra, ...]:
+        return self.target_rule.extras() + self.exchange.extras()
 
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
-        return self.target_rule.memory(samples, classes)
+        return self.target_rule.memory(samples, classes) | self.exchange.memory(samples, classes)
+
+    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+        for rule in self._rules():
+            rule.before_training(memory, facts)
+
+    def sampler(self, stage: int) -> Sampler:
+        return self._deciding("sampler").sampler(stage)
+
+    def draw(self, random: Any, batches: Sequence[int], stage: int) -> Mapping[str, Any]:
+        return self._deciding("draw").draw(random, batches, stage)
+
+    def inputs(self, own: Predictor, other: Predictor, batch: Batch, clock: Clock) -> Inputs:
+        return self._deciding("inputs").inputs(own, other, batch, clock)
+
+    def makes_inputs(self) -> bool:
+        return self._deciding("inputs").makes_inputs()
+
+    def passes_before(self, stage: int) -> int:
+        return self._deciding("passes_before").passes_before(stage)
 
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
-        self.target_rule.observe(own, batch, clock)
+        for rule in self._rules():
+            rule.observe(own, batch, clock)
+
+    def after_backward(self, parameters: Sequence[Tensor], memory: dict[str, Tensor], clock: Clock) -> None:
+        for rule in self._rules():
+            rule.after_backward(parameters, memory, clock)
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
-        self.target_rule.after_epoch(memory, clock, overview)
+        for rule in self._rules():
+            rule.after_epoch(memory, clock, overview)
 
-    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
-        own.trust = self.target_rule.trust(own, batch, clock)
-        own.target = self.target_rule.target(own, batch, clock)
-        self.exchange.teach(own, batch, clock, self.target_rule)
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        return self.exchange.send(own, self.target_rule.refine(own, batch, clock), clock)
 
     def threshold(self, classes: int, clock: Clock) -> Tensor | None:
         return self.exchange.threshold(classes, clock)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         return self.exchange.combine(self.target_rule.loss(own, batch, clock), own, other, self.target_rule)
+
+
+def _defines(rule: Hooks, hook: str) -> bool:
+    return getattr(type(rule), hook) is not getattr(Hooks, hook)

@@ -21,7 +21,6 @@ class Stage:
         taught: whether the network that ended the stage before becomes the companion ``teacher``.
         rate: factor of the recipe's learning rate.
         schedule: the recipe's over the epochs of this stage, or none.
-        balanced: whether every batch holds each given class, as often as the others.
     """
 
     name: str
@@ -30,7 +29,6 @@ class Stage:
     taught: bool = False
     rate: float = 1.0
     schedule: Literal["recipe", "constant"] = "recipe"
-    balanced: bool = False
 
 
 @dataclass(frozen=True)

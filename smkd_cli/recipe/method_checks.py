@@ -97,7 +97,7 @@ def _check_options(document: Document, row: Row, number: int, around: Around | N
         size = around.batch_size if row.protocol is None else row.protocol.given.get("batch_size", around.batch_size)
         if problem := made.problem(size, around.classes, around.held_out):
             document.add_problem(("methods", number), problem)
-        if made.wants_features and around.plain:
+        if made.wants_features() and around.plain:
             message = f"{row.method} looks at features: {around.plain[0]} needs the functions maps and classify for it"
             document.add_problem(("methods", number), message)
 

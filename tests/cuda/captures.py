@@ -10,26 +10,26 @@ from collections.abc import Callable
 from typing import Any
 
 import torch
-from torch import Tensor
 
 from smkd_cli.train.step.captured_step import CapturedStep
 from smkd_cli.train.step.cuda_graph import CudaGraphs
+from smkd_cli.train.step.epoch_plan import Columns
 
 MEGABYTE = 1 << 20
 
 
-def goes_well(x: Tensor) -> None:
+def goes_well(batch: Columns) -> None:
     torch.empty(MEGABYTE, device="cuda").normal_()
 
 
-def asks(x: Tensor) -> None:
+def asks(batch: Columns) -> None:
     """Draws at random, takes much memory, and waits for the device."""
     kept = torch.empty(200 * MEGABYTE, dtype=torch.uint8, device="cuda")
     kept.random_()
     torch.cuda.synchronize()
 
 
-def warns(x: Tensor) -> None:
+def warns(batch: Columns) -> None:
     """Leaves a stream that nobody waits for."""
     side = torch.cuda.Stream()
     side.wait_stream(torch.cuda.current_stream())
@@ -39,27 +39,27 @@ def warns(x: Tensor) -> None:
         warnings.warn("as an error", stacklevel=1)
 
 
-def breaks(x: Tensor) -> None:
+def breaks(batch: Columns) -> None:
     """Ends with an error that CUDA knows nothing of, so that ending the capture goes well."""
     kept = torch.empty(200 * MEGABYTE, dtype=torch.uint8, device="cuda")
     kept.random_()
     raise ValueError("of its own")
 
 
-def takes_too_much(x: Tensor) -> None:
+def takes_too_much(batch: Columns) -> None:
     kept = torch.empty(200 * MEGABYTE, dtype=torch.uint8, device="cuda")
     kept.random_()
     torch.empty(1 << 60, dtype=torch.uint8, device="cuda")
 
 
-def only_captured(work: Callable[[Tensor], None]) -> Callable[[Tensor], None]:
+def only_captured(work: Callable[[Columns], None]) -> Callable[[Columns], None]:
     """The warming up goes well."""
-    return lambda x: work(x) if torch.cuda.is_current_stream_capturing() else None
+    return lambda batch: work(batch) if torch.cuda.is_current_stream_capturing() else None
 
 
-def outcome(work: Callable[[Tensor], None]) -> dict[str, Any]:
+def outcome(work: Callable[[Columns], None]) -> dict[str, Any]:
     """Of a captured step, and of what comes after it in this process."""
-    weight, batch = torch.zeros(8, device="cuda"), torch.zeros(4, device="cuda")
+    weight, batch = torch.zeros(8, device="cuda"), {"x": torch.zeros(4, device="cuda")}
     step, raised = CapturedStep(work, lambda: {"weight": weight}, CudaGraphs()), None
     try:
         step(batch)
@@ -79,9 +79,9 @@ def outcome(work: Callable[[Tensor], None]) -> dict[str, Any]:
     }
 
 
-def beside(first: Callable[[Tensor], None], second: Callable[[Tensor], None]) -> dict[str, Any]:
+def beside(first: Callable[[Columns], None], second: Callable[[Columns], None]) -> dict[str, Any]:
     """Of two steps that share their memory."""
-    weight, batch, graphs = torch.zeros(8, device="cuda"), torch.zeros(4, device="cuda"), CudaGraphs()
+    weight, batch, graphs = torch.zeros(8, device="cuda"), {"x": torch.zeros(4, device="cuda")}, CudaGraphs()
     steps = [CapturedStep(only_captured(work), lambda: {"weight": weight}, graphs) for work in (first, second)]
     for step in (*steps, *steps):
         step(batch)
@@ -104,12 +104,12 @@ def circumstances() -> dict[str, Any]:
         def __del__(self) -> None:
             dead.append(torch.cuda.is_current_stream_capturing())
 
-    def work(x: Tensor) -> None:
+    def work(batch: Columns) -> None:
         capturing = torch.cuda.is_current_stream_capturing()
         seen.append((capturing, torch.cuda.current_stream().stream_id, gc.isenabled()))
         Cycle()
 
-    CapturedStep(work, dict, CudaGraphs())(torch.zeros(4, device="cuda"))
+    CapturedStep(work, dict, CudaGraphs())({"x": torch.zeros(4, device="cuda")})
     return {
         "captured": [capturing for capturing, _, _ in seen].count(True),
         "streams": len({stream for _, stream, _ in seen}),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -24,6 +25,8 @@ from smkd_cli.train.step.pair import Pair
 
 SETUP = Setup("cpu", 1, "float32", "channels_last", "in_turn", "eager")
 IMAGES, BATCH, CLASSES = 48, 16, 10
+# A method of a file of its own, that asks for all that a method may ask of a step.
+DIVIDE = f"{Path(__file__).with_name('divide_mix.py')}:Divide"
 
 
 def all_methods() -> Iterator[str]:
@@ -40,8 +43,8 @@ def all_methods() -> Iterator[str]:
 
 
 def all_stages() -> Iterator[str]:
-    """Every method in each of its stages, as ``DMI@0`` and, in its last one, ``DMI``."""
-    for name in all_methods():
+    """Every method in each of its stages, as ``DMI@0`` and, in its last one, ``DMI``; and one that is not ours."""
+    for name in (*all_methods(), DIVIDE):
         earlier = len(methods.build(name, options_of(name)).stages(40)) - 1
         yield from (f"{name}@{stage}" for stage in range(earlier))
         yield name
@@ -58,7 +61,7 @@ class Stepped:
     """A pair and the batches it may learn from."""
 
     pair: Pair
-    batches: list[tuple[torch.Tensor, ...]]
+    batches: list[dict[str, torch.Tensor]]
 
     def gradients(self) -> dict[str, torch.Tensor]:
         """Of all weights, of both peers, after the last step."""
@@ -79,6 +82,9 @@ class Predicted:
 
     def training(self) -> torch.Tensor:
         return self.logits
+
+    def peer_training(self) -> torch.Tensor:
+        return self.logits.roll(1, 0)
 
     def held_out(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
         return self.logits, self.logits.roll(1, 0), self.labels
@@ -137,7 +143,8 @@ def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resne
     last = int(stage) if stage else len(stages) - 1
     made.set_stage(last)
     made.set_learning_rate(0.05)
-    plan = made.plan_epoch(np.arange(IMAGES), stages[last], 1)
+    made._remembered = lambda name: [np.linspace(0, 1, IMAGES)] * 2  # type: ignore[method-assign]
+    plan = made.plan_epoch(np.arange(IMAGES), 1)
     return Stepped(made, list(plan.batches(BATCH)))
 
 

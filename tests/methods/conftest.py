@@ -83,7 +83,7 @@ def ask() -> Callable[..., Pair]:
             for k, value in (memory or {}).items():
                 buffers[k].fill_(value)
             own = Outputs.of(logits, buffers)
-            method.refine(own, batch, clock)
+            own = own.refined(method.refine(own, batch, clock))
             said.append(own)
         a, b = said
         return Pair(a, b, method.loss(a, b, batch, clock), method.loss(b, a, batch, clock), method.threshold(5, clock))

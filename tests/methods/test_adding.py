@@ -71,7 +71,7 @@ def test_a_changed_file_is_no_reason_to_go_on(folder):
     (cell,) = expand(load_recipe("quickstart", overrides, data=DATA))
     with pytest.raises(InterruptedRunError):
         train_cell(Task(cell, folder / "run", DATA), AtOnce(), lambda event: None)
-    (folder / "fading.py").write_text(EXAMPLE.replace("1 - own.trust", "1.0 - own.trust"))
+    (folder / "fading.py").write_text(EXAMPLE.replace("1 - trust", "1.0 - trust"))
     with pytest.raises(DataError, match=r"fading\.py has changed since"):
         train_cell(Task(cell, folder / "run", DATA), StopRequest(), lambda event: None)
 

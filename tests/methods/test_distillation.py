@@ -37,8 +37,9 @@ def taught(clock_at):
         clock = replace(clock_at(1.0), stage=stage)
         if stage >= method.companions()[0].first_stage:
             own.companions["teacher"] = teacher
-        method.refine(own, BATCH, clock)
-        return method.loss(own, Outputs.of(logits("ZB")), BATCH, clock), own.logits, teacher
+        own = own.refined(method.refine(own, BATCH, clock))
+        other = Outputs.of(logits("ZB")).refined(own.refinement)
+        return method.loss(own, other, BATCH, clock), own.logits, teacher
 
     return run
 
@@ -106,7 +107,7 @@ def test_the_weight_of_a_tf_kd_teacher_does_not_change_with_the_number_of_classe
             labels = torch.tensor([0, 1, 1])
             batch = Batch(labels, one_hot(labels, classes).double(), torch.arange(3))
             clock = Clock(*torch.ones(4).unbind(), stage=1)
-            method.refine(own, batch, clock)
+            own = own.refined(method.refine(own, batch, clock))
             losses.append(method.loss(own, own, batch, clock))
         torch.testing.assert_close(*losses)
 

@@ -15,6 +15,7 @@ from pydantic import ValidationError
 from smkd_cli import methods
 from smkd_cli.methods import Batch, Clock, Outputs, Stage
 from smkd_cli.methods.losses.dmi import information_loss
+from smkd_cli.methods.sampling import Balanced, Uniform
 
 INPUTS = json.loads((Path(__file__).parents[1] / "vectors.json").read_text())["inputs"]
 SIX, FOUR = ("ZD", "yD"), ("ZA", "y")
@@ -31,7 +32,7 @@ def loss_of(logits, onehot, stage=1, **options):
     batch = Batch(onehot.argmax(1), onehot, torch.arange(len(onehot)))
     clock = Clock(*(torch.ones(()) for _ in range(4)), stage=stage)
     own = Outputs.of(logits)
-    method.refine(own, batch, clock)
+    own = own.refined(method.refine(own, batch, clock))
     return method.loss(own, own, batch, clock)
 
 
@@ -173,8 +174,10 @@ def test_the_first_stage_is_the_cross_entropy(close):
 def test_the_stages():
     assert methods.build("DMI", {}).stages(120) == (
         Stage("ce", 120),
-        Stage("dmi", 100, rate=1e-5, schedule="constant", balanced=True),
+        Stage("dmi", 100, rate=1e-5, schedule="constant"),
     )
+    assert isinstance(methods.build("DMI", {}).sampler(0), Uniform)
+    assert isinstance(methods.build("DMI", {}).sampler(1), Balanced)
     later = methods.build("DMI", {"dmi_share": 0.01, "dmi_rate": 0.5}).stages(3)[1]
     assert (later.epochs, later.rate) == (1, 0.5)
 

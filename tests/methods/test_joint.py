@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -57,9 +58,9 @@ def test_the_terms(expected, close):
 def test_the_loss(expected, close, stage, key):
     method = methods.build("Joint", {"alpha": 1.2, "beta": 0.8})
     own, onehot, labels = reference()
-    own.memory = started(method, labels, 5)
+    own = replace(own, memory=started(method, labels, 5))
     batch, now = Batch(labels, onehot, torch.arange(4)), clock(1, 1, stage)
-    method.refine(own, batch, now)
+    own = own.refined(method.refine(own, batch, now))
     close(method.loss(own, own, batch, now), expected(key))
 
 
@@ -106,7 +107,7 @@ def labels_of(method, said, skipped=()):
             batch = Batch(given_labels[indices], torch.zeros(len(indices), CLASSES), indices)
             own = Outputs.of(probs[indices].log().requires_grad_(), memory)
             method.observe(own, batch, clock(epoch, len(said)))
-            method.refine(own, batch, clock(epoch, len(said)))
+            own = own.refined(method.refine(own, batch, clock(epoch, len(said))))
             if kept:
                 # Within an epoch labels stay what they were at its beginning.
                 torch.testing.assert_close(own.target, kept[-1][indices].to(own.target.dtype))
@@ -199,7 +200,7 @@ def test_nothing_asks_the_device_for_a_number(stage):
     memory = {key: torch.zeros(shape, device=device) for key, shape in method.memory(16, 7).items()}
     own = Outputs.of(torch.zeros(16, 7, device=device, requires_grad=True), memory)
     method.observe(own, batch, now)
-    method.refine(own, batch, now)
+    own = own.refined(method.refine(own, batch, now))
     loss = method.loss(own, own, batch, now)
     loss.backward()
     assert loss.shape == ()

@@ -200,7 +200,7 @@ def test_nothing_asks_the_device_for_a_number(variant):
 
 
 def test_each_peer_has_its_own_view():
-    assert methods.build("KDCL", {}).own_views
+    assert methods.build("KDCL", {}).views() == methods.Views(shared=False)
 
 
 @pytest.mark.parametrize("options", [{"variant": "median"}, {"tau": 0}, {"kd_weight": -1}])

@@ -206,7 +206,7 @@ def test_losses_and_gradients_are_numbers_of_the_networks_type(name, options, sc
     method, batch = methods.build(name, options), Batch(onehot.argmax(1), onehot, torch.arange(64))
     own = Outputs.of(logits, {key: torch.zeros(shape) for key, shape in method.memory(64, 7).items()})
     method.observe(own, batch, clock(1, 3))
-    method.refine(own, batch, clock(1, 3))
+    own = own.refined(method.refine(own, batch, clock(1, 3)))
     loss = method.loss(own, own, batch, clock(1, 3))
     assert loss.dtype == dtype
     assert loss.shape == ()
@@ -225,7 +225,7 @@ def test_nothing_in_a_batch_asks_the_device_for_a_number(name, options):
         batch = Batch(torch.zeros(4, dtype=torch.int64), torch.empty(4, 5), torch.zeros(4, dtype=torch.int64))
         times = Clock(*(torch.ones(()) for _ in range(4)))
         method.observe(own, batch, times)
-        method.refine(own, batch, times)
+        own = own.refined(method.refine(own, batch, times))
         assert gradient(method.loss(own, own, batch, times), own.logits).shape == (4, 5)
 
 
@@ -271,8 +271,8 @@ class Truncated:
 
     @property
     def loss(self):
-        self.rule.refine(self.own, self.batch, clock(1, 1))
-        return self.rule.loss(self.own, self.own, self.batch, clock(1, 1))
+        own = self.own.refined(self.rule.refine(self.own, self.batch, clock(1, 1)))
+        return self.rule.loss(own, own, self.batch, clock(1, 1))
 
 
 @pytest.fixture

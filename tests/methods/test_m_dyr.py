@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -166,18 +167,37 @@ def test_losses_that_no_mixture_fits(losses):
 # The method
 
 
-def scene(epoch, noisy=(0.2, 0.9, 0.4, 0.7), **options):
+@dataclass
+class Before:
+    """A network before the training forward, that predicts the reference logits."""
+
+    memory: dict
+    asked: list = field(default_factory=list)
+
+    def predict_in_training(self, images, count=None):
+        self.asked.append((images, bool(count)))
+        return double(INPUTS["ZB"])
+
+
+def scene(epoch, noisy=(0.2, 0.9, 0.4, 0.7), share=0.3, **options):
     method = methods.build("M-DYR", options)
     labels = torch.tensor(INPUTS["y"])
-    batch = Batch(
-        labels, torch.nn.functional.one_hot(labels, 5).double(), torch.tensor([2, 0, 5, 3]), double([0.3] * 4)
-    )
     memory = {"noisy": torch.zeros(6, dtype=torch.float64)}
-    memory["noisy"][batch.indices] = double(noisy)
+    memory["noisy"][torch.tensor([2, 0, 5, 3])] = double(noisy)
+    batch = Batch(
+        labels,
+        torch.nn.functional.one_hot(labels, 5).double(),
+        torch.tensor([2, 0, 5, 3]),
+        (double(range(4)).view(4, 1, 1, 1),),
+        {"share": double([share] * 4)},
+    )
+    before = Before(memory)
+    inputs = method.inputs(before, before, batch, clock(epoch))
+    batch = replace(batch, inputs=inputs)
     own = Outputs.of(double(INPUTS["ZA"]).requires_grad_(), memory)
-    own.plain = double(INPUTS["ZB"])
-    method.refine(own, batch, clock(epoch))
-    return SimpleNamespace(method=method, own=own, batch=batch, loss=method.loss(own, own, batch, clock(epoch)))
+    own = own.refined(method.refine(own, batch, clock(epoch)))
+    loss = method.loss(own, own, batch, clock(epoch))
+    return SimpleNamespace(method=method, own=own, batch=batch, loss=loss, before=before)
 
 
 def test_the_guided_loss_is_that_of_the_written_formula(close):
@@ -193,6 +213,8 @@ def test_the_guided_loss_is_that_of_the_written_formula(close):
     close(told.loss, written.detach())
     close(*(torch.autograd.grad(loss, z)[0] for loss, z in ((told.loss, told.own.logits), (written, logits))))
     assert not told.own.target.requires_grad
+    assert [guided for _, guided in told.before.asked] == [True]
+    close(told.batch.inputs.images.flatten(), double([0.3 * i + 0.7 * ((i + 1) % 4) for i in range(4)]))
 
 
 def test_the_prior_is_that_of_joint(expected, close):
@@ -204,16 +226,14 @@ def test_until_the_warm_up_ends_it_is_plain_mixup(expected, close):
     own, onehot = told.own, told.batch.onehot
     target = 0.3 * onehot + 0.7 * onehot[[1, 2, 3, 0]]
     close(told.own.target, target)
+    assert [guided for _, guided in told.before.asked] == [False]
     close(told.loss, -(target * own.log_probs).sum(1).mean().detach())
     # The first guided epoch begins with the prior.
     close(scene(36, noisy=(0, 0, 0, 0)).loss - told.loss, expected("Joint L_p paper (KL)"))
 
 
 def test_mixed_with_nothing_and_trusted_it_is_cross_entropy(expected, close):
-    told = scene(1, noisy=(0, 0, 0, 0))
-    alone = Batch(told.batch.labels, told.batch.onehot, told.batch.indices, torch.ones(4, dtype=torch.float64))
-    told.method.refine(told.own, alone, clock(1))
-    close(told.method.loss(told.own, told.own, alone, clock(1)), expected("CE(A)"))
+    close(scene(1, noisy=(0, 0, 0, 0), share=1.0).loss, expected("CE(A)"))
 
 
 class Seen:
@@ -256,10 +276,21 @@ def test_predictions_that_are_no_numbers_end_the_training():
         methods.build("M-DYR", {}).after_epoch({"noisy": torch.zeros(50)}, clock(100), Seen(value=math.nan))
 
 
+def of_a_plan(alpha):
+    """λ of a thousand batches, each of which has one."""
+    batches = [3] * 1000
+    drawn = methods.build("M-DYR", {"mixup_alpha": alpha}).draw(np.random.default_rng(0), batches, 0)["share"]
+    by_batch = drawn.reshape(1000, 3)
+    assert (by_batch == by_batch[:, :1]).all()
+    return by_batch[:, 0]
+
+
 def test_what_the_training_loop_has_to_do():
     method = methods.build("M-DYR", {})
-    assert method.mixup() == 32.0
-    assert methods.build("M-DYR", {"mixup_alpha": 1.0}).mixup() == 1.0
+    assert method.passes_before(0) == 1
+    shares = {alpha: of_a_plan(alpha) for alpha in (1.0, 32.0)}
+    for alpha, drawn in shares.items():
+        assert drawn.std() == pytest.approx((1 / (4 * (2 * alpha + 1))) ** 0.5, rel=0.1)
     assert method.stages(300) == (Stage("train", 300),)
 
 
@@ -271,13 +302,15 @@ def test_memory_of_a_pair_on_cifar100():
 def test_nothing_asks_the_device_for_a_number():
     method, device = methods.build("M-DYR", {}), torch.device("meta")
     labels = torch.zeros(16, dtype=torch.int64, device=device)
-    batch = Batch(labels, torch.zeros(16, 7, device=device), labels, torch.zeros(16, device=device))
+    views = (torch.zeros(16, 1, 8, 8, device=device),)
+    batch = Batch(labels, torch.zeros(16, 7, device=device), labels, views, {"share": torch.zeros(16, device=device)})
     now = Clock(*(torch.ones((), dtype=torch.float64, device=device) for _ in range(4)))
     memory = {key: torch.zeros(shape, device=device) for key, shape in method.memory(16, 7).items()}
     own = Outputs.of(torch.zeros(16, 7, device=device, requires_grad=True), memory)
-    own.plain = torch.zeros(16, 7, device=device)
+    before = SimpleNamespace(memory=memory, predict_in_training=lambda images, count: torch.zeros_like(own.logits))
+    batch = replace(batch, inputs=method.inputs(before, before, batch, now))
     method.observe(own, batch, now)
-    method.refine(own, batch, now)
+    own = own.refined(method.refine(own, batch, now))
     loss = method.loss(own, own, batch, now)
     loss.backward()
     assert loss.shape == ()

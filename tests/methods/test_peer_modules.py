@@ -60,10 +60,11 @@ def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **o
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).to(dtype), torch.arange(8))
     said = []
     for width, size in zip(widths, sizes, strict=True):
-        own = Outputs.of((2 * torch.randn(8, 5, dtype=dtype)).to(device).requires_grad_())
-        own.features = torch.randn(8, width, size, size, dtype=dtype).to(device).requires_grad_()
-        own.companions["average"] = torch.randn(8, 5, dtype=dtype).to(device).requires_grad_()
-        said.append(own)
+        logits = (2 * torch.randn(8, 5, dtype=dtype)).to(device).requires_grad_()
+        maps = torch.randn(8, width, size, size, dtype=dtype).to(device).requires_grad_()
+        average = torch.randn(8, 5, dtype=dtype).to(device).requires_grad_()
+        own = Outputs.of(logits, companions={"average": average}, maps=maps)
+        said.append(own.refined(method.refine(own, batch, None)))
     (extra,) = method.extras()
     if extra.shared:
         modules = {"": extra.build(5, widths).to(device, dtype)}
@@ -73,7 +74,6 @@ def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **o
         }
     for own, module in zip(said, list(modules.values()) * 2, strict=False):
         own.modules[extra.name] = module
-        method.refine(own, batch, None)
     clock = Clock(*(torch.tensor(time, dtype=torch.float64, device=device) for time in (epoch, 20.0, 1.0, 1.0)))
     batch = Batch(*(part.to(device) for part in (batch.labels, batch.onehot, batch.indices)))
     return Scene(method, *said, batch, clock, modules)
@@ -119,7 +119,7 @@ def test_pcl(close, shapes):
 def test_pcl_averages_the_weights_and_sees_images_in_two_ways():
     method = methods.build("PCL", {"average_momentum": 0.99})
     assert [(c.name, c.source, c.momentum) for c in method.companions()] == [("average", "average", 0.99)]
-    assert method.own_views
+    assert method.views() == methods.Views(shared=False)
 
 
 def assert_same(got, want):
@@ -244,11 +244,11 @@ def test_nothing_asks_the_device_for_a_number(name, shapes):
 
 @pytest.mark.parametrize("name", NAMES)
 def test_features_are_asked_for(name):
-    assert methods.build(name, {}).wants_features
+    assert methods.build(name, {}).wants_features()
     both = scene(name)
-    without = replace(both.a, features=None)
+    without = replace(both.a, maps=None)
     term = both.method.loss if name == "AFD" else both.method.together
-    with pytest.raises(AssertionError):
+    with pytest.raises(AttributeError, match="wants_features"):
         term(without, both.b, both.batch, both.clock)
 
 

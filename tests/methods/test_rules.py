@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 import torch
 from hypothesis import given, settings
@@ -31,7 +33,7 @@ def pair_of(name, options=None, dtype=torch.float64, progress=0.5, scale=6.0):
     said = [Outputs.of(z, memory) for z, memory in zip(logits, memories, strict=True)]
     for own in said:
         method.observe(own, batch, clock)
-        method.refine(own, batch, clock)
+    said = [own.refined(method.refine(own, batch, clock)) for own in said]
     losses = method.loss(said[0], said[1], batch, clock), method.loss(said[1], said[0], batch, clock)
     return method, logits, said, losses
 
@@ -56,11 +58,11 @@ def test_shapes_and_types(name):
         assert loss.shape == ()
         assert loss.dtype == own.target.dtype == torch.float32
         assert own.target.shape == (16, 7)
-        if own.sent is not None:
-            assert own.sent.shape == (16,)
-            assert own.knowledge.shape == (16, 7)
-            assert set(own.sent.tolist()) <= {0.0, 1.0}
-            assert not own.knowledge.requires_grad
+        assert own.sent.shape == (16,)
+        assert own.knowledge.shape == (16, 7)
+        assert set(own.sent.tolist()) <= {0.0, 1.0}
+        assert not own.knowledge.requires_grad
+        assert not own.trust.requires_grad
 
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "CP"])
@@ -105,9 +107,8 @@ def test_an_entropy_equal_to_the_threshold_is_not_sent():
     clock = Clock(*(torch.ones((), dtype=torch.float64) for _ in range(4)))
     limit = method.threshold(7, clock)
     for entropy, sent in ((limit, False), (torch.nextafter(limit, limit * 0), True)):
-        own.entropy = entropy.expand(16)
-        method.refine(own, batch, clock)
-        assert bool(own.sent.any()) == bool(own.sent.all()) == sent
+        refined = method.refine(replace(own, entropy=entropy.expand(16)), batch, clock)
+        assert bool(refined.sent.any()) == bool(refined.sent.all()) == sent
 
 
 def test_all_is_every_sample_and_smkd_with_a_loose_threshold_is_all():

@@ -76,9 +76,8 @@ def test_the_peers_exchange_as_many_samples_as_the_schedule_says():
     method, random = S2E(), torch.Generator().manual_seed(0)
     labels = torch.randint(5, (20,), generator=random)
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).float(), labels)
-    a, b = (Outputs.of(torch.randn(20, 5, generator=random), started(method)) for _ in range(2))
-    for own in (a, b):
-        method.refine(own, batch, clock(200, 200))
+    both = [Outputs.of(torch.randn(20, 5, generator=random), started(method)) for _ in range(2)]
+    a, b = (own.refined(method.refine(own, batch, clock(200, 200))) for own in both)
     assert a.sent.sum() == b.sent.sum() == int((1 - method.forgotten(a, clock(200, 200)).item()) * 20) == 12
     losses = -a.log_probs[torch.arange(20), labels]
     torch.testing.assert_close(method.loss(a, b, batch, clock(200, 200)), losses[b.sent.bool()].mean())

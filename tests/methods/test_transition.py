@@ -48,10 +48,9 @@ def scene(name="Forward", matrix=T, stage=0, delta=DT, **options):
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).double(), torch.arange(4))
     memory = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in method.memory(4, 5).items()}
     method.before_training(memory, Facts(labels, 5, transition_matrix=matrix))
-    own = Outputs.of(double(INPUTS["ZA"]).requires_grad_(), memory)
-    own.modules = revision(delta)
+    own = Outputs.of(double(INPUTS["ZA"]).requires_grad_(), memory, modules=revision(delta))
     method.observe(own, batch, clock(stage=stage))
-    method.refine(own, batch, clock(stage=stage))
+    own = own.refined(method.refine(own, batch, clock(stage=stage)))
     return SimpleNamespace(method=method, own=own, batch=batch, loss=method.loss(own, own, batch, clock(stage=stage)))
 
 
@@ -296,7 +295,8 @@ def test_the_matrix_is_estimated_when_the_first_stage_ends(name, expected, close
     method = methods.build(name, {})
     told = scene(name)
     own, batch = told.own, told.batch
-    own.memory = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in method.memory(4, 5).items()}
+    memory = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in method.memory(4, 5).items()}
+    own = replace(own, memory=memory)
     close(method.loss(own, own, batch, clock(stage=0)), expected("CE(A)"))
     overview = SimpleNamespace(training=lambda: random_matrix(5, 3).log() + 2.5)
     method.after_epoch(own.memory, clock(1, 2, stage=0), overview)
@@ -354,10 +354,10 @@ def test_nothing_asks_the_device_for_a_number(name, stage):
     batch = Batch(labels, torch.zeros(16, 7, device=device), labels)
     now = Clock(*(torch.ones((), dtype=torch.float64, device=device) for _ in range(4)), stage=stage)
     memory = {key: torch.zeros(shape, device=device) for key, shape in method.memory(16, 7).items()}
-    own = Outputs.of(torch.zeros(16, 7, device=device, requires_grad=True), memory)
-    own.modules = {extra.name: extra.build(7, [1, 1]).to(device) for extra in method.extras()}
+    modules = {extra.name: extra.build(7, [1, 1]).to(device) for extra in method.extras()}
+    own = Outputs.of(torch.zeros(16, 7, device=device, requires_grad=True), memory, modules=modules)
     method.observe(own, batch, now)
-    method.refine(own, batch, now)
+    own = own.refined(method.refine(own, batch, now))
     loss = method.loss(own, own, batch, now)
     loss.backward()
     assert loss.shape == ()

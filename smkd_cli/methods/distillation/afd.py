@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Method, RefinedOutputs
 from smkd_cli.methods.distillation.feature_maps import of_one_size
 from smkd_cli.methods.distillation.kd import divergence, label_loss
 from smkd_cli.methods.stages import Extra
@@ -53,18 +53,18 @@ class AFD(Method):
     """
 
     name = "AFD"
-    wants_features: ClassVar[bool] = True
 
     tau: Annotated[float, Field(gt=0, description="τ, temperature of both sides (third-party code)")] = 3.0
     adversarial_weight: Annotated[float, Field(ge=0, description="γ, weight of the networks' term (our choice)")] = 1.0
     discriminator_lr: Annotated[float, Field(gt=0, description="Adam's rate for D (third-party code)")] = 2e-5
 
+    def wants_features(self) -> bool:
+        return True
+
     def extras(self) -> tuple[Extra, ...]:
         return (Extra("adversary", adversary, lr=self.discriminator_lr),)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        assert own.features is not None
-        assert other.features is not None
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         fake, real = of_one_size(own.features, other.features.detach())
         contest = self._contest(own.modules["adversary"], fake, real)
         return label_loss(own, batch) + divergence(own.logits, other.logits, self.tau) + contest

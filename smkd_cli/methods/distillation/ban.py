@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Method, RefinedOutputs
 from smkd_cli.methods.distillation.kd import divergence, label_loss
 from smkd_cli.methods.stages import Companion, Stage
 
@@ -41,7 +41,7 @@ class BAN(Method):
     def companions(self) -> tuple[Companion, ...]:
         return (Companion("teacher", source="stage", first_stage=1),)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         labels = label_loss(own, batch)
         if clock.stage == 0:
             return labels

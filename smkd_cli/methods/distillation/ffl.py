@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Method, RefinedOutputs
 from smkd_cli.methods.distillation.feature_maps import of_one_size
 from smkd_cli.methods.distillation.kd import divergence, label_loss, ramp_at
 from smkd_cli.methods.stages import Extra
@@ -50,24 +50,24 @@ class FFL(Method):
     """
 
     name = "FFL"
-    wants_features: ClassVar[bool] = True
 
     tau: Annotated[float, Field(gt=0, description="τ, temperature of both sides (authors' code)")] = 3.0
     ramp: Annotated[float, Field(ge=0, le=1, description="r as a part of all epochs (authors' code: 80 of 300)")] = (
         80 / 300
     )
 
+    def wants_features(self) -> bool:
+        return True
+
     def extras(self) -> tuple[Extra, ...]:
         return (Extra("fusion", fusion, shared=True),)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         return label_loss(own, batch)
 
-    def together(self, a: Outputs, b: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def together(self, a: RefinedOutputs, b: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         import torch
 
-        assert a.features is not None
-        assert b.features is not None
         fused: Tensor = a.modules["fusion"](torch.cat(of_one_size(a.features, b.features), 1))
         labels = (batch.onehot * fused.log_softmax(1)).sum(1).mean().neg()
         peers = divergence(a.logits, fused, self.tau) + divergence(b.logits, fused, self.tau)

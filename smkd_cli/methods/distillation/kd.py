@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, RefinedOutputs, cross_entropy
 from smkd_cli.methods.stages import Companion
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ class T2S(Method):
     def companions(self) -> tuple[Companion, ...]:
         return (Companion("teacher", source=self.teacher),)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         taught = divergence(own.logits, own.companions["teacher"], self.tau)
         if self.over_classes == "mean":
             taught = taught / own.logits.shape[1]

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, ClassVar, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview
+from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, RefinedOutputs, Views
 from smkd_cli.methods.distillation.kd import divergence, label_loss
 
 if TYPE_CHECKING:
@@ -90,7 +90,6 @@ class KDCL(Method):
     """
 
     name = "KDCL"
-    own_views: ClassVar[bool] = True
 
     variant: Annotated[
         Literal["naive", "linear", "minlogit", "general", "mean"],
@@ -103,6 +102,9 @@ class KDCL(Method):
         if self.variant == "general" and not held_out:
             return "KDCL general weighs the networks on held-out samples: set validation.fraction above 0"
         return None
+
+    def views(self) -> Views:
+        return Views(shared=False)
 
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return {"own_weight": ()} if self.variant == "general" else {}
@@ -132,6 +134,6 @@ class KDCL(Method):
         weight = own.memory["own_weight"] if self.variant == "general" else linear_weight(mine, theirs, batch.labels)
         return theirs + weight * (mine - theirs)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         taught = divergence(own.logits, self.teacher(own, other, batch), self.tau)
         return label_loss(own, batch) + self.kd_weight * taught

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, ClassVar
+from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Method, RefinedOutputs, Views
 from smkd_cli.methods.distillation.kd import divergence, label_loss, ramp_at
 from smkd_cli.methods.stages import Companion, Extra
 
@@ -35,8 +35,6 @@ class PCL(Method):
     """
 
     name = "PCL"
-    own_views: ClassVar[bool] = True
-    wants_features: ClassVar[bool] = True
 
     tau: Annotated[float, Field(gt=0, description="τ, temperature of both sides (PCL)")] = 3.0
     average_momentum: Annotated[float, Field(ge=0, lt=1, description="momentum of the averaged weights (PCL)")] = 0.999
@@ -45,18 +43,22 @@ class PCL(Method):
     def companions(self) -> tuple[Companion, ...]:
         return (Companion("average", source="average", momentum=self.average_momentum),)
 
+    def views(self) -> Views:
+        return Views(shared=False)
+
+    def wants_features(self) -> bool:
+        return True
+
     def extras(self) -> tuple[Extra, ...]:
         return (Extra("ensemble", ensemble, shared=True),)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         taught = divergence(own.logits, other.companions["average"], self.tau)
         return label_loss(own, batch) + ramp_at(clock, self.ramp).to(taught.dtype) * taught
 
-    def together(self, a: Outputs, b: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def together(self, a: RefinedOutputs, b: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         import torch
 
-        assert a.features is not None
-        assert b.features is not None
         said: Tensor = a.modules["ensemble"](torch.cat([a.features.mean((2, 3)), b.features.mean((2, 3))], 1))
         labels = (batch.onehot * said.log_softmax(1)).sum(1).mean().neg()
         peers = divergence(a.logits, said, self.tau) + divergence(b.logits, said, self.tau)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.contract import Clock, Outputs, Refined, RefinedOutputs
 from smkd_cli.methods.exchange.contract import ExchangeRule
 
 if TYPE_CHECKING:
@@ -25,10 +26,8 @@ class All(ExchangeRule):
 
     transfer_weight: Annotated[float, Field(ge=0, description="w, weight of the transfer term (paper: 1)")] = 1.0
 
-    def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
-        own.knowledge = target_rule.knowledge(own, batch)
-        own.sent = own.entropy.new_ones(own.entropy.shape)
+    def send(self, own: Outputs, refined: Refined, clock: Clock) -> Refined:
+        return replace(refined, sent=own.entropy.new_ones(own.entropy.shape))
 
-    def combine(self, self_loss: Tensor, own: Outputs, other: Outputs, target_rule: TargetRule) -> Tensor:
-        assert other.knowledge is not None
+    def combine(self, self_loss: Tensor, own: RefinedOutputs, other: RefinedOutputs, target_rule: TargetRule) -> Tensor:
         return self_loss + self.transfer_weight * target_rule.imitation(own, other.knowledge).mean()

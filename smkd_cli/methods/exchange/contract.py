@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Rule
+from smkd_cli.methods.contract import Clock, Hooks, Outputs, Refined, RefinedOutputs
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from smkd_cli.methods.targets.contract import TargetRule
 
 
-class ExchangeRule(Rule):
+class ExchangeRule(Hooks):
     """What passes between the peers; the base passes nothing.
 
     Attributes:
@@ -25,9 +25,10 @@ class ExchangeRule(Rule):
         """χ, the entropy below which knowledge is sent, (), in nats; None where nothing is compared."""
         return None
 
-    def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
-        """Set ``own.knowledge`` and ``own.sent``; ``own.target`` is set."""
+    def send(self, own: Outputs, refined: Refined, clock: Clock) -> Refined:
+        """What the target rule refined, with what of it ``own`` sends to its peer."""
+        return refined
 
-    def combine(self, self_loss: Tensor, own: Outputs, other: Outputs, target_rule: TargetRule) -> Tensor:
+    def combine(self, self_loss: Tensor, own: RefinedOutputs, other: RefinedOutputs, target_rule: TargetRule) -> Tensor:
         """The whole loss of ``own``, (), from its self-loss and what ``other`` sent."""
         return self_loss

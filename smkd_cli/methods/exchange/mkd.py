@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.contract import Clock, Outputs, Refined, RefinedOutputs
 from smkd_cli.methods.exchange.contract import ExchangeRule
 
 if TYPE_CHECKING:
@@ -30,12 +31,10 @@ class MKD(ExchangeRule):
     )
     mkd_epsilon: Annotated[float, Field(ge=0, le=1, description="ε of eq2 (not in the paper; our choice)")] = 0.5
 
-    def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
-        own.knowledge = own.probs.detach()
-        own.sent = own.entropy.new_ones(own.entropy.shape)
+    def send(self, own: Outputs, refined: Refined, clock: Clock) -> Refined:
+        return replace(refined, knowledge=own.probs.detach(), sent=own.entropy.new_ones(own.entropy.shape))
 
-    def combine(self, self_loss: Tensor, own: Outputs, other: Outputs, target_rule: TargetRule) -> Tensor:
-        assert other.knowledge is not None
+    def combine(self, self_loss: Tensor, own: RefinedOutputs, other: RefinedOutputs, target_rule: TargetRule) -> Tensor:
         divergence = (other.knowledge * (other.log_probs.detach() - own.log_probs)).sum(1).mean()
         if self.form == "dml":
             return self_loss + divergence

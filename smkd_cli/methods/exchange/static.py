@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.contract import Clock, Outputs, Refined, RefinedOutputs
 from smkd_cli.methods.exchange.contract import ExchangeRule
 
 if TYPE_CHECKING:
@@ -36,14 +37,11 @@ class Static(ExchangeRule):
     def threshold(self, classes: int, clock: Clock) -> Tensor:
         return clock.epoch.new_full((), math.log(classes) / self.eta)
 
-    def teach(self, own: Outputs, batch: Batch, clock: Clock, target_rule: TargetRule) -> None:
-        own.knowledge = target_rule.knowledge(own, batch)
-        own.sent = (own.entropy < self.threshold(own.logits.shape[1], clock)).to(own.entropy.dtype)
+    def send(self, own: Outputs, refined: Refined, clock: Clock) -> Refined:
+        below = own.entropy < self.threshold(own.logits.shape[1], clock)
+        return replace(refined, sent=below.to(own.entropy.dtype))
 
-    def combine(self, self_loss: Tensor, own: Outputs, other: Outputs, target_rule: TargetRule) -> Tensor:
-        assert own.sent is not None
-        assert other.sent is not None
-        assert other.knowledge is not None
+    def combine(self, self_loss: Tensor, own: RefinedOutputs, other: RefinedOutputs, target_rule: TargetRule) -> Tensor:
         received = other.sent * target_rule.imitation(own, other.knowledge)
         if self.normalisation == "batch":
             transfer = received.mean()

@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, cross_entropy
+from smkd_cli.methods.contract import (
+    Batch,
+    Clock,
+    Facts,
+    Method,
+    Outputs,
+    Overview,
+    Refined,
+    RefinedOutputs,
+    cross_entropy,
+)
 from smkd_cli.methods.labels.prior import prior_cross_entropy
 from smkd_cli.methods.stages import Stage, share
 
@@ -87,11 +97,10 @@ class Joint(Method):
             mean.zero_().scatter_(1, best, 1)
         memory["labels"].copy_(mean.where(seen > 0, memory["labels"]))
 
-    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
-        own.target = own.memory["labels"][batch.indices].to(batch.onehot.dtype)
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        return Refined(own.memory["labels"][batch.indices].to(batch.onehot.dtype))
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        assert own.target is not None
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         if clock.stage == 0:
             return joint_loss(own, own.target, self.alpha, self.beta)
         return cross_entropy(own.target, own).mean()

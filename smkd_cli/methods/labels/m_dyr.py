@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Overview, cross_entropy, mix
+from smkd_cli.methods import mixing
+from smkd_cli.methods.contract import (
+    Batch,
+    Clock,
+    Inputs,
+    Method,
+    Overview,
+    Predictor,
+    RefinedOutputs,
+    cross_entropy,
+    mix,
+)
 from smkd_cli.methods.labels.bmm import noisy_probability
 from smkd_cli.methods.labels.prior import prior_divergence
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
     from torch import Tensor
 
 
@@ -36,11 +50,11 @@ class MDYR(Method):
         float, Field(gt=0, le=1, description="part of the epochs with plain mixup (authors: 105 of 300)")
     ] = 0.35
 
-    def mixup(self) -> float:
-        return self.mixup_alpha
+    def draw(self, random: np.random.Generator, batches: Sequence[int], stage: int) -> dict[str, NDArray[np.float64]]:
+        return {"share": mixing.shares_by_batch(random, batches, self.mixup_alpha)}
 
-    def unmixed_counts(self, clock: Clock) -> Tensor:
-        return self._guided(clock)
+    def passes_before(self, stage: int) -> int:
+        return 1
 
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return {"noisy": (samples,)}
@@ -57,14 +71,14 @@ class MDYR(Method):
             losses = -overview.training().double().log_softmax(1).gather(1, given).squeeze(1)
             memory["noisy"][overview.learned] = noisy_probability(losses).to(memory["noisy"].dtype)
 
-    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
-        assert own.plain is not None
-        assert batch.mix is not None
-        hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, own.plain.argmax(1, keepdim=True), 1)
+    def inputs(self, own: Predictor, other: Predictor, batch: Batch, clock: Clock) -> Inputs:
+        images, share = batch.views[0], batch.drawn["share"].to(batch.onehot.dtype)
+        logits = own.predict_in_training(images, count=self._guided(clock))
+        hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, logits.argmax(1, keepdim=True), 1)
         corrected = mix(batch.onehot, hard, own.memory["noisy"][batch.indices])
-        own.target = mix(corrected.roll(-1, 0), corrected, batch.mix).to(batch.onehot.dtype)
+        target = mix(corrected.roll(-1, 0), corrected, share).to(batch.onehot.dtype)
+        return Inputs(mixing.mixed(images, images.roll(-1, 0), share), target, logits)
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        assert own.target is not None
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         guided = self._guided(clock).to(own.log_probs.dtype)
         return cross_entropy(own.target, own).mean() + self.reg * guided * prior_divergence(own.log_probs)

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Method, RefinedOutputs, cross_entropy
+from smkd_cli.methods.sampling import Balanced, Sampler, Uniform
 from smkd_cli.methods.stages import Stage, share
 
 if TYPE_CHECKING:
@@ -68,8 +69,11 @@ class DMI(Method):
         later = share(epochs, self.dmi_share)
         return (
             Stage("ce", epochs),
-            Stage("dmi", later, rate=self.dmi_rate, schedule="constant", balanced=True),
+            Stage("dmi", later, rate=self.dmi_rate, schedule="constant"),
         )
+
+    def sampler(self, stage: int) -> Sampler:
+        return Uniform() if stage == 0 else Balanced()
 
     def capturable(self, stage: int) -> bool:
         return stage == 0  # later, cuSOLVER factorises a matrix
@@ -80,7 +84,7 @@ class DMI(Method):
             return None
         return f"DMI needs every class in a batch: take a batch size of at least {classes}, not {batch_size}"
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         if clock.stage == 0:
             return cross_entropy(batch.onehot, own).mean()
         authors = self.form == "authors"

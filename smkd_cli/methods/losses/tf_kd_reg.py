@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, RefinedOutputs, cross_entropy
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -40,10 +40,10 @@ class TfKDReg(TargetRule):
         rest = (1 - self.a) / (onehot.shape[1] - 1)
         return ((rest + (self.a - rest) * onehot) / self.tau).log_softmax(1)
 
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return (1 - self.alpha) * batch.onehot + self.alpha * self.log_teacher(batch.onehot).exp()
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        return Refined((1 - self.alpha) * batch.onehot + self.alpha * self.log_teacher(batch.onehot).exp())
 
-    def loss(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         taught = self.log_teacher(batch.onehot)
         authors = self.teacher_form == "authors"
         student = own.log_probs if authors else (own.logits / self.tau).log_softmax(1)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, RefinedOutputs, cross_entropy
 from smkd_cli.methods.selection.noise_rate import KnowsNoiseRate, rate_in
 from smkd_cli.methods.selection.small_loss import kept
 
@@ -51,7 +51,7 @@ class CDR(KnowsNoiseRate):
 
     name = "CDR"
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         return cross_entropy(batch.onehot, own).mean()
 
     def after_backward(self, parameters: Sequence[Tensor], memory: dict[str, Tensor], clock: Clock) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, RefinedOutputs, cross_entropy
 from smkd_cli.methods.selection.coteaching import CoTeaching
 from smkd_cli.methods.selection.small_loss import epochs_in, kept, mean_of, smallest
 
@@ -29,18 +29,17 @@ class CoTeachingPlus(CoTeaching):
         float, Field(gt=0, le=1, description="fraction of epochs of Co-teaching first (paper: 5 of 200; CIFAR-10: 20)")
     ] = 0.025
 
-    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
-        own.target = batch.onehot
-        if self.exchanges(clock):
-            own.knowledge = batch.onehot
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        return Refined(batch.onehot)  # what is sent is known once both have predicted
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         losses = cross_entropy(batch.onehot, own)
         if not self.exchanges(clock):
             return losses.mean()
-        # Not read by the peer, whose loss may be computed at this moment: it finds the same by itself.
-        own.sent = self._picked(own, other, batch, clock)
         return mean_of(losses, self._picked(other, own, batch, clock))
+
+    def sent(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
+        return self._picked(own, other, batch, clock) if self.exchanges(clock) else own.sent
 
     def _picked(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
         """What a network picks for its peer, (N,) of 0 and 1."""

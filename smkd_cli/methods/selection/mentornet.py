@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, RefinedOutputs, cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -53,6 +53,6 @@ class MentorNet(Method):
         late = (1 - excess / self.gamma).clamp(0, 1)
         return torch.where(percent <= 18, torch.ones_like(easy), torch.where(percent < 90, easy, late))
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         losses = cross_entropy(batch.onehot, own)
         return (self.weights(losses.detach(), own, clock) * losses).mean()

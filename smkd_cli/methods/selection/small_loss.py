@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Method, Outputs, Refined, RefinedOutputs, cross_entropy
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -45,14 +45,13 @@ class SmallLossExchange(Method):
         """Whether the peers pick for each other in this stage; otherwise each learns from every label by CE."""
         return True
 
-    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> None:
-        own.target = batch.onehot
-        if self.exchanges(clock):
-            losses = cross_entropy(batch.onehot, own)
-            count = kept(self.forgotten(own, clock), losses.shape[0]).clamp_min(1)
-            own.knowledge = batch.onehot
-            own.sent = smallest(losses, count).to(losses.dtype)
-
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        if not self.exchanges(clock):
+            return Refined(batch.onehot)
         losses = cross_entropy(batch.onehot, own)
-        return losses.mean() if other.sent is None else mean_of(losses, other.sent)
+        count = kept(self.forgotten(own, clock), losses.shape[0]).clamp_min(1)
+        return Refined(batch.onehot, sent=smallest(losses, count).to(losses.dtype))
+
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
+        losses = cross_entropy(batch.onehot, own)
+        return mean_of(losses, other.sent) if self.exchanges(clock) else losses.mean()

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, mix
 from smkd_cli.methods.targets.contract import TargetRule
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class BootHard(TargetRule):
@@ -20,9 +17,7 @@ class BootHard(TargetRule):
 
     beta: Annotated[float, Field(ge=0, le=1, description="β, the weight of the given label (Reed)")] = 0.8
 
-    def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return own.entropy.new_full((), 1 - self.beta)
-
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, own.probs.argmax(1, keepdim=True), 1)
-        return mix(batch.onehot, hard, 1 - self.beta)
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        hard = batch.target.new_zeros(batch.target.shape).scatter(1, own.probs.argmax(1, keepdim=True), 1)
+        trust = own.entropy.new_full((), 1 - self.beta)
+        return Refined(mix(batch.target, hard, 1 - self.beta), trust=trust)

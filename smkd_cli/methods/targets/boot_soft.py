@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, mix
 from smkd_cli.methods.targets.contract import TargetRule
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class BootSoft(TargetRule):
@@ -23,8 +20,6 @@ class BootSoft(TargetRule):
     ] = 0.5
     detach: Annotated[bool, Field(description="cut the gradient through p in the target (our option)")] = False
 
-    def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return own.entropy.new_full((), self.epsilon)
-
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return mix(batch.onehot, own.probs.detach() if self.detach else own.probs, self.epsilon)
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        probs = own.probs.detach() if self.detach else own.probs
+        return Refined(mix(batch.target, probs, self.epsilon), trust=own.entropy.new_full((), self.epsilon))

@@ -2,13 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined
 from smkd_cli.methods.targets.contract import TargetRule
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class CE(TargetRule):
@@ -16,5 +11,5 @@ class CE(TargetRule):
 
     name = "CE"
 
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return batch.onehot
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        return Refined(batch.target)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, cross_entropy
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, cross_entropy
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -32,12 +32,10 @@ class CP(TargetRule):
         Literal["onehot", "literal"], Field(description="what the peer is taught (our choice: the given label)")
     ] = "onehot"
 
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         probs = own.probs.detach() if self.detach else own.probs
-        return batch.onehot * (1 - self.epsilon) - self.epsilon * probs
-
-    def knowledge(self, own: Outputs, batch: Batch) -> Tensor:
-        return batch.onehot if self.peer_target == "onehot" else super().knowledge(own, batch)
+        target = batch.target * (1 - self.epsilon) - self.epsilon * probs
+        return Refined(target, knowledge=batch.target if self.peer_target == "onehot" else None)
 
     def imitation(self, own: Outputs, knowledge: Tensor) -> Tensor:
         if self.peer_target == "onehot":

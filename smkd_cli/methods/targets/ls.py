@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined
 from smkd_cli.methods.targets.contract import TargetRule
-
-if TYPE_CHECKING:
-    from torch import Tensor
 
 
 class LS(TargetRule):
@@ -20,5 +17,5 @@ class LS(TargetRule):
 
     epsilon: Annotated[float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC)")] = 0.5
 
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return batch.onehot * (1 - self.epsilon) + self.epsilon / batch.onehot.shape[1]
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        return Refined(batch.target * (1 - self.epsilon) + self.epsilon / batch.target.shape[1])

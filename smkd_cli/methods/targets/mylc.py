@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Overview, logistic, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Overview, Refined, logistic, mix
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -50,9 +50,6 @@ class MyLC(TargetRule):
         memory["certainty_sum"].zero_()
         memory["seen"].zero_()
 
-    def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return logistic(own.memory["r"] - self.rho, self.b1) * own.certainty
-
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        assert own.trust is not None
-        return mix(batch.onehot, own.probs.detach() if self.detach else own.probs, own.trust)
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        trust = logistic(own.memory["r"] - self.rho, self.b1) * own.certainty
+        return Refined(mix(batch.target, own.probs.detach() if self.detach else own.probs, trust), trust=trust)

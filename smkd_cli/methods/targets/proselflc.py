@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, TimeUnit, logistic, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, TimeUnit, logistic, mix
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -33,17 +33,14 @@ class ProSelfLC(TargetRule):
         Literal["entropy", "max_p", "one"], Field(description="l: 1 − H/H(u), the largest probability, or 1")
     ] = "entropy"
 
-    def _prediction(self, own: Outputs) -> Outputs:
-        return own if self.temperature == 1 else Outputs.of(own.logits.detach() / self.temperature)
+    def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
+        predicted = own if self.temperature == 1 else Outputs.of(own.logits.detach() / self.temperature)
+        trust = logistic(clock.progress(self.trust_time) - 0.5, self.b) * self._local_trust(predicted)
+        probs = predicted.probs.detach() if self.detach else predicted.probs
+        return Refined(mix(batch.target, probs, trust), trust=trust)
 
-    def trust(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        global_trust = logistic(clock.progress(self.trust_time) - 0.5, self.b)
+    def _local_trust(self, predicted: Outputs) -> Tensor:
+        """l, (N,)."""
         if self.local_trust == "one":
-            return global_trust.to(own.entropy.dtype).expand(own.entropy.shape)
-        said = self._prediction(own)
-        return global_trust * (said.certainty if self.local_trust == "entropy" else said.probs.detach().amax(1))
-
-    def target(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        assert own.trust is not None
-        probs = self._prediction(own).probs
-        return mix(batch.onehot, probs.detach() if self.detach else probs, own.trust)
+            return predicted.entropy.new_ones(predicted.entropy.shape)
+        return predicted.certainty if self.local_trust == "entropy" else predicted.probs.detach().amax(1)

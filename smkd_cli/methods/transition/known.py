@@ -6,7 +6,17 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Need, Outputs, Overview, cross_entropy
+from smkd_cli.methods.contract import (
+    Batch,
+    Clock,
+    Facts,
+    Method,
+    Need,
+    Outputs,
+    Overview,
+    RefinedOutputs,
+    cross_entropy,
+)
 from smkd_cli.methods.stages import Stage, share
 from smkd_cli.methods.transition.estimation import check_informative, estimate_transition
 
@@ -74,7 +84,7 @@ class KnowsTransition(Method):
             probs = overview.training().double().softmax(1)
             self.keep(memory, estimate_transition(probs, self.anchor_percentile))
 
-    def loss(self, own: Outputs, other: Outputs, batch: Batch, clock: Clock) -> Tensor:
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         if self.estimating(clock):
             return cross_entropy(batch.onehot, own).mean()
         return self.corrected(own, batch, clock)

@@ -84,14 +84,14 @@ def prepare_trial(recipe: Recipe, kind: ImageKind, setup: Setup, batch_size: int
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
     pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow
-    plan = pair.plan_epoch(np.arange(len(pixels)), method.stages(1)[0], 1)
+    plan = pair.plan_epoch(np.arange(len(pixels)), 1)
     batches = list(plan.batches(size))
     turn = iter(range(2**62))
 
     def step() -> None:
         batch = batches[next(turn) % len(batches)]
         pair.clock.iteration.add_(1)
-        pair.learn(*batch)
+        pair.learn(batch)
 
     return Trial(pair, machine, size, step)
 

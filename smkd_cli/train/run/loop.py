@@ -63,22 +63,23 @@ class TrainingLoop:
 
     def _epoch(self, stop: StopRequest) -> None:
         run, state, pair, progress = self._run, self._run.state, self._run.pair, self._run.state.progress
-        stage, size = state.begin_epoch(), pair.spec.recipe.batch_size
-        plan = pair.plan_epoch(run.labels.train_indices, stage, progress.epoch)
+        state.begin_epoch()
+        size = pair.spec.recipe.batch_size
+        plan = pair.plan_epoch(run.labels.train_indices, progress.epoch)
         watch = Stopwatch(progress)
         with watch.paused(), self._speed.paused():
             self._prepare_steps(plan)
         for batch in plan.batches(size, progress.step):
             pair.set_learning_rate(state.learning_rate(progress.step))
             pair.clock.iteration.add_(1)
-            pair.learn(*batch)
+            pair.learn(batch)
             progress.step += 1
             watch.lap()
             if stop:
                 self._save()
                 message = f"stopped in epoch {progress.epoch}; the same command goes on"
                 raise InterruptedRunError(stop.signal_number, message)
-            self._speed.count(len(batch[0]))
+            self._speed.count(len(batch["indices"]))
             if self._speed.due():
                 self._report_steps()
             if self._saving.due():

@@ -27,6 +27,10 @@ class PairOverview:
         """(m, C) logits of this network on the samples that are learned from, in evaluation mode."""
         return self._evaluation.training_logits(self._pair.networks[self._peer])[self.learned]
 
+    def peer_training(self) -> Tensor:
+        """(m, C) logits of the other network on the same samples."""
+        return self._evaluation.training_logits(self._pair.networks[1 - self._peer])[self.learned]
+
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (h, C) of this network and of its peer on the noisy validation split, and its noisy labels (h,)."""
         own, other = (self._pair.networks[peer] for peer in (self._peer, 1 - self._peer))

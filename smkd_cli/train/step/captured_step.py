@@ -12,7 +12,7 @@ from torch import Tensor
 
 from smkd_cli import console
 
-Step = Callable[..., None]
+Step = Callable[[dict[str, Tensor]], None]
 Work = Callable[[], object]
 
 
@@ -67,36 +67,36 @@ class CapturedStep:
     ) -> None:
         self._step, self._state, self._graphs = step, state, graphs
         self._fallback, self._otherwise = fallback or step, otherwise
-        self._inputs: tuple[Tensor, ...] = ()
+        self._inputs: dict[str, Tensor] = {}
         self._replay: Work | None = None
         self.impossible: str | None = None
 
-    def __call__(self, *batch: Tensor) -> None:
+    def __call__(self, batch: dict[str, Tensor]) -> None:
         """Do the step on this batch."""
-        self.prepare(*batch)
+        self.prepare(batch)
         if self._replay is None:
-            self._fallback(*batch)
+            self._fallback(batch)
             return
-        for place, part in zip(self._inputs, batch, strict=True):
-            place.copy_(part)
+        for name, part in batch.items():
+            self._inputs[name].copy_(part)
         self._replay()
 
-    def prepare(self, *batch: Tensor) -> None:
+    def prepare(self, batch: dict[str, Tensor]) -> None:
         """Get ready for batches like this one, unless that was done; training stays where it is.
 
         Raises:
             torch.OutOfMemoryError: there is not enough memory.
         """
         if self._replay is None and self.impossible is None:
-            self._inputs = tuple(part.clone() for part in batch)
+            self._inputs = {name: part.clone() for name, part in batch.items()}
             with _unchanged(self._state):
                 self._record()
         if self.impossible is not None and isinstance(self._fallback, CapturedStep):
-            self._fallback.prepare(*batch)
+            self._fallback.prepare(batch)
 
     def _record(self) -> None:
         def work() -> None:
-            self._step(*self._inputs)
+            self._step(self._inputs)
 
         try:
             self._graphs.warm_up(work)

@@ -14,7 +14,7 @@ from smkd_cli.methods import Clock, Facts, Stage
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
-from smkd_cli.train.step.epoch_plan import Draws, EpochPlan, plan_epoch
+from smkd_cli.train.step.epoch_plan import Columns, Draws, EpochPlan, plan_epoch
 from smkd_cli.train.step.extras import build_extras
 from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.spec import PairSpec
@@ -97,23 +97,32 @@ class Pair:
         capturable = self.method.capturable(number)
         self._steps = StageSteps(self.step, self.tensors, recipe.batch_size, machine.setup, capturable)
 
-    def plan_epoch(self, indices: np.ndarray, stage: Stage, epoch: int) -> EpochPlan:
-        """Draw an epoch over the samples with these indices (m,); epochs count from 1, through all stages."""
+    def plan_epoch(self, indices: np.ndarray, epoch: int) -> EpochPlan:
+        """Draw an epoch of this stage over the samples with these indices (m,); epochs count from 1, through all."""
         recipe, method = self.spec.recipe, self.method
+        stage, augmentation = self.clock.stage, recipe.augmentation
+        sampler = method.sampler(stage)
+        scores = () if sampler.score is None else self._remembered(sampler.score)
         draws = Draws(
-            recipe.augmentation.crop_padding,
-            recipe.augmentation.flip,
-            2 if method.own_views else 1,
-            method.mixup(),
-            self.spec.noisy_labels if stage.balanced else None,
+            augmentation.crop_padding,
+            augmentation.flip,
+            method.views(),
+            sampler,
+            scores,
+            lambda random, sizes: method.draw(random, sizes, stage),
         )
-        return plan_epoch(indices, self.spec.seed, epoch, recipe.batch_size, draws, self.machine.device)
+        labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
+        return plan_epoch(indices, labels, self.spec.seed, epoch, size, draws, device)
 
-    def learn(self, *batch: Tensor) -> None:
-        """One step on a batch as an epoch plan has it: indices, offsets, flips, and the mix if there is one."""
-        self._steps(*batch)
+    def _remembered(self, name: str) -> list[np.ndarray]:
+        """A buffer of each peer's memory, read from the device."""
+        return [memory[name].cpu().numpy() for memory in self.memories]
 
-    def prepare_steps(self, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    def learn(self, batch: Columns) -> None:
+        """One step on a batch as an epoch plan has it."""
+        self._steps(batch)
+
+    def prepare_steps(self, batches: Iterable[Columns]) -> None:
         """Compile and capture the steps of batches like these, if that is still to be done; training stays where it is.
 
         Raises:

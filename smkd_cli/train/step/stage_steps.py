@@ -10,6 +10,7 @@ from torch import Tensor
 from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.step.captured_step import CapturedStep, NoGraphs, Step
 from smkd_cli.train.step.cuda_graph import CudaGraphs
+from smkd_cli.train.step.epoch_plan import Columns
 from smkd_cli.train.step.step import PairStep
 
 
@@ -45,11 +46,11 @@ class StageSteps:
             otherwise = "goes on without compiled networks"
             self._whole = CapturedStep(compiled, state, graphs, self._whole, otherwise)
 
-    def __call__(self, *batch: Tensor) -> None:
+    def __call__(self, batch: Columns) -> None:
         """Do the step on a batch."""
-        self._step_of(batch)(*batch)
+        self._step_of(batch)(batch)
 
-    def prepare(self, batches: Iterable[tuple[Tensor, ...]]) -> None:
+    def prepare(self, batches: Iterable[Columns]) -> None:
         """Compile and capture for batches like these, if that is still to be done; training stays where it is.
 
         Raises:
@@ -58,7 +59,7 @@ class StageSteps:
         for batch in batches:
             step = self._step_of(batch)
             if isinstance(step, CapturedStep):
-                step.prepare(*batch)
+                step.prepare(batch)
 
     @property
     def impossible(self) -> str | None:
@@ -66,5 +67,5 @@ class StageSteps:
         steps = [step for step in (self._whole, self._rest) if isinstance(step, CapturedStep)]
         return next((step.impossible for step in steps if step.impossible), None)
 
-    def _step_of(self, batch: tuple[Tensor, ...]) -> Step:
-        return self._whole if len(batch[0]) == self._batch_size else self._rest
+    def _step_of(self, batch: Columns) -> Step:
+        return self._whole if len(batch["indices"]) == self._batch_size else self._rest

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Tensor
 
-from smkd_cli.methods import Batch, Outputs
+from smkd_cli.methods import Batch, RefinedOutputs
 
 _COLUMNS = ("prediction", "certainty", "trust", "sent", "taught")
 
@@ -38,15 +38,21 @@ class Statistics:
         self.table.fill_(math.nan)
         self.losses.zero_()
 
-    def add(self, peer: int, own: Outputs, loss: Tensor, batch: Batch) -> None:
-        """Add the outputs of peer 0 or 1 on a batch; ``loss`` is its mean loss, ()."""
-        nothing = own.entropy.new_zeros(()).expand(own.entropy.shape)
-        taught = nothing if own.knowledge is None else own.knowledge.argmax(1)
-        trust = nothing if own.trust is None else own.trust.expand(own.entropy.shape)
-        sent = nothing if own.sent is None else own.sent
-        prediction = (own.logits if own.plain is None else own.plain).argmax(1)  # of the image, not of a mixture
-        columns = (prediction, own.certainty, trust, sent, taught)
-        self.table[peer].index_copy_(0, batch.indices, torch.stack(columns, 1).to(self.table.dtype))
+    def add(self, peer: int, own: RefinedOutputs, sent: Tensor, loss: Tensor, batch: Batch) -> None:
+        """Add the outputs of peer 0 or 1 on a batch.
+
+        Args:
+            own: of M images; of more than N, the first N count.
+            sent: (M,) of 0 and 1, what it sent.
+            loss: its mean loss, ().
+        """
+        count = len(batch.indices)
+        inputs = batch.inputs
+        logits = own.logits if inputs is None or inputs.logits is None else inputs.logits
+        prediction, taught = logits.argmax(1), own.knowledge.argmax(1)
+        columns = (prediction, own.certainty, own.trust.expand(own.entropy.shape), sent, taught)
+        rows = torch.stack([column[:count] for column in columns], 1)
+        self.table[peer].index_copy_(0, batch.indices, rows.to(self.table.dtype))
         self.losses[peer].add_(loss.detach() * len(batch.indices))
 
     def row(self) -> dict[str, float | None]:

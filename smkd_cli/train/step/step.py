@@ -3,18 +3,25 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from smkd_cli.data.images.resident import ImageBank
-from smkd_cli.methods import Batch, Clock, Method, Outputs
+from smkd_cli.methods import Batch, Clock, Method, RefinedOutputs
+from smkd_cli.methods.outputs import Outputs
 from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
+from smkd_cli.train.step.epoch_plan import Columns
 from smkd_cli.train.step.peer import Peer
+from smkd_cli.train.step.predictor import PeerPredictor
 from smkd_cli.train.step.statistics import Statistics
+
+# Outputs are computed in single precision at least.
+_LEAST = torch.float32
 
 
 @dataclass
@@ -49,46 +56,63 @@ class PairStep:
     gradient_clip: float | None = None
     compiled: bool = False
 
-    def __call__(self, indices: Tensor, offsets: Tensor, flips: Tensor, mix: Tensor | None = None) -> None:
-        """Learn from one batch, as an epoch plan has it.
+    @cached_property
+    def _predictors(self) -> tuple[PeerPredictor, ...]:
+        return tuple(PeerPredictor(peer, self.precision) for peer in self.peers)
 
-        Args:
-            indices: (N,) int64, of the samples.
-            offsets: (N, V, 2) int64, of the crops of each view; one view serves both peers, of two each has its own.
-            flips: (N, V) bool.
-            mix: (N,), each image's share in its mixture with the next one; None to mix nothing.
-        """
-        views = [self.images.augmented(indices, offsets[:, v], flips[:, v]) for v in range(offsets.shape[1])]
-        labels = self.labels[indices]
-        onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(views[0].dtype)
-        batch = Batch(labels, onehot, indices, None if mix is None else mix.to(views[0].dtype))
-        outputs = self.both(lambda index: self._forward(index, views[index % len(views)], batch))
+    def __call__(self, columns: Columns) -> None:
+        """Learn from one batch, as an epoch plan has it."""
+        batches = self._batches(columns)
+        if self.method.makes_inputs():
+            batches = self.both(lambda index: self._with_inputs(index, batches[index]))
+        outputs = self.both(lambda index: self._forward(index, batches[index]))
         if type(self.method).together is Method.together:
-            self.both(lambda index: self._learn(index, outputs, batch))
+            self.both(lambda index: self._learn(index, outputs, batches[index]))
         else:
-            self._learn_together(outputs, batch)
+            self._learn_together(outputs, batches)
 
-    def _forward(self, index: int, images: Tensor, batch: Batch) -> Outputs:
-        """A peer's outputs on the batch and, where it is confident, what it teaches."""
+    def _batches(self, columns: Columns) -> tuple[Batch, Batch]:
+        """Each peer's batch: one for both, where they see the same."""
+        asked = self.method.views()
+        indices, offsets, flips = columns["indices"], columns["offsets"], columns["flips"]
+        drawn = {name.removeprefix("drawn."): value for name, value in columns.items() if name.startswith("drawn.")}
+        made: list[Batch] = []
+        for peer in range(1 if asked.shared and indices.shape[1] == 1 else 2):
+            of = indices[:, peer % indices.shape[1]]
+            first = 0 if asked.shared else peer * asked.count
+            views = tuple(
+                self.images.augmented(of, offsets[:, view], flips[:, view])
+                for view in range(first, first + asked.count)
+            )
+            labels = self.labels[of]
+            onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(views[0].dtype)
+            made.append(Batch(labels, onehot, of, views, drawn))
+        return made[0], made[-1]
+
+    def _with_inputs(self, index: int, batch: Batch) -> Batch:
+        own, other = self._predictors[index], self._predictors[1 - index]
+        with torch.no_grad():
+            return replace(batch, inputs=self.method.inputs(own, other, batch, self.clock))
+
+    def _forward(self, index: int, batch: Batch) -> RefinedOutputs:
+        """A peer's outputs on the batch, refined."""
         peer, features = self.peers[index], None
-        plain = None if batch.mix is None else self._unmixed(peer.network, images)
-        seen = images if batch.mix is None else _mixed(images, batch.mix)
+        images = batch.images
+        self._predictors[index].commit()
         with mixed_precision(images.device, self.precision):
-            if self.method.wants_features:
-                features = peer.network.maps(seen)  # type: ignore[operator]
+            if self.method.wants_features():
+                features = peer.network.maps(images)  # type: ignore[operator]
                 logits = peer.network.classify(features)  # type: ignore[operator]
             else:
-                logits = peer.compiled(seen) if self.compiled else peer.network(seen)
-        own = Outputs.of(logits, peer.memory)
-        own.modules = peer.modules
-        # A tensor of its own: the logits' gradient does not come through it, only what the method does with the maps.
-        own.features = None if features is None else features.view_as(features).to(own.logits.dtype)
+                logits = peer.compiled(images) if self.compiled else peer.network(images)
         with torch.no_grad():
-            own.companions = self._companions(peer, images)
-            own.plain = plain
+            companions = self._companions(peer, batch.views[0])
+        # Maps of their own: the logits' gradient does not come through them, only what the method does with the maps.
+        maps = None if features is None else features.view_as(features).to(torch.promote_types(logits.dtype, _LEAST))
+        own = Outputs.of(logits, peer.memory, companions, peer.modules, maps)
+        with torch.no_grad():
             self.method.observe(own, batch, self.clock)
-        self.method.refine(own, batch, self.clock)
-        return own
+        return own.refined(self.method.refine(own, batch, self.clock))
 
     def _companions(self, peer: Peer, images: Tensor) -> dict[str, Tensor]:
         return {
@@ -103,19 +127,7 @@ class PairStep:
             logits: Tensor = network(images)
         return logits.to(images.dtype)
 
-    @torch.no_grad()
-    def _unmixed(self, network: torch.nn.Module, images: Tensor) -> Tensor:
-        """Logits in training mode, (N, C); the statistics of normalisation are put back where the method says so."""
-        counts = self.method.unmixed_counts(self.clock)
-        before = [] if counts is None else [buffer.clone() for buffer in network.buffers()]
-        with mixed_precision(images.device, self.precision):
-            logits: Tensor = network(images)
-        if counts is not None:
-            for buffer, earlier in zip(network.buffers(), before, strict=True):
-                buffer.copy_(buffer.where(counts, earlier))
-        return logits.to(images.dtype)
-
-    def _learn(self, index: int, outputs: tuple[Outputs, Outputs], batch: Batch) -> None:
+    def _learn(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], batch: Batch) -> None:
         """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
         peer = self.peers[index]
         loss = self.method.loss(outputs[index], outputs[1 - index], batch, self.clock)
@@ -123,21 +135,27 @@ class PairStep:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
         self._update(index)
-        with torch.no_grad():
-            self.statistics.add(index, outputs[index], loss, batch)
+        self._count(index, outputs, loss, batch)
 
-    def _learn_together(self, outputs: tuple[Outputs, Outputs], batch: Batch) -> None:
+    @torch.no_grad()
+    def _count(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], loss: Tensor, batch: Batch) -> None:
+        own, other = outputs[index], outputs[1 - index]
+        self.statistics.add(index, own, self.method.sent(own, other, batch, self.clock), loss, batch)
+
+    def _learn_together(self, outputs: tuple[RefinedOutputs, RefinedOutputs], batches: tuple[Batch, Batch]) -> None:
         """Update both peers and what they share by the sum of all losses.
 
         Its gradient is taken as far as the networks' outputs; from there on each network's is its own, and the peers
         part again.
         """
-        losses = [self.method.loss(outputs[index], outputs[1 - index], batch, self.clock) for index in range(2)]
-        common = self.method.together(*outputs, batch, self.clock)
+        losses = [
+            self.method.loss(outputs[index], outputs[1 - index], batches[index], self.clock) for index in range(2)
+        ]
+        common = self.method.together(*outputs, batches[0], self.clock)
         total = losses[0] + losses[1] if common is None else losses[0] + losses[1] + common
         beside = [*self.shared, *(made for peer in self.peers for made in peer.optimizers[1:])]
         modules = [value for optimizer in beside for group in optimizer.param_groups for value in group["params"]]
-        heads = [head for own in outputs for head in (own.logits, own.features) if head is not None]
+        heads = [head for own in outputs for head in (own.logits, own.maps) if head is not None]
         found = torch.autograd.grad(total, [*heads, *modules], allow_unused=True)
         for value, gradient in zip(modules, found[len(heads) :], strict=True):
             value.grad = gradient
@@ -150,8 +168,7 @@ class PairStep:
             self.peers[index].optimizers[0].zero_grad(set_to_none=True)
             torch.autograd.backward([head for head, _ in reached], [back for _, back in reached])
             self._update(index)
-            with torch.no_grad():
-                self.statistics.add(index, outputs[index], losses[index], batch)
+            self._count(index, outputs, losses[index], batches[index])
 
         self.both(learn)
         for optimizer in self.shared:
@@ -166,8 +183,3 @@ class PairStep:
         for optimizer in peer.optimizers:
             optimizer.step()
         peer.update_averages()
-
-
-def _mixed(images: Tensor, mix: Tensor) -> Tensor:
-    """Each image mixed with the next one of the batch, (N, C', H, W)."""
-    return images.roll(-1, 0).lerp(images, mix.view(-1, 1, 1, 1))

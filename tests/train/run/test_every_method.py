@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from data_sets import DATA
-from pairs import all_methods
+from pairs import DIVIDE, all_methods
 
 from smkd_cli import methods
 from smkd_cli.artifacts.run_directory import RunDirectory
@@ -81,7 +81,7 @@ VARIANTS = {
 @pytest.fixture
 def cell_of(teacher):
     def make(label):
-        name = label.split(" ")[0]
+        name = DIVIDE if label == "Divide" else label.split(" ")[0]
         needs_teacher = any("teacher" in rule.model_fields for rule in methods.rules_of(name))
         options = VARIANTS.get(label, {}) | ({"teacher": teacher} if needs_teacher else {})
         entry = json.dumps({"name": name, **options}, ensure_ascii=False)
@@ -91,7 +91,7 @@ def cell_of(teacher):
     return make
 
 
-@pytest.mark.parametrize("name", list(dict.fromkeys([*kinds(), *VARIANTS])))
+@pytest.mark.parametrize("name", list(dict.fromkeys([*kinds(), *VARIANTS, "Divide"])))
 def test_a_method_trains_learns_and_resumes(name, cell_of, tmp_path, bits, assert_same):
     cell = cell_of(name)
     train_cell(Task(cell, tmp_path / "whole", DATA), StopRequest(), lambda event: None)

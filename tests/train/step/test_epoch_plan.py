@@ -1,12 +1,26 @@
 import numpy as np
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from smkd_cli.methods import Views, mixing
+from smkd_cli.methods.sampling import Balanced, TwoPools
 from smkd_cli.train.step.epoch_plan import Draws, plan_epoch
 from smkd_cli.train.step.schedule import steps_per_epoch
 
 CPU = torch.device("cpu")
+
+
+def plan_of(samples, seed=0, epoch=1, batch_size=16, draws=None, labels=None):
+    """A plan over so many samples, or those with these indices."""
+    samples = np.arange(samples) if isinstance(samples, int) else samples
+    labels = np.zeros(int(samples.max()) + 1, dtype=np.int64) if labels is None else labels
+    return plan_epoch(samples, labels, seed, epoch, batch_size, draws or Draws(4, True), CPU)
+
+
+def indices(plan):
+    return plan.columns["indices"].flatten().tolist()
 
 
 @given(
@@ -19,20 +33,19 @@ CPU = torch.device("cpu")
 @settings(max_examples=60, deadline=None)
 def test_an_epoch_sees_every_sample_once(samples, batch_size, seed, epoch, padding):
     chosen = np.arange(samples) * 3
-    plan = plan_epoch(chosen, seed, epoch, batch_size, Draws(padding, True), CPU)
-    left_out = samples - len(plan.indices)
+    plan = plan_of(chosen, seed, epoch, batch_size, Draws(padding, True))
+    left_out = samples - len(plan)
     assert left_out == (1 if samples % batch_size == 1 and samples > 1 else 0)
-    assert len(set(plan.indices.tolist())) == len(plan.indices)
-    assert set(plan.indices.tolist()) <= set(chosen.tolist())
-    assert int(plan.offsets.min()) >= 0
-    assert int(plan.offsets.max()) <= 2 * padding
+    assert len(set(indices(plan))) == len(plan)
+    assert set(indices(plan)) <= set(chosen.tolist())
+    assert int(plan.columns["offsets"].min()) >= 0
+    assert int(plan.columns["offsets"].max()) <= 2 * padding
     assert len(list(plan.batches(batch_size))) == steps_per_epoch(samples, batch_size)
 
 
 def test_a_plan_depends_on_seed_and_epoch_alone():
     def draw(seed, epoch):
-        plan = plan_epoch(np.arange(500), seed, epoch, 128, Draws(4, True), CPU)
-        return torch.cat([plan.indices, plan.offsets.flatten(), plan.flips.long().flatten()])
+        return torch.cat([column.flatten().long() for column in plan_of(500, seed, epoch, 128).columns.values()])
 
     assert torch.equal(draw(1, 1), draw(1, 1))
     assert not torch.equal(draw(1, 1), draw(1, 2))
@@ -40,35 +53,41 @@ def test_a_plan_depends_on_seed_and_epoch_alone():
 
 
 def test_the_rest_of_a_plan_continues_where_it_was_left():
-    plan = plan_epoch(np.arange(100), 7, 3, 16, Draws(2, True), CPU)
+    plan = plan_of(100, 7, 3)
     whole, rest = list(plan.batches(16)), list(plan.batches(16, first=4))
     assert len(rest) == len(whole) - 4
-    assert all(torch.equal(x, y) for a, b in zip(whole[4:], rest, strict=True) for x, y in zip(a, b, strict=True))
+    assert all(torch.equal(a[name], b[name]) for a, b in zip(whole[4:], rest, strict=True) for name in a)
 
 
 def test_crops_and_flips_are_uniform():
-    plan = plan_epoch(np.arange(20_000), 0, 1, 128, Draws(4, True), CPU)
-    counts = torch.bincount(plan.offsets.flatten(), minlength=9).double()
+    columns = plan_of(20_000, batch_size=128).columns
+    counts = torch.bincount(columns["offsets"].flatten(), minlength=9).double()
     assert ((counts / counts.sum() - 1 / 9).abs() < 0.01).all()
-    assert abs(plan.flips.double().mean().item() - 0.5) < 0.02
-    assert not plan_epoch(np.arange(100), 0, 1, 10, Draws(0, False), CPU).flips.any()
+    assert abs(columns["flips"].double().mean().item() - 0.5) < 0.02
+    assert not plan_of(100, draws=Draws(0, False)).columns["flips"].any()
 
 
-def test_a_second_view_leaves_the_first_as_it_is():
-    one, two = (plan_epoch(np.arange(200), 3, 5, 16, Draws(4, True, views=views), CPU) for views in (1, 2))
-    assert torch.equal(one.offsets[:, 0], two.offsets[:, 0])
-    assert torch.equal(one.flips[:, 0], two.flips[:, 0])
-    assert two.offsets.shape == (200, 2, 2)
-    assert not torch.equal(two.offsets[:, 0], two.offsets[:, 1])
+@pytest.mark.parametrize(
+    ("views", "count"), [(Views(2), 2), (Views(1, shared=False), 2), (Views(2, shared=False), 4), (Views(3), 3)]
+)
+def test_further_views_leave_the_first_as_it_is(views, count):
+    one, many = plan_of(200, 3, 5).columns, plan_of(200, 3, 5, draws=Draws(4, True, views)).columns
+    assert torch.equal(one["offsets"][:, 0], many["offsets"][:, 0])
+    assert torch.equal(one["flips"][:, 0], many["flips"][:, 0])
+    assert many["offsets"].shape == (200, count, 2)
+    assert not torch.equal(many["offsets"][:, 0], many["offsets"][:, 1])
 
 
-def test_a_batch_has_one_mix():
-    plan = plan_epoch(np.arange(3000), 0, 1, 16, Draws(0, False, mixup=2.0), CPU)
-    shares = [mix for *_, mix in plan.batches(16)]
-    assert all(len(set(mix.tolist())) == 1 for mix in shares)
-    drawn = torch.stack([mix[0] for mix in shares])
-    assert abs(drawn.mean().item() - 0.5) < 0.05
-    assert abs(drawn.std().item() - (1 / 20) ** 0.5) < 0.03  # of Beta(2, 2)
+def test_what_a_method_draws_comes_with_its_batches():
+    def others(random, sizes):
+        return {"share": mixing.shares_by_sample(random, sizes, 2.0), "partner": mixing.partners(random, sizes, 2)}
+
+    plan = plan_of(100, draws=Draws(0, False, others=others))
+    assert torch.equal(plan.columns["indices"], plan_of(100, draws=Draws(0, False)).columns["indices"])
+    for batch in plan.batches(16):
+        size = len(batch["indices"])
+        assert batch["drawn.share"].shape == (size,)
+        assert sorted(batch["drawn.partner"].T.flatten().tolist()) == list(range(2 * size))
 
 
 @given(
@@ -80,7 +99,30 @@ def test_a_balanced_epoch_has_every_class_in_every_batch(counts, seed):
     labels = np.repeat(np.arange(len(counts)), counts)
     present = sum(count > 0 for count in counts)
     size = present + 2
-    plan = plan_epoch(np.arange(len(labels)), seed, 1, size, Draws(0, False, balanced=labels), CPU)
-    assert len(plan.indices) >= len(labels) - 1
-    for indices, *_ in plan.batches(size):
-        assert len(set(labels[indices.numpy()])) == min(present, len(indices))
+    plan = plan_of(len(labels), seed, 1, size, Draws(0, False, sampler=Balanced()), labels)
+    assert len(plan) >= len(labels) - 1
+    for batch in plan.batches(size):
+        assert len(set(labels[batch["indices"].flatten().numpy()])) == min(present, len(batch["indices"]))
+
+
+@given(samples=st.integers(2, 200), size=st.integers(2, 40), share=st.floats(0, 1), seed=st.integers(0, 1000))
+@settings(max_examples=60, deadline=None)
+def test_two_pools_fill_one_half_of_every_batch_each(samples, size, share, seed):
+    scores = [np.random.default_rng(seed + peer).random(2 * samples) for peer in range(2)]
+    chosen, sampler = np.arange(samples) * 2, TwoPools("clean", 1 - share)
+    plan = plan_of(chosen, seed, 1, size, Draws(0, False, sampler=sampler, scores=scores))
+    assert len(plan) == samples - (samples % size == 1)
+    for peer, score in enumerate(scores):
+        above = score > 1 - share
+        pools = [set(chosen[above[chosen]]) or set(chosen), set(chosen[~above[chosen]]) or set(chosen)]
+        drawn = [[], []]
+        for batch in plan.batches(size):
+            order = batch["indices"][:, peer].tolist()
+            half = (len(order) + 1) // 2
+            drawn[0] += order[:half]
+            drawn[1] += order[half:]
+        for pool, taken in zip(pools, drawn, strict=True):
+            assert set(taken) <= pool
+            counts = np.unique(taken, return_counts=True)[1]
+            # All of a pool comes before any of it comes again (but for the sample that a last batch would be alone).
+            assert not len(taken) or counts.max() <= -(-(len(taken) + 1) // len(pool))

@@ -34,7 +34,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 def learned(stepped, steps=1):
     """Losses and gradients after so many steps."""
     for batch in stepped.batches[:steps]:
-        stepped.pair.learn(*batch)
+        stepped.pair.learn(batch)
     return stepped.pair.statistics.losses.double().cpu(), {k: v.cpu() for k, v in stepped.gradients().items()}
 
 
@@ -124,7 +124,7 @@ def test_a_step_asks_the_device_for_something_only_where_the_method_says_so(meth
     stage = stepped.pair.clock.stage
     refused = nullcontext() if stepped.pair.method.capturable(stage) else pytest.raises(PermissionError)
     with refused, AsInACapture():
-        stepped.pair.step(*stepped.batches[0])
+        stepped.pair.step(stepped.batches[0])
 
 
 @pytest.mark.parametrize(
@@ -181,8 +181,8 @@ def test_a_captured_step_leaves_what_an_eager_one_does(method):
     eager, captured, graphs = pair(method), pair(method), Recordings()
     fast = CapturedStep(captured.pair.step, captured.pair.tensors, graphs)
     for batch in eager.batches:
-        eager.pair.step(*batch)
-        fast(*batch)
+        eager.pair.step(batch)
+        fast(batch)
     assert (graphs.recorded, graphs.replays) == (1, 3)
     assert_same_bits(state_of(eager), state_of(captured))
 
@@ -190,16 +190,16 @@ def test_a_captured_step_leaves_what_an_eager_one_does(method):
 def test_capturing_beforehand_changes_nothing_in_training():
     stepped, graphs = pair("SMKD-P+MyLC"), Recordings()
 
-    def noisy(*batch):
+    def noisy(batch):
         torch.rand(5)
-        stepped.pair.step(*batch)
+        stepped.pair.step(batch)
 
     before, random = state_of(stepped), torch.get_rng_state()
     fast = CapturedStep(noisy, stepped.pair.tensors, graphs)
-    fast.prepare(*stepped.batches[0])
+    fast.prepare(stepped.batches[0])
     assert torch.equal(torch.get_rng_state(), random)
     assert_same_bits(state_of(stepped), before)
-    fast.prepare(*stepped.batches[1])
+    fast.prepare(stepped.batches[1])
     assert (graphs.recorded, graphs.replays) == (1, 0)
 
 
@@ -216,8 +216,8 @@ def test_a_step_that_cannot_be_captured_runs_eagerly(capsys, error):
     eager, other, graphs = pair("MyLC"), pair("MyLC"), Recordings(error)
     fast = CapturedStep(other.pair.step, other.pair.tensors, graphs)
     for batch in eager.batches:
-        eager.pair.step(*batch)
-        fast(*batch)
+        eager.pair.step(batch)
+        fast(batch)
     assert fast.impossible == str(error).partition("\n")[0]
     assert graphs.recorded == 1
     assert capsys.readouterr().err.count("cannot be captured and runs eagerly") == 1
@@ -229,7 +229,7 @@ def test_memory_that_is_too_small_for_capturing_is_an_error():
     fast = CapturedStep(stepped.pair.step, stepped.pair.tensors, Recordings(torch.OutOfMemoryError("no memory")))
     before = state_of(stepped)
     with pytest.raises(torch.OutOfMemoryError):
-        fast(*stepped.batches[0])
+        fast(stepped.batches[0])
     assert_same_bits(state_of(stepped), before)
 
 
@@ -238,11 +238,11 @@ def test_where_compiled_networks_cannot_be_captured_the_others_are(capsys):
     state = other.pair.tensors
     fallback = CapturedStep(other.pair.step, state, plain)
     fast = CapturedStep(other.pair.step, state, Recordings(RuntimeError("no")), fallback, "goes on otherwise")
-    fast.prepare(*eager.batches[0])
+    fast.prepare(eager.batches[0])
     assert plain.recorded == 1
     for batch in eager.batches:
-        eager.pair.step(*batch)
-        fast(*batch)
+        eager.pair.step(batch)
+        fast(batch)
     assert (plain.recorded, plain.replays) == (1, 3)
     assert capsys.readouterr().err == "warning: the training step cannot be captured and goes on otherwise: no\n"
     assert_same_bits(state_of(eager), state_of(other))
@@ -264,14 +264,14 @@ def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, capsys):
     monkeypatch.setattr(torch, "compile", compile_)
     eager, other = pair("BAN"), pair("BAN", replace(SETUP, step="compiled"))
     for batch in eager.batches:
-        eager.pair.learn(*batch)
-        other.pair.learn(*batch)
+        eager.pair.learn(batch)
+        other.pair.learn(batch)
     assert other.pair.falls_back == "no C++ compiler"
     assert len(called) == 1
     assert "goes on without compiled networks: no C++ compiler" in capsys.readouterr().err
     assert_same_bits(state_of(eager), state_of(other))
     other.pair.set_stage(1)
-    other.pair.learn(*eager.batches[0])
+    other.pair.learn(eager.batches[0])
     assert len(asked) == 1
     assert asked[0]["options"] == {"triton.cudagraphs": False}
 
@@ -295,10 +295,10 @@ def test_on_cuda(exact, method, step, peers):
 def test_on_cuda_a_captured_step_leaves_what_an_eager_one_does(method):
     """Whole batches and a smaller one, several times: what a graph keeps between its replays would show."""
     eager, captured = (pair(method, replace(SETUP, device="cuda", step=step, deterministic=True)) for step in STEPS)
-    smaller = tuple(part[: len(part) // 2] for part in eager.batches[2])
+    smaller = {name: part[: len(part) // 2] for name, part in eager.batches[2].items()}
     for batch in (eager.batches[0], smaller, eager.batches[1], smaller):
-        eager.pair.learn(*batch)
-        captured.pair.learn(*batch)
+        eager.pair.learn(batch)
+        captured.pair.learn(batch)
     assert captured.pair.falls_back is None
     one, other = state_of(eager), state_of(captured)
     for name, value in one.items():
