@@ -16,7 +16,7 @@ from smkd_cli.artifacts.files import make_folder, publish_text, read_regular
 from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
 
-CHECKPOINT_SCHEMA = "smkd/checkpoint/2"
+CHECKPOINT_SCHEMA = "smkd/checkpoint/3"
 PEER_SCHEMA = "smkd/peer/1"
 # A process that was just killed may take a moment to let go of its lock.
 _PATIENCE_SECONDS = 3.0
@@ -49,6 +49,10 @@ class RunDirectory:
     @property
     def checkpoint(self) -> Path:
         return self.path / "checkpoint" / "state.safetensors"
+
+    @property
+    def samples(self) -> Path:
+        return self.path / "samples.safetensors"
 
     def finished(self) -> ResultRecord | None:
         """The record in ``result.json`` if the cell has finished well, else None.
@@ -126,8 +130,8 @@ class RunDirectory:
         Raises:
             DataError: a file of ours is a symbolic link there, which would be followed.
         """
-        ours = (self.recipe, self.manifest, self.metrics, self.result, self.checkpoint, self.peer("a"), self.peer("b"))
-        for file in ours:
+        ours = (self.recipe, self.manifest, self.metrics, self.result, self.samples, self.checkpoint)
+        for file in (*ours, self.peer("a"), self.peer("b")):
             if file.is_symlink():
                 raise DataError(
                     f"{file}: is a symbolic link, and training writes through none; remove it to train here"

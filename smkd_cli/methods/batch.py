@@ -19,11 +19,13 @@ class Inputs:
         target: (M, C), what it should predict of them, detached.
         logits: (N, C), what it predicts of the batch's own images, detached; for the statistics, and needed wherever
             ``images`` are others (mixtures, several views). None: they are what the training forward predicts.
+        refined: (N, C), what the labels of the batch's own images have become, where the targets are of others.
     """
 
     images: Tensor
     target: Tensor
     logits: Tensor | None = None
+    refined: Tensor | None = None
 
 
 @dataclass(frozen=True)

@@ -70,7 +70,7 @@ class Divide(Method):
         partner = batch.drawn["partner"].T.flatten()
         share = batch.drawn["share"].repeat(VIEWS).to(images.dtype)
         mixed = mixing.mixed(images, images[partner], share)
-        return Inputs(mixed, mixing.mixed(target, target[partner], share), mean.log())
+        return Inputs(mixed, mixing.mixed(target, target[partner], share), mean.log(), target[: len(mean)])
 
     def loss(self, own, other, batch, clock):
         if clock.stage == 0:

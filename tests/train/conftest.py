@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA
+from smkd_cli.artifacts.samples import SAMPLES_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors
 
 RECIPE = """\
@@ -44,7 +45,7 @@ def recipe(tmp_path: Path, tiny: str) -> Path:
 
 @pytest.fixture
 def bits() -> Callable[[Path], dict[str, object]]:
-    """Everything that training decides in a run directory: both peers' weights, and the metrics without the times."""
+    """Everything that training decides in a run directory: weights, what is kept of samples, metrics without times."""
 
     def read(run: Path) -> dict[str, object]:
         peers = {
@@ -58,7 +59,9 @@ def bits() -> Callable[[Path], dict[str, object]]:
             {name: value for name, value in zip(names, row.split(","), strict=True) if name not in TIMES}
             for row in rows
         ]
-        return {**peers, "metrics": metrics}
+        samples = load_tensors(run / "samples.safetensors", SAMPLES_SCHEMA)[0]
+        kept = {f"samples {name}": value.nan_to_num(-9) for name, value in samples.items()}
+        return {**peers, **kept, "metrics": metrics}
 
     return read
 

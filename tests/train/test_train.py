@@ -27,6 +27,7 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
         "peer_a.safetensors",
         "peer_b.safetensors",
         "result.json",
+        "samples.safetensors",
     }
     record = json.loads((CELL / "result.json").read_text())
     assert record["schema"] == "smkd/result/1"

@@ -77,7 +77,7 @@ class MDYR(Method):
         hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, logits.argmax(1, keepdim=True), 1)
         corrected = mix(batch.onehot, hard, own.memory["noisy"][batch.indices])
         target = mix(corrected.roll(-1, 0), corrected, share).to(batch.onehot.dtype)
-        return Inputs(mixing.mixed(images, images.roll(-1, 0), share), target, logits)
+        return Inputs(mixing.mixed(images, images.roll(-1, 0), share), target, logits, corrected)
 
     def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         guided = self._guided(clock).to(own.log_probs.dtype)

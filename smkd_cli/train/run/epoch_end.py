@@ -31,6 +31,7 @@ def end_epoch(run: CellRun) -> dict[str, Any]:
     row = _row(run, rate)
     progress.rows.append(row)
     run.metrics.append(row)
+    pair.records.add(pair.statistics)
     pair.statistics.reset()
     progress.epoch, progress.step, progress.epoch_seconds = progress.epoch + 1, 0, 0.0
     return row

@@ -1,4 +1,4 @@
-"""What is left of a cell whose training is over: both peers' weights, and result.json."""
+"""What is left of a cell whose training is over: both peers' weights, what was noticed of each sample, the result."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import describe_memory
 from smkd_cli.artifacts.results import write_result
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
+from smkd_cli.artifacts.samples import write_samples
 from smkd_cli.artifacts.tensors import save_tensors
 from smkd_cli.train.run.cell_run import CellRun
 from smkd_cli.train.run.evaluation import summary
@@ -23,6 +24,8 @@ def publish_finished(run: CellRun) -> dict[str, Any]:
     """
     run.metrics.sync()
     _write_peers(run)
+    samples = run.pair.records.by_sample()
+    write_samples(run.directory.samples, samples, sha256_of(run.directory.manifest), run.pair.classes)
     labels = run.labels
     scores = summary(run.state.progress.rows, bool(len(labels.held_out_indices)), len(labels.train_indices))
     _write_result(run, "finished", None, scores)

@@ -17,6 +17,7 @@ from smkd_cli.train.step import optimizers
 from smkd_cli.train.step.epoch_plan import Columns, Draws, EpochPlan, plan_epoch
 from smkd_cli.train.step.extras import build_extras
 from smkd_cli.train.step.peer import Peer
+from smkd_cli.train.step.records import SampleRecords
 from smkd_cli.train.step.spec import PairSpec
 from smkd_cli.train.step.stage_steps import StageSteps
 from smkd_cli.train.step.statistics import Statistics
@@ -50,6 +51,7 @@ class Pair:
         self.labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
         clean = None if spec.clean_labels is None else torch.from_numpy(spec.clean_labels).to(machine.device)
         self.statistics = Statistics(self.labels, clean)
+        self.records = SampleRecords(self.labels)
         epoch, epochs, iteration, iterations = torch.zeros(4, dtype=torch.float64, device=machine.device).unbind()
         self.clock = Clock(epoch, epochs, iteration, iterations)
         self.set_stage(0)
@@ -75,6 +77,8 @@ class Pair:
             peer.begin(stage, number)
         for extra in self.shared.values():
             optimizers.reset(extra.optimizer)
+        if stage.fresh:
+            self.records.begin()
         self.set_stage(number)
 
     def set_stage(self, number: int) -> None:
@@ -143,7 +147,8 @@ class Pair:
 
     def tensors(self) -> dict[str, Tensor]:
         """Every tensor that a step or a stage changes, by name: writing into them restores an earlier state."""
-        tensors = {"statistics.said": self.statistics.table, "statistics.losses": self.statistics.losses}
+        tensors = {"statistics.table": self.statistics.table, "statistics.losses": self.statistics.losses}
+        tensors |= {"records.sums": self.records.sums, "records.last": self.records.last}
         for letter, peer in zip(PEERS, self.peers, strict=True):
             tensors |= {f"{letter}.{name}": value for name, value in peer.tensors().items()}
         for name, extra in self.shared.items():

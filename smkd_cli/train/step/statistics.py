@@ -10,6 +10,8 @@ from torch import Tensor
 from smkd_cli.methods import Batch, RefinedOutputs
 
 _COLUMNS = ("prediction", "certainty", "trust", "sent", "taught")
+# What is kept of each sample over the epochs; see records.py.
+_KEPT = ("margin", "probability", "refined_class", "refined_mass")
 
 
 class Statistics:
@@ -21,15 +23,16 @@ class Statistics:
             training: what a network learns from never sees them.
 
     Attributes:
-        table: (2, n, 5) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
-            to the sample), certainty, trust, whether it was sent, and the class that was taught.
+        table: (2, n, 9) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
+            to the sample), certainty, trust, whether it was sent, and the class that was taught; margin and
+            probability of the noisy label, class of the refined label and its mass on the noisy one.
         losses: (2,) float64, each peer's summed loss.
     """
 
     def __init__(self, noisy: Tensor, clean: Tensor | None) -> None:
         self._noisy = noisy
         self._clean = clean
-        self.table = torch.empty(2, len(noisy), len(_COLUMNS), device=noisy.device)
+        self.table = torch.empty(2, len(noisy), len(_COLUMNS + _KEPT), device=noisy.device)
         self.losses = torch.empty(2, dtype=torch.float64, device=noisy.device)
         self.reset()
 
@@ -48,12 +51,29 @@ class Statistics:
         """
         count = len(batch.indices)
         inputs = batch.inputs
-        logits = own.logits if inputs is None or inputs.logits is None else inputs.logits
-        prediction, taught = logits.argmax(1), own.knowledge.argmax(1)
-        columns = (prediction, own.certainty, own.trust.expand(own.entropy.shape), sent, taught)
+        logits, probs, refined = own.logits, own.probs, own.target
+        if inputs is not None and inputs.logits is not None:  # what was learned from are other images
+            logits, probs = inputs.logits, inputs.logits.softmax(1)
+            refined = own.target if inputs.refined is None else inputs.refined
+        given = batch.labels.unsqueeze(1)
+        columns = (
+            logits.argmax(1),
+            own.certainty,
+            own.trust.expand(own.entropy.shape),
+            sent,
+            own.knowledge.argmax(1),
+            logits.gather(1, given).squeeze(1) - logits.scatter(1, given, -math.inf).amax(1),
+            probs.gather(1, given).squeeze(1),
+            refined.argmax(1),
+            refined[:count].gather(1, given).squeeze(1),
+        )
         rows = torch.stack([column[:count] for column in columns], 1)
         self.table[peer].index_copy_(0, batch.indices, rows.to(self.table.dtype))
         self.losses[peer].add_(loss.detach() * len(batch.indices))
+
+    def columns(self) -> dict[str, Tensor]:
+        """The table's columns, (2, n) each, by name."""
+        return dict(zip(_COLUMNS + _KEPT, self.table.unbind(-1), strict=True))
 
     def row(self) -> dict[str, float | None]:
         """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``right`` as a fraction of what was sent."""
@@ -62,7 +82,7 @@ class Statistics:
         for peer, to, loss, table in zip("ab", "ba", losses, self.table, strict=True):
             seen = ~table[:, 0].isnan()
             known = table[seen].double()
-            columns = dict(zip(_COLUMNS, known.T, strict=True))
+            columns = dict(zip(_COLUMNS + _KEPT, known.T, strict=True))
             count, sent = max(len(known), 1), columns["sent"].sum().item()
             clean = None if self._clean is None else self._clean[seen]
             row[f"loss_{peer}"] = loss / count

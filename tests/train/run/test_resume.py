@@ -113,7 +113,7 @@ def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):
     checkpoint.write_bytes(altered)
     with pytest.raises(DataError, match="checksum"):
         train_here("run")
-    checkpoint.write_bytes(whole.replace(b"smkd/checkpoint/2", b"smkd/checkpoint/9"))
+    checkpoint.write_bytes(whole.replace(CHECKPOINT_SCHEMA.encode(), b"smkd/checkpoint/9"))
     with pytest.raises(DataError, match="schema"):
         train_here("run")
 
