@@ -17,11 +17,15 @@ author = "The smkd authors"
 project_copyright = "2026, The smkd authors"
 release = version = __version__
 
-extensions = ["myst_parser"]
+extensions = ["myst_parser", "sphinx.ext.autodoc", "sphinx.ext.napoleon"]
+autodoc_typehints = "none"  # signatures have them
+autodoc_member_order = "bysource"
 myst_heading_anchors = 4  # the anchors that code hosts give to headings
 highlight_language = "text"  # of indented blocks
 smartquotes = False
 nitpicky = True
+# Docstrings name classes by their last names, and types of libraries whose documentation is elsewhere.
+nitpick_ignore_regex = [("py:.*", ".*")]
 
 html_theme = "furo"
 html_title = f"smkd {release}"
@@ -40,7 +44,7 @@ NAVIGATION = {
         "commands/methods",
         "commands/datasets",
     ],
-    "Reference": ["formats", "extending", "adding-a-method", "architecture"],
+    "Reference": ["api", "formats", "extending", "adding-a-method", "architecture"],
     "Evidence": ["defaults", "reproduction", "performance"],
 }
 

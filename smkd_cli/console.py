@@ -1,7 +1,9 @@
 """Words and data: what people read goes to stderr, what the next program reads goes to stdout.
 
-Everything that a following stage reads is written with :func:`emit` or :func:`data_out`, and everything for people with
-:func:`say`, :func:`warn` or :func:`people`. ``NO_COLOR`` and redirection are honoured by rich.
+Everything that a following stage reads is written with :func:`emit` or :func:`data_out`. What people are told goes to
+the logger ``smkd`` with :func:`say` and :func:`warn`; a command shows it on stderr, from :func:`open_streams` on, and
+whoever imports us does with it what they like. Tables and progress are a command's own: :func:`people`, where
+``NO_COLOR`` and redirection are honoured by rich.
 """
 
 from __future__ import annotations
@@ -18,13 +20,16 @@ from smkd_cli.errors import ClosedPipeError, DataError
 from smkd_cli.words import message
 
 if TYPE_CHECKING:
+    import logging
+
     from rich.console import Console
 
-_settings = {"quiet": False, "data": False}
+# ``shown``: whether messages go to stderr, as in a command, or to the logger alone, as in a library.
+_settings = {"quiet": False, "data": False, "shown": False}
 
 
 def be_quiet(quiet: bool) -> None:
-    """Switch words on stderr off (errors stay)."""
+    """Switch words on stderr off (warnings and errors stay)."""
     _settings["quiet"] = quiet
 
 
@@ -45,8 +50,9 @@ def open_streams() -> None:
     * Data on stdout and stdin is UTF-8 whatever the locale; bytes of paths that are not come through as they are.
     * Words on stderr are not the work: what cannot be shown is escaped, and what cannot be written is lost.
 
-    Streams that somebody has put in the place of the process's own keep what they are.
+    Streams that somebody has put in the place of the process's own keep what they are. From here on messages are shown.
     """
+    _settings["shown"] = True
     _settings["data"] = False
     for number in range(3):
         try:
@@ -112,14 +118,39 @@ def people() -> Console:
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr."""
-    if not is_quiet():
-        sys.stderr.write(f"{message(text)}\n")
+    """A line for people."""
+    _log("INFO", text)
 
 
 def warn(text: str) -> None:
-    """A warning on stderr; shown even when quiet, because silence could cost a wrong result."""
-    sys.stderr.write(f"warning: {message(text)}\n")
+    """A warning; a command shows it even when quiet, because silence could cost a wrong result."""
+    _log("WARNING", text)
+
+
+def _log(level: str, text: str) -> None:
+    # Imported only where there is something to say: a command's help comes at once.
+    import logging
+
+    logger = logging.getLogger("smkd")
+    if not logger.handlers:  # ours only: without one, Python would write warnings to stderr by itself
+        logger.addHandler(_on_stderr())
+    if _settings["shown"] and not logger.level:
+        logger.setLevel(logging.INFO)
+    logger.log(logging.getLevelNamesMapping()[level], "%s", message(text))
+
+
+def _on_stderr() -> logging.Handler:
+    """Shows messages as a command does: those of no concern as they are, others by their kind."""
+    import logging
+
+    class OnStderr(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            concern = record.levelno >= logging.WARNING
+            if _settings["shown"] and (concern or not _settings["quiet"]):
+                kind = f"{record.levelname.lower()}: " if concern else ""
+                sys.stderr.write(f"{kind}{record.getMessage()}\n")
+
+    return OnStderr()
 
 
 def complain(text: str) -> None:

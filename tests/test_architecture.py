@@ -20,6 +20,7 @@ CELLAR = {
 }
 ALLOWED = {
     "app": STAGES | {"recipe", "data"} | CELLAR,
+    "api": {"train", "errors"} | ROOMS,
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, ROOMS | CELLAR),
     "recipe": {"methods", "networks", "data", "noise", "artifacts"} | CELLAR,

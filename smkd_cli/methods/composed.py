@@ -43,14 +43,17 @@ class Composed(Method):
     exchange: ExchangeRule
     target_rule: TargetRule
 
+    def defines(self, hook: str) -> bool:
+        return any(rule.defines(hook) for rule in self._rules())
+
     def clash(self) -> str | None:
         """What both rules define though only one can, or None."""
-        both = [hook for hook in _OF_ONE if _defines(self.exchange, hook) and _defines(self.target_rule, hook)]
+        both = [hook for hook in _OF_ONE if self.exchange.defines(hook) and self.target_rule.defines(hook)]
         shared = self.exchange.memory(1, 2).keys() & self.target_rule.memory(1, 2).keys()
         return ", ".join([*both, *(f"memory {name}" for name in sorted(shared))]) or None
 
     def _deciding(self, hook: str) -> Hooks:
-        return self.exchange if _defines(self.exchange, hook) else self.target_rule
+        return self.exchange if self.exchange.defines(hook) else self.target_rule
 
     def _rules(self) -> tuple[Hooks, Hooks]:
         return self.target_rule, self.exchange
@@ -96,9 +99,6 @@ class Composed(Method):
     def inputs(self, own: Predictor, other: Predictor, batch: Batch, clock: Clock) -> Inputs:
         return self._deciding("inputs").inputs(own, other, batch, clock)
 
-    def makes_inputs(self) -> bool:
-        return self._deciding("inputs").makes_inputs()
-
     def passes_before(self, stage: int) -> int:
         return self._deciding("passes_before").passes_before(stage)
 
@@ -122,7 +122,3 @@ class Composed(Method):
 
     def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         return self.exchange.combine(self.target_rule.loss(own, batch, clock), own, other, self.target_rule)
-
-
-def _defines(rule: Hooks, hook: str) -> bool:
-    return getattr(type(rule), hook) is not getattr(Hooks, hook)

@@ -95,6 +95,10 @@ class Rule(BaseModel):
 class Hooks(Rule):
     """A rule that the training loop calls; see the module's text for when."""
 
+    def defines(self, hook: str) -> bool:
+        """Whether a hook is more than its default: a step does without ``inputs`` where it is not."""
+        return getattr(type(self), hook) is not getattr(Hooks, hook)
+
     def capturable(self, stage: int) -> bool:
         """Whether a step of a stage, from 0, can be captured in a CUDA graph; where not, it is done eagerly.
 
@@ -168,10 +172,6 @@ class Hooks(Rule):
         for both peers before any of these begins.
         """
         return Inputs(batch.views[0], batch.onehot)
-
-    def makes_inputs(self) -> bool:
-        """Whether ``inputs`` does anything: where it is not defined, the step does without it."""
-        return type(self).inputs is not Hooks.inputs
 
     def passes_before(self, stage: int) -> int:
         """How many forward passes of a network ``inputs`` takes in a stage, for estimates of the cost."""

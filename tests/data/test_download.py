@@ -34,11 +34,11 @@ def test_what_is_there_and_whole_is_not_fetched_again(tiny_here: DataSet, server
     assert server.ranges == []
 
 
-def test_damaged_files_are_replaced(tiny_here: DataSet, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+def test_damaged_files_are_replaced(tiny_here: DataSet, server: Server, caplog: pytest.LogCaptureFixture) -> None:
     (tiny_here.root / "tiny" / "first").write_bytes(b"damaged")
     fetch(tiny_here, server.url)
     tiny_here.verify()
-    assert "first: damaged or altered" in capsys.readouterr().err
+    assert "first: damaged or altered" in caplog.text
 
 
 def test_a_cut_connection_is_taken_up_again_at_once(tiny: DataSet, server: Server) -> None:

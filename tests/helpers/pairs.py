@@ -157,11 +157,13 @@ def _widen(made: Pair, dtype: torch.dtype) -> None:
     """Networks, what stands beside them, images and so losses in this type."""
     images, normalised = made.images, made.images._normalised
     images._normalised = lambda pixels: normalised(pixels).to(dtype)  # type: ignore[method-assign]
+    made.loss.to(dtype)
+    for index, peer in enumerate(made.peers):
+        peer.memory = made.loss.memory(index)
     optimizers = [optimizer for peer in made.peers for optimizer in peer.optimizers]
     for peer in made.peers:
         for module in (peer.network, *peer.modules.values(), *peer.companions.values()):
             module.to(dtype)
-        peer.memory = {name: value.to(dtype) for name, value in peer.memory.items()}
     for optimizer in (*optimizers, *(extra.optimizer for extra in made.shared.values())):
         for state in optimizer.state.values():
             for key, value in state.items():

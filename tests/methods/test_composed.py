@@ -86,7 +86,7 @@ class AskingExchange(Asking, All):
 
 
 def test_every_hook_is_defined_here_and_known_to_what_composes():
-    hooks = {name for name, value in vars(Hooks).items() if inspect.isfunction(value)} - {"makes_inputs"}
+    hooks = {name for name, value in vars(Hooks).items() if inspect.isfunction(value)} - {"defines"}
     assert hooks <= vars(Asking).keys()
     assert hooks <= vars(Composed).keys()
 
@@ -110,7 +110,7 @@ def test_what_a_rule_asks_for_is_asked_for(method):
     assert method.memory(9, 2) == {"kept": (9,)}
     assert isinstance(method.sampler(0), Balanced)
     assert method.draw(np.random.default_rng(0), [2, 1], 0)["number"].shape == (3,)
-    assert method.makes_inputs()
+    assert method.defines("inputs")
     assert method.passes_before(0) == 5
     labels = torch.zeros(2, dtype=torch.int64)
     batch = Batch(labels, torch.eye(2), labels, (torch.ones(2, 1, 4, 4),))
@@ -125,7 +125,7 @@ def test_what_a_rule_asks_for_is_asked_for(method):
 
 def test_rules_that_ask_for_nothing_special_take_no_further_work():
     method = Composed(exchange=Static(), target_rule=CE())
-    assert not method.makes_inputs()
+    assert not method.defines("inputs")
     assert method.views() == Views()
     assert method.memory(5, 2) == {}
     assert method.clash() is None

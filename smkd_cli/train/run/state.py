@@ -66,11 +66,8 @@ class TrainingState:
         return position.stage
 
     def _set_clock(self, position: StagePosition) -> None:
-        clock = self.pair.clock
-        clock.epoch.fill_(position.epoch)
-        clock.epochs.fill_(position.stage.epochs)
-        clock.iteration.fill_((position.epoch - 1) * self.steps + self.progress.step)
-        clock.iterations.fill_(position.stage.epochs * self.steps)
+        self.pair.loss.steps_per_epoch = self.steps
+        self.pair.loss.set_time(position.epoch, self.progress.step)
 
     def learning_rate(self, step: int) -> float:
         """Of a step of the current epoch, from 0."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 import numpy as np
 import torch
@@ -11,6 +10,7 @@ from torch import Tensor, nn
 
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Clock, Facts, Stage
+from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
@@ -36,24 +36,24 @@ class Pair:
 
     Attributes:
         labels: (n,) int64, the noisy labels of all training images, on the device.
+        loss: what the method computes, remembers, and knows of the time.
         shared: the modules that the method trains for both, by name.
     """
 
     def __init__(self, spec: PairSpec, images: ImageBank, machine: Machine) -> None:
         self.spec, self.images, self.machine = spec, images, machine
         self.method, self.classes = spec.method, spec.classes
-        self.peers = tuple(Peer(spec, index, machine) for index in range(2))
+        self.labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
+        self.loss = PairLoss(self.method, self.labels, self.classes, epochs=spec.recipe.epochs, prepared=False)
+        self.peers = tuple(Peer(spec, index, machine, self.loss.memory(index)) for index in range(2))
         self.shared = build_extras(spec, machine.device)
         for peer in self.peers:
             peer.modules |= {name: extra.module for name, extra in self.shared.items()}
         # What draws while training (dropout) draws from here on, from torch's own generator.
         torch.manual_seed(torch_seed(spec.seed, "training"))
-        self.labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
         clean = None if spec.clean_labels is None else torch.from_numpy(spec.clean_labels).to(machine.device)
         self.statistics = Statistics(self.labels, clean)
         self.records = SampleRecords(self.labels)
-        epoch, epochs, iteration, iterations = torch.zeros(4, dtype=torch.float64, device=machine.device).unbind()
-        self.clock = Clock(epoch, epochs, iteration, iterations)
         self.set_stage(0)
 
     @property
@@ -62,14 +62,18 @@ class Pair:
         return tuple(peer.network for peer in self.peers)
 
     @property
+    def clock(self) -> Clock:
+        """Where training stands."""
+        return self.loss.clock
+
+    @property
     def memories(self) -> tuple[dict[str, Tensor], ...]:
         """What the method remembers of each."""
         return tuple(peer.memory for peer in self.peers)
 
     def prepare(self, facts: Facts) -> None:
         """Let the method fill its memories before the first epoch; raises what it raises."""
-        for memory in self.memories:
-            self.method.before_training(memory, facts)
+        self.loss.prepare(facts)
 
     def begin(self, stage: Stage, number: int) -> None:
         """Enter a stage of training."""
@@ -83,16 +87,15 @@ class Pair:
 
     def set_stage(self, number: int) -> None:
         """Take the steps of a stage from now on; changes no tensor."""
-        self.clock = replace(self.clock, stage=number)
+        self.loss.stage = number
         machine, recipe = self.machine, self.spec.recipe
         self.step = PairStep(
             peers=self.peers,
             shared=[extra.optimizer for extra in self.shared.values()],
-            method=self.method,
+            loss=self.loss,
             images=self.images,
             labels=self.labels,
             classes=self.classes,
-            clock=self.clock,
             statistics=self.statistics,
             precision=machine.precision,
             both=machine.both,
@@ -104,7 +107,7 @@ class Pair:
     def plan_epoch(self, indices: np.ndarray, epoch: int) -> EpochPlan:
         """Draw an epoch of this stage over the samples with these indices (m,); epochs count from 1, through all."""
         recipe, method = self.spec.recipe, self.method
-        stage, augmentation = self.clock.stage, recipe.augmentation
+        stage, augmentation = self.loss.stage, recipe.augmentation
         sampler = method.sampler(stage)
         scores = () if sampler.score is None else self._remembered(sampler.score)
         draws = Draws(

@@ -27,6 +27,7 @@ class Peer:
         spec: of the pair.
         index: 0 or 1.
         machine: device, precision, memory format.
+        memory: what the method remembers of the network.
 
     Attributes:
         scheduled: the optimisers whose learning rate follows the recipe's schedule.
@@ -35,8 +36,8 @@ class Peer:
         companions: networks that are not trained, by name.
     """
 
-    def __init__(self, spec: PairSpec, index: int, machine: Machine) -> None:
-        self._spec, self._index, self._machine = spec, index, machine
+    def __init__(self, spec: PairSpec, index: int, machine: Machine, memory: dict[str, Tensor]) -> None:
+        self._spec, self._index, self._machine, self.memory = spec, index, machine, memory
         device = machine.device
         self.network = self._fresh_network(0)
         self.parameters = list(self.network.parameters())
@@ -47,8 +48,6 @@ class Peer:
         self._unscheduled = [extra.optimizer for extra in extras if not extra.scheduled]
         self.modules = {name: extra.module for name, extra in self._extras.items()}
         self.companions = {companion.name: self._companion(companion) for companion in spec.method.companions()}
-        shapes = spec.method.memory(len(spec.noisy_labels), spec.classes)
-        self.memory = {name: torch.zeros(shape, device=device) for name, shape in shapes.items()}
 
     @cached_property
     def compiled(self) -> Forward:

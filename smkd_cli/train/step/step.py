@@ -11,8 +11,8 @@ from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
 from smkd_cli.data.images.resident import ImageBank
-from smkd_cli.methods import Batch, Clock, Method, RefinedOutputs
-from smkd_cli.methods.outputs import Outputs
+from smkd_cli.methods import Batch, Method, RefinedOutputs
+from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
 from smkd_cli.train.step.epoch_plan import Columns
@@ -30,11 +30,10 @@ class PairStep:
 
     Attributes:
         peers: A and B, on one device, their networks in training mode.
-        method: what they learn from.
+        loss: what they learn from, with the method's memories and clock; the loop sets the clock before each call.
         images: the training images.
         labels: (n,) int64, the given labels of all training images.
         classes: C.
-        clock: the loop updates it before each call.
         statistics: takes the outputs of the epoch.
         shared: optimisers of what both peers share.
         precision: of the forwards; losses are float32 whatever it is.
@@ -44,17 +43,21 @@ class PairStep:
     """
 
     peers: Sequence[Peer]
-    method: Method
+    loss: PairLoss
     images: ImageBank
     labels: Tensor
     classes: int
-    clock: Clock
     statistics: Statistics
     shared: Sequence[torch.optim.Optimizer] = ()
     precision: torch.dtype = torch.float32
     both: Both = in_turn
     gradient_clip: float | None = None
     compiled: bool = False
+
+    @property
+    def method(self) -> Method:
+        """What they learn from."""
+        return self.loss.method
 
     @cached_property
     def _predictors(self) -> tuple[PeerPredictor, ...]:
@@ -63,7 +66,7 @@ class PairStep:
     def __call__(self, columns: Columns) -> None:
         """Learn from one batch, as an epoch plan has it."""
         batches = self._batches(columns)
-        if self.method.makes_inputs():
+        if self.method.defines("inputs"):
             batches = self.both(lambda index: self._with_inputs(index, batches[index]))
         outputs = self.both(lambda index: self._forward(index, batches[index]))
         if type(self.method).together is Method.together:
@@ -92,7 +95,7 @@ class PairStep:
     def _with_inputs(self, index: int, batch: Batch) -> Batch:
         own, other = self._predictors[index], self._predictors[1 - index]
         with torch.no_grad():
-            return replace(batch, inputs=self.method.inputs(own, other, batch, self.clock))
+            return replace(batch, inputs=self.method.inputs(own, other, batch, self.loss.clock))
 
     def _forward(self, index: int, batch: Batch) -> RefinedOutputs:
         """A peer's outputs on the batch, refined."""
@@ -109,16 +112,13 @@ class PairStep:
             companions = self._companions(peer, batch.views[0])
         # Maps of their own: the logits' gradient does not come through them, only what the method does with the maps.
         maps = None if features is None else features.view_as(features).to(torch.promote_types(logits.dtype, _LEAST))
-        own = Outputs.of(logits, peer.memory, companions, peer.modules, maps)
-        with torch.no_grad():
-            self.method.observe(own, batch, self.clock)
-        return own.refined(self.method.refine(own, batch, self.clock))
+        return self.loss.outputs(index, logits, batch, companions, peer.modules, maps)
 
     def _companions(self, peer: Peer, images: Tensor) -> dict[str, Tensor]:
         return {
             made.name: self._frozen(peer.companions[made.name], images)
             for made in self.method.companions()
-            if self.clock.stage >= made.first_stage
+            if self.loss.stage >= made.first_stage
         }
 
     def _frozen(self, network: torch.nn.Module, images: Tensor) -> Tensor:
@@ -130,7 +130,7 @@ class PairStep:
     def _learn(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], batch: Batch) -> None:
         """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
         peer = self.peers[index]
-        loss = self.method.loss(outputs[index], outputs[1 - index], batch, self.clock)
+        loss = self.loss.loss(outputs[index], outputs[1 - index], batch)
         for optimizer in peer.optimizers:
             optimizer.zero_grad(set_to_none=True)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -140,7 +140,7 @@ class PairStep:
     @torch.no_grad()
     def _count(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], loss: Tensor, batch: Batch) -> None:
         own, other = outputs[index], outputs[1 - index]
-        self.statistics.add(index, own, self.method.sent(own, other, batch, self.clock), loss, batch)
+        self.statistics.add(index, own, self.method.sent(own, other, batch, self.loss.clock), loss, batch)
 
     def _learn_together(self, outputs: tuple[RefinedOutputs, RefinedOutputs], batches: tuple[Batch, Batch]) -> None:
         """Update both peers and what they share by the sum of all losses.
@@ -148,10 +148,8 @@ class PairStep:
         Its gradient is taken as far as the networks' outputs; from there on each network's is its own, and the peers
         part again.
         """
-        losses = [
-            self.method.loss(outputs[index], outputs[1 - index], batches[index], self.clock) for index in range(2)
-        ]
-        common = self.method.together(*outputs, batches[0], self.clock)
+        losses = [self.loss.loss(outputs[index], outputs[1 - index], batches[index]) for index in range(2)]
+        common = self.method.together(*outputs, batches[0], self.loss.clock)
         total = losses[0] + losses[1] if common is None else losses[0] + losses[1] + common
         beside = [*self.shared, *(made for peer in self.peers for made in peer.optimizers[1:])]
         modules = [value for optimizer in beside for group in optimizer.param_groups for value in group["params"]]
@@ -177,7 +175,7 @@ class PairStep:
     def _update(self, index: int) -> None:
         peer = self.peers[index]
         with torch.no_grad():
-            self.method.after_backward(peer.parameters, peer.memory, self.clock)
+            self.method.after_backward(peer.parameters, peer.memory, self.loss.clock)
         if self.gradient_clip is not None:
             clip_grad_norm_(peer.parameters, self.gradient_clip)
         for optimizer in peer.optimizers:

@@ -238,7 +238,7 @@ def test_an_endless_memory_is_as_good_as_none(monkeypatch, tmp_path, device):
     assert store.recall("key") is None
 
 
-def test_who_has_no_home_is_remembered_nothing(monkeypatch, capsys):
+def test_who_has_no_home_is_remembered_nothing(monkeypatch, caplog):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
@@ -247,7 +247,7 @@ def test_who_has_no_home_is_remembered_nothing(monkeypatch, capsys):
     monkeypatch.setattr(Path, "home", homeless)
     assert store.recall("key") is None
     store.remember("key", {"jobs": 2})
-    assert "the machine will be measured again next time" in capsys.readouterr().err
+    assert "the machine will be measured again next time" in caplog.text
 
 
 @pytest.mark.parametrize("setup", [None, [], {}, {"device": "cpu"}, CPU.record() | {"threads": "many"}])

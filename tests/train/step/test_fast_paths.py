@@ -212,7 +212,7 @@ def test_capturing_beforehand_changes_nothing_in_training():
     ],
     ids=lambda error: type(error).__name__,
 )
-def test_a_step_that_cannot_be_captured_runs_eagerly(capsys, error):
+def test_a_step_that_cannot_be_captured_runs_eagerly(caplog, error):
     eager, other, graphs = pair("MyLC"), pair("MyLC"), Recordings(error)
     fast = CapturedStep(other.pair.step, other.pair.tensors, graphs)
     for batch in eager.batches:
@@ -220,7 +220,7 @@ def test_a_step_that_cannot_be_captured_runs_eagerly(capsys, error):
         fast(batch)
     assert fast.impossible == str(error).partition("\n")[0]
     assert graphs.recorded == 1
-    assert capsys.readouterr().err.count("cannot be captured and runs eagerly") == 1
+    assert caplog.text.count("cannot be captured and runs eagerly") == 1
     assert_same_bits(state_of(eager), state_of(other))
 
 
@@ -233,7 +233,7 @@ def test_memory_that_is_too_small_for_capturing_is_an_error():
     assert_same_bits(state_of(stepped), before)
 
 
-def test_where_compiled_networks_cannot_be_captured_the_others_are(capsys):
+def test_where_compiled_networks_cannot_be_captured_the_others_are(caplog):
     eager, other, plain = pair("MyLC"), pair("MyLC"), Recordings()
     state = other.pair.tensors
     fallback = CapturedStep(other.pair.step, state, plain)
@@ -244,11 +244,11 @@ def test_where_compiled_networks_cannot_be_captured_the_others_are(capsys):
         eager.pair.step(batch)
         fast(batch)
     assert (plain.recorded, plain.replays) == (1, 3)
-    assert capsys.readouterr().err == "warning: the training step cannot be captured and goes on otherwise: no\n"
+    assert caplog.messages == ["the training step cannot be captured and goes on otherwise: no"]
     assert_same_bits(state_of(eager), state_of(other))
 
 
-def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, capsys):
+def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, caplog):
     """The compiler is asked once for each network, and what it gave is not called again once it has failed."""
     asked, called = [], []
 
@@ -268,7 +268,7 @@ def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, capsys):
         other.pair.learn(batch)
     assert other.pair.falls_back == "no C++ compiler"
     assert len(called) == 1
-    assert "goes on without compiled networks: no C++ compiler" in capsys.readouterr().err
+    assert "goes on without compiled networks: no C++ compiler" in caplog.text
     assert_same_bits(state_of(eager), state_of(other))
     other.pair.set_stage(1)
     other.pair.learn(eager.batches[0])

@@ -23,7 +23,7 @@ def test_the_gradients_are_those_of_the_sum(name):
     step, method = plain.pair.step, plain.pair.method
     batches = step._batches(plain.batches[0])
     a, b = (step._forward(peer, batches[peer]) for peer in range(2))
-    clock = step.clock
+    clock = step.loss.clock
     total = method.loss(a, b, batches[0], clock) + method.loss(b, a, batches[1], clock)
     total = total + method.together(a, b, batches[0], clock)
     total.backward()

@@ -1,0 +1,205 @@
+"""The losses of a pair of networks, for a training loop of one's own; ours is made of the same."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from smkd_cli.methods.batch import Batch
+from smkd_cli.methods.clock import Clock
+from smkd_cli.methods.contract import Method
+from smkd_cli.methods.hooks import Facts
+from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
+from smkd_cli.methods.predictions import Predictions
+
+_TIMES = ("epoch", "epochs", "iteration", "iterations")
+_NETWORKS = ("a", "b")
+
+
+class PairLoss(nn.Module):
+    """What both networks of a pair learn from, as one module: it keeps the method's memories and its clock.
+
+    In training mode every call counts as a step, and the memories follow it; in evaluation mode nothing changes. Its
+    ``state_dict`` holds memories, clock and stage, so that a loop of one's own can be resumed.
+
+    Args:
+        method: of :func:`smkd_cli.api.method`.
+        labels: (n,) int64, the noisy labels of all training samples.
+        classes: C.
+        epochs: of the training; a method of several stages makes the length of each from it.
+        steps_per_epoch: number of calls between two of :meth:`end_epoch`.
+        noise_rate: fraction of wrong labels, for a method that needs to know it.
+        transition_matrix: (C, C), row clean and column noisy, for a method that needs to know it.
+        prepared: False leaves it to :meth:`prepare` to tell the method these facts.
+
+    Raises:
+        ValueError: the method needs to know what is not given.
+
+    Attributes:
+        stages: the method's, in order.
+        stage: number of the current one, from 0.
+        refined: what the last call made of both networks' outputs, detached; empty before the first.
+
+    Example:
+        >>> import torch, smkd_cli.api as smkd
+        >>> labels = torch.tensor([0, 1, 2, 1])
+        >>> pair = smkd.PairLoss(smkd.method("SMKD-S+MyLC", eta=4.0), labels, classes=3, epochs=10, steps_per_epoch=1)
+        >>> logits_a, logits_b = torch.zeros(4, 3, requires_grad=True), torch.zeros(4, 3, requires_grad=True)
+        >>> loss_a, loss_b = pair(logits_a, logits_b, labels, torch.arange(4))
+        >>> loss_a.backward(), loss_b.backward()
+        (None, None)
+        >>> pair.end_epoch()
+        >>> f"{loss_a.item():.4f}, epoch {int(pair.clock.epoch)}"
+        '1.0986, epoch 2'
+    """
+
+    def __init__(
+        self,
+        method: Method,
+        labels: Tensor,
+        classes: int,
+        *,
+        epochs: int = 1,
+        steps_per_epoch: int = 1,
+        noise_rate: float | None = None,
+        transition_matrix: Tensor | None = None,
+        prepared: bool = True,
+    ) -> None:
+        super().__init__()
+        self.method, self.classes, self.steps_per_epoch = method, classes, steps_per_epoch
+        self.stages, self.stage = method.stages(epochs), 0
+        self.register_buffer("labels", labels, persistent=False)
+        shapes = method.memory(len(labels), classes)
+        for network in _NETWORKS:
+            memory = nn.Module()
+            for name, shape in shapes.items():
+                memory.register_buffer(name, torch.zeros(shape, device=labels.device))
+            self.add_module(network, memory)
+        for name, value in zip(_TIMES, torch.zeros(4, dtype=torch.float64, device=labels.device).unbind(), strict=True):
+            self.register_buffer(name, value)
+        self.begin_stage(0)
+        self.refined: tuple[Refined, ...] = ()
+        if prepared:
+            self.prepare(Facts(labels, classes, noise_rate, transition_matrix))
+
+    def memory(self, index: int) -> dict[str, Tensor]:
+        """What the method remembers of network 0 or 1."""
+        return dict(self.get_submodule(_NETWORKS[index]).named_buffers())
+
+    @property
+    def clock(self) -> Clock:
+        """Where training stands, as tensors."""
+        epoch, epochs, iteration, iterations = (self.get_buffer(name) for name in _TIMES)
+        return Clock(epoch, epochs, iteration, iterations, self.stage)
+
+    def prepare(self, facts: Facts) -> None:
+        """Tell the method what it needs to know before training.
+
+        Raises:
+            ValueError: it needs more than that.
+        """
+        for index in range(2):
+            self.method.before_training(self.memory(index), facts)
+
+    def begin_stage(self, number: int) -> None:
+        """Enter a stage of the method, from 0; whoever trains looks at ``stages[number]`` for what it asks for."""
+        self.stage = number
+        self.set_time(1, 0)
+
+    def get_extra_state(self) -> dict[str, int]:
+        """What ``state_dict`` holds beside tensors."""
+        return {"stage": self.stage}
+
+    def set_extra_state(self, state: Any) -> None:
+        """Go back to a stage; the clock is among the tensors."""
+        self.stage = state["stage"]
+
+    def set_time(self, epoch: int, step: int) -> None:
+        """Set the clock to a step, from 0, of an epoch, from 1, of the current stage."""
+        clock = self.clock
+        epochs = self.stages[self.stage].epochs
+        clock.epoch.fill_(epoch)
+        clock.epochs.fill_(epochs)
+        clock.iteration.fill_((epoch - 1) * self.steps_per_epoch + step)
+        clock.iterations.fill_(epochs * self.steps_per_epoch)
+
+    def forward(self, logits_a: Tensor, logits_b: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+        """The loss of each network, (): what the other sends is detached, so that each reaches one network alone.
+
+        Args:
+            logits_a, logits_b: (N, C), of both networks on the same samples.
+            labels: (N,) int64, their noisy labels.
+            indices: (N,) int64, their positions in the ``labels`` that the pair was made with.
+
+        Raises:
+            ValueError: the method asks for more than logits.
+        """
+        if missing := beyond_logits(self.method):
+            raise ValueError(f"{type(self.method).__name__} asks for {', '.join(missing)}: train it with smkd train")
+        if self.training:
+            self.get_buffer("iteration").add_(1)
+        onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(logits_a.dtype)
+        batch = Batch(labels, onehot, indices)
+        a, b = (self.outputs(index, logits, batch) for index, logits in enumerate((logits_a, logits_b)))
+        self.refined = tuple(
+            Refined(own.target.detach(), own.knowledge, self.method.sent(own, other, batch, self.clock), own.trust)
+            for own, other in ((a, b), (b, a))
+        )
+        return self.loss(a, b, batch), self.loss(b, a, batch)
+
+    def outputs(
+        self,
+        index: int,
+        logits: Tensor,
+        batch: Batch,
+        companions: dict[str, Tensor] | None = None,
+        modules: Mapping[str, nn.Module] | None = None,
+        maps: Tensor | None = None,
+    ) -> RefinedOutputs:
+        """What network 0 or 1 predicts, observed and refined; see :class:`Outputs` for the arguments."""
+        own = Outputs.of(logits, self.memory(index), companions, dict(modules or {}), maps)
+        clock = self.clock
+        if self.training:
+            with torch.no_grad():
+                self.method.observe(own, batch, clock)
+        return own.refined(self.method.refine(own, batch, clock))
+
+    def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch) -> Tensor:
+        """The loss of the network ``own``, ()."""
+        return self.method.loss(own, other, batch, self.clock)
+
+    def end_epoch(
+        self,
+        training: tuple[Tensor, Tensor] | None = None,
+        held_out: tuple[Tensor, Tensor, Tensor] | None = None,
+    ) -> None:
+        """An epoch has ended: the method looks back, and the next begins.
+
+        Args:
+            training: (n, C) logits of both networks on all training samples, without augmentation, in evaluation mode.
+            held_out: (h, C) logits of both networks on held-out samples, and their noisy labels (h,).
+
+        Raises:
+            ValueError: the method wants to see what is not given, or cannot go on; the message says which.
+        """
+        clock = self.clock
+        for index in range(2):
+            seen = Predictions(self.get_buffer("labels"), index, training, held_out)
+            self.method.after_epoch(self.memory(index), clock, seen)
+        self.set_time(int(clock.epoch) + 1, 0)
+
+
+def beyond_logits(method: Method) -> list[str]:
+    """What a method asks of a step beside both networks' logits; such a method needs our training loop."""
+    asked = {
+        "images of its own making": method.defines("inputs"),
+        "feature maps": method.wants_features(),
+        "networks beside the two": bool(method.companions()),
+        "further parameters": bool(method.extras()),
+        "changing gradients": method.defines("after_backward"),
+        "a loss of both networks together": type(method).together is not Method.together,
+    }
+    return [what for what, is_asked in asked.items() if is_asked]

@@ -1,0 +1,55 @@
+"""What a method may look at between epochs, where somebody else computed it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Predictions:
+    """An :class:`~smkd_cli.methods.hooks.Overview` of logits that are given.
+
+    Args:
+        labels: (n,) int64, the noisy labels of all training samples.
+        index: of the network, 0 or 1.
+        training: (n, C) logits of both networks on these, or None.
+        held_out: (h, C) logits of both networks on held-out samples and their noisy labels (h,), or None.
+    """
+
+    def __init__(
+        self,
+        labels: Tensor,
+        index: int,
+        training: tuple[Tensor, Tensor] | None,
+        held_out: tuple[Tensor, Tensor, Tensor] | None,
+    ) -> None:
+        self.labels, self._index, self._training, self._held_out = labels, index, training, held_out
+
+    @property
+    def learned(self) -> Tensor:
+        """(n,) int64: all of them."""
+        import torch
+
+        return torch.arange(len(self.labels), device=self.labels.device)
+
+    def training(self) -> Tensor:
+        """(n, C) logits of this network."""
+        return self._of(self._index)
+
+    def peer_training(self) -> Tensor:
+        """(n, C) logits of the other network."""
+        return self._of(1 - self._index)
+
+    def _of(self, index: int) -> Tensor:
+        if self._training is None:
+            raise ValueError("the method looks at all training samples when an epoch ends: give end_epoch their logits")
+        return self._training[index].detach()
+
+    def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits (h, C) of this network and of its peer on held-out samples, and their noisy labels (h,)."""
+        if self._held_out is None:
+            raise ValueError("the method looks at held-out samples when an epoch ends: give end_epoch their logits")
+        *logits, labels = self._held_out
+        return logits[self._index].detach(), logits[1 - self._index].detach(), labels

@@ -1,0 +1,139 @@
+"""The Python API: what it is made of, that it is quick to import and silent, and that its examples hold."""
+
+from __future__ import annotations
+
+import ast
+import doctest
+import importlib.util
+import inspect
+import logging
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from data_sets import DATA
+from safetensors.torch import load_file
+
+import smkd_cli.api as smkd
+from smkd_cli.artifacts import run as run_module
+from smkd_cli.methods import pair_loss
+
+ROOT = Path(__file__).parents[1]
+TRAIN = ["--set", "epochs=2", "--set", "seeds=[1]", "--device", "cpu", "--set", "compute={threads: 1}"]
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A run directory of SMKD-S+MyLC, two epochs."""
+    folder = tmp_path_factory.mktemp("runs")
+    command = ["train", "quickstart", "--runs", str(folder), "--set", "methods=[SMKD-S+MyLC]", *TRAIN]
+    subprocess.run([sys.executable, "-m", "smkd_cli", *command], check=True, capture_output=True)
+    return next((folder / "quickstart").iterdir())
+
+
+def test_every_name_is_there_and_said_to_be():
+    for name in smkd.__all__:
+        assert getattr(smkd, name) is not None
+    assert dir(smkd) == smkd.__all__ == sorted(smkd.__all__)
+    with pytest.raises(AttributeError, match="nothing"):
+        _ = smkd.nothing
+
+
+def test_importing_it_loads_neither_torch_nor_pandas():
+    code = "import sys, smkd_cli.api as smkd; smkd.methods(); print(sorted({'torch', 'pandas'} & sys.modules.keys()))"
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "[]\n"
+
+
+@pytest.mark.parametrize("module", [smkd, pair_loss, run_module], ids=lambda module: module.__name__)
+def test_its_examples(module, trained, monkeypatch):
+    monkeypatch.setenv("SMKD_DATA", str(DATA))
+    found = doctest.DocTestFinder(exclude_empty=True).find(module, globs={"smkd": smkd, "trained": trained})
+    examples = [test for test in found if test.examples]
+    assert examples
+    for test in examples:
+        runner = doctest.DocTestRunner()
+        assert runner.run(test).failed == 0, test.name
+
+
+def test_the_examples_of_its_page(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    result = doctest.testfile(str(ROOT / "docs" / "api.md"), module_relative=False)
+    assert result.attempted > 3
+    assert result.failed == 0
+
+
+def test_every_function_and_class_of_ours_has_a_docstring_with_what_it_raises():
+    for name in ("method", "network", "dataset", "load_recipe"):
+        text = inspect.getdoc(getattr(smkd, name))
+        assert "Raises:" in text
+        assert "Example:" in text
+
+
+def test_a_wrong_name_is_a_value_error_that_says_what_to_write():
+    with pytest.raises(smkd.UnknownName, match="did you mean SMKD-S"):
+        smkd.method("SMKD-Q+MyLC")
+    with pytest.raises(ValueError, match="did you mean"):
+        smkd.network("resnet19", 10)
+    with pytest.raises(ValueError, match="etta"):
+        smkd.method("SMKD-P+MyLC", etta=2)
+
+
+def test_labels_are_those_of_the_command(tmp_path):
+    digits = smkd.dataset("digits", DATA)
+    clean = digits.labels("train").labels
+    ours = smkd.corrupt_labels(clean, kind="pairflip", rate=0.4, classes=10, seed=3)
+    command = ["corrupt", "--dataset", "digits", "--kind", "pairflip", "--rate", "0.4", "--seed", "3", "-o", "m.csv"]
+    subprocess.run([sys.executable, "-m", "smkd_cli", *command], check=True, capture_output=True, cwd=tmp_path)
+    manifest = smkd.read_manifest(tmp_path / "m.csv")
+    assert np.array_equal(manifest.label, ours)
+    smkd.write_manifest(tmp_path / "again.csv", manifest)
+    assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "m.csv").read_bytes()
+    matrix = smkd.transition_matrix("pairflip", 0.4, 10)
+    assert matrix.sum(1) == pytest.approx(1)
+    assert matrix.diagonal() == pytest.approx(0.6)
+
+
+def test_a_run_is_read(trained):
+    run = smkd.Run(trained)
+    last = run.metrics[["test_accuracy_a", "test_accuracy_b"]].iloc[-1]
+    assert run.result.scores.last.mean == pytest.approx(last.mean())
+    network = smkd.network(run.result.cell.networks[0], 10, 1)
+    network.load_state_dict(run.weights("b"))
+    assert run.samples[2].samples == len(run.manifest.label) == 1437
+    assert repr(run) == f"Run({str(trained)!r})"
+    with pytest.raises(smkd.DataError, match="no cell has finished"):
+        smkd.Run(trained.parent)
+
+
+def test_messages_go_to_the_logger_and_nowhere_else(caplog):
+    code = (
+        "import smkd_cli.console as console; console.warn('one'); console.say('two'); import logging; "
+        "logging.basicConfig(level='INFO', format='%(name)s %(levelname)s %(message)s'); "
+        "console.warn('three'); console.say('four')"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert (done.stdout, done.stderr) == ("", "smkd WARNING three\nsmkd INFO four\n")
+
+
+def test_the_loop_of_ones_own_ends_with_the_weights_of_the_command(tmp_path):
+    path = ROOT / "examples" / "own_loop.py"
+    command = re.search(r"smkd train .*?\n\n|smkd train .*?$", ast.get_docstring(ast.parse(path.read_text())), re.S)
+    words = shlex.split(command.group(0).replace("\\\n", " "))
+    subprocess.run([sys.executable, "-m", "smkd_cli", *words[1:]], check=True, capture_output=True, cwd=tmp_path)
+    spec = importlib.util.spec_from_file_location("own_loop", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    networks, pair = module.train()
+    place = next((tmp_path / "runs" / "quickstart").iterdir())
+    for network, peer in zip(networks, "ab", strict=True):
+        weights = load_file(place / f"peer_{peer}.safetensors")
+        assert network.state_dict().keys() == weights.keys()
+        for name, value in network.state_dict().items():
+            assert torch.equal(value, weights[name]), name
+    assert int(pair.clock.epoch) == module.EPOCHS + 1
+    assert logging.getLogger("smkd").name == "smkd"
