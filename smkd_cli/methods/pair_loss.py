@@ -87,13 +87,15 @@ class PairLoss(nn.Module):
 
     def memory(self, index: int) -> dict[str, Tensor]:
         """What the method remembers of network 0 or 1."""
-        return dict(self.get_submodule(_NETWORKS[index]).named_buffers())
+        memory: Any = self._modules[_NETWORKS[index]]
+        return dict(memory._buffers)
 
     @property
     def clock(self) -> Clock:
         """Where training stands, as tensors."""
-        epoch, epochs, iteration, iterations = (self.get_buffer(name) for name in _TIMES)
-        return Clock(epoch, epochs, iteration, iterations, self.stage)
+        # Not get_buffer, which takes its time: a step asks for the clock ten times.
+        times: Any = self._buffers
+        return Clock(times["epoch"], times["epochs"], times["iteration"], times["iterations"], self.stage)
 
     def prepare(self, facts: Facts) -> None:
         """Tell the method what it needs to know before training.
