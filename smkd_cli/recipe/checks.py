@@ -7,12 +7,15 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from smkd_cli import networks, noise
-from smkd_cli.data import DataSet, find
+from smkd_cli.data import DataSet, augmentation, find
 from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import Around, check_methods
-from smkd_cli.recipe.protocol import TRAINING, Training
+from smkd_cli.recipe.problems import in_words
+from smkd_cli.recipe.protocol import TRAINING, Augmentation, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
 from smkd_cli.recipe.size import check_size
 from smkd_cli.registry import LAYOUTS
@@ -127,6 +130,20 @@ def _check_training(document: Document, fields: Fields, dataset: DataSet | None,
         limit("batch_size", None, most, f"the number of training images of {dataset.name}{rest}")
         side = min(dataset.image_shape[:2])
         limit("augmentation", "crop_padding", side, f"the side of the images of {dataset.name}")
+    if "augmentation" in fields:
+        _check_rules(document, *fields["augmentation"])
+
+
+def _check_rules(document: Document, section: Augmentation, at: KeyPath) -> None:
+    for number, rule in enumerate(section.rules):
+        path = (*at, "rules", number)
+        try:
+            augmentation.build(rule.name, rule.options)
+        except UnknownName as error:
+            document.add_problem(path, str(error))
+        except ValidationError as error:
+            for detail in error.errors(include_url=False):
+                document.add_problem((*path, *detail["loc"]), in_words(detail))
 
 
 def _held_out(fraction: float, dataset: DataSet) -> int:

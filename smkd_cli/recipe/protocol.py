@@ -11,6 +11,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import (
     AfterValidator,
     BaseModel,
+    BeforeValidator,
     ConfigDict,
     Field,
     PlainValidator,
@@ -18,6 +19,8 @@ from pydantic import (
     model_serializer,
     model_validator,
 )
+
+from smkd_cli.data import augmentation
 
 # Far above what anyone trains, and within what PyTorch counts with.
 _MOST_THREADS = 1024
@@ -117,11 +120,39 @@ class Schedule(Section):
         return {key: value for key, value in serialise(self).items() if key not in self._useless}
 
 
+class AugmentationRule(BaseModel):
+    """An entry of ``augmentation.rules``: the name of a rule, and its options as further keys."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="allow", allow_inf_nan=False)
+
+    name: str
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """The further keys."""
+        return dict(self.model_extra or {})
+
+
+def _named(value: Any) -> Any:
+    return {"name": value} if isinstance(value, str) else value
+
+
 class Augmentation(Section):
-    """Random crops after padding by so many pixels, and horizontal flips."""
+    """Random crops after padding by so many pixels, horizontal flips, and then further rules in their order."""
 
     crop_padding: Annotated[int, Field(ge=0)] = 4
     flip: bool = True
+    rules: Annotated[tuple[Annotated[AugmentationRule, BeforeValidator(_named)], ...], AsTuple] = ()
+
+    @model_serializer(mode="wrap")
+    def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        return {key: value for key, value in serialise(self).items() if key != "rules" or value}
+
+    def build(self) -> list[augmentation.Augmentation]:
+        """All rules, in the order in which they are applied; raises as :func:`smkd_cli.data.augmentation.build`."""
+        made = [augmentation.build("crop", {"padding": self.crop_padding})] if self.crop_padding else []
+        made += [augmentation.build("flip", {})] if self.flip else []
+        return made + [augmentation.build(rule.name, rule.options) for rule in self.rules]
 
 
 class Training(Section):

@@ -2,6 +2,8 @@ import numpy as np
 import pytest
 import torch
 
+from smkd_cli.data.augmentation.rules.crop import Crop
+from smkd_cli.data.augmentation.rules.flip import Flip
 from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.data.images.resident import ImageBank
 
@@ -21,7 +23,7 @@ def normalised(image):
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_plain_images_are_scaled_and_normalised(images, layout):
-    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), padding=2, memory_format=layout)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), [Crop(padding=2)], layout)
     batch = bank.plain(1, 4)
     assert batch.is_contiguous(memory_format=layout)
     torch.testing.assert_close(batch, torch.stack([normalised(image) for image in images[1:4]]))
@@ -29,11 +31,11 @@ def test_plain_images_are_scaled_and_normalised(images, layout):
 
 def test_crops_and_flips_are_those_of_a_padded_picture(images):
     padding = 2
-    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), padding=padding)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), [Crop(padding=padding), Flip()])
     indices = torch.tensor([5, 0, 3, 3])
     offsets = torch.tensor([[0, 0], [4, 1], [2, 2], [3, 4]])
     flips = torch.tensor([False, True, False, True])
-    batch = bank.augmented(indices, offsets, flips)
+    batch = bank.view(indices, [{"offsets": offsets}, {"flipped": flips}])
     for i, (row, column), flip, got in zip(indices, offsets.tolist(), flips, batch, strict=True):
         padded = np.pad(images[i], ((padding, padding), (padding, padding), (0, 0)))
         crop = padded[row : row + 8, column : column + 8]
@@ -43,7 +45,7 @@ def test_crops_and_flips_are_those_of_a_padded_picture(images):
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
 def test_images_that_are_read_in_parts_are_all_there(images, layout, monkeypatch):
     monkeypatch.setattr("smkd_cli.data.images.resident._CHUNK_BYTES", 4 * images[0].nbytes)
-    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), padding=1, memory_format=layout)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"), [Crop(padding=1)], layout)
     assert len(bank) == 6
     torch.testing.assert_close(bank.plain(0, 6), torch.stack([normalised(image) for image in images]))
 
@@ -51,5 +53,5 @@ def test_images_that_are_read_in_parts_are_all_there(images, layout, monkeypatch
 def test_no_padding_and_no_flip_leave_the_picture(images):
     bank = ImageBank(ArrayReader(images), MEAN, STD, torch.device("cpu"))
     order = torch.tensor([2, 0])
-    batch = bank.augmented(order, torch.zeros(2, 2, dtype=torch.int64), torch.zeros(2, dtype=torch.bool))
+    batch = bank.view(order, [])
     assert torch.equal(batch, torch.cat([bank.plain(2, 3), bank.plain(0, 1)]))

@@ -21,15 +21,17 @@ tables: ["{layout}"]
 seeds: [3]
 epochs: 1
 batch_size: 100
+augmentation: {{crop_padding: 1, flip: true, rules: [{{name: "{augmentation}", size: 2}}]}}
 compute: {{threads: 1, precision: float32, memory_format: channels_last, peers: in_turn, step: eager}}
 """
 BY_PATH = {
     "data": "my_data.py:stripes",
     "network": "my_net.py:MyNet",
     "noise": "my_noise.py:mine",
+    "augmentation": "my_augmentation.py:erase",
     "layout": "my_layout.py:mine",
 }
-BY_ENTRY_POINT = {"data": "stripes", "network": "MyNet", "noise": "mine", "layout": "rates"}
+BY_ENTRY_POINT = {"data": "stripes", "network": "MyNet", "noise": "mine", "layout": "rates", "augmentation": "erase"}
 PACKAGE = """\
 [smkd.datasets]
 stripes = my_data:Stripes
@@ -37,6 +39,8 @@ stripes = my_data:Stripes
 MyNet = my_net:MyNet
 [smkd.noise]
 mine = my_noise:mine
+[smkd.augmentations]
+erase = my_augmentation:Erase
 [smkd.layouts]
 rates = my_layout:mine
 [smkd.formats]
@@ -59,7 +63,7 @@ def test_by_path(trained, smkd):
     assert (cell["dataset"], cell["networks"]) == (BY_PATH["data"], ["my_net.py:MyNet", "small_resnet"])
     assert (cell["noise"]["kind"], cell["tables"]) == ("my_noise.py:mine", ["my_layout.py:mine"])
     files = json.loads((trained[0] / "result.json").read_text())["provenance"]["method_files"]
-    assert set(files) == {"my_data.py", "my_net.py", "my_noise.py"}
+    assert set(files) == {"my_data.py", "my_net.py", "my_noise.py", "my_augmentation.py"}
     refused = smkd("report")
     assert refused.code == 0
     assert "results name the layout my_layout.py:mine, which is code" in refused.err
@@ -82,7 +86,7 @@ def test_scoring_needs_trust(trained, smkd):
     assert (changed.code, "my_net.py is not the file that it was trained with" in changed.err) == (4, True)
 
 
-@pytest.mark.parametrize("file", ["my_data.py", "my_net.py", "my_noise.py"])
+@pytest.mark.parametrize("file", ["my_data.py", "my_net.py", "my_noise.py", "my_augmentation.py"])
 def test_a_changed_file_is_no_reason_to_go_on(file, examples):
     from smkd_cli.errors import DataError, InterruptedRunError
     from smkd_cli.recipe import expand, load_recipe

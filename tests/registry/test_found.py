@@ -12,6 +12,7 @@ import pytest
 
 import smkd_cli
 from smkd_cli import data, methods, networks, noise, registry
+from smkd_cli.data import augmentation
 from smkd_cli.errors import SmkdError, UnknownName
 from smkd_cli.networks import catalogue as of_networks
 from smkd_cli.noise import catalogue as of_noise
@@ -19,16 +20,23 @@ from smkd_cli.registry import Registry
 from smkd_cli.report import formats
 from smkd_cli.report import layout as layouts
 
-ALL = {made.REGISTRY.kind.name: made.REGISTRY for made in (methods, of_networks, of_noise, data, formats, layouts)}
+ALL = {
+    made.REGISTRY.kind.name: made.REGISTRY
+    for made in (methods, of_networks, of_noise, data, augmentation, formats, layouts)
+}
 every_kind = pytest.mark.parametrize("kind", ALL)
 # What the page calls its examples, by path; as entry points they are called by their last word.
 EXAMPLES = {
     "networks": "my_net.py:MyNet",
     "noise": "my_noise.py:mine",
     "datasets": "my_data.py:stripes",
+    "augmentations": "my_augmentation.py:erase",
     "formats": "my_format.py:brief",
     "layouts": "my_layout.py:mine",
 }
+
+# Those whose classes are called otherwise than they call themselves.
+CLASSES = {"stripes", "erase"}
 
 
 def fresh(kind: str, *points: EntryPoint) -> Registry:
@@ -69,7 +77,7 @@ def test_an_example_is_found_by_its_path(kind, examples):
 def test_an_example_is_found_as_an_entry_point(kind, examples, monkeypatch):
     monkeypatch.syspath_prepend(examples)
     file, _, name = EXAMPLES[kind].partition(".py:")
-    value = f"{file}:{'Stripes' if name == 'stripes' else name}"
+    value = f"{file}:{name.title() if name in CLASSES else name}"
     monkeypatch.delitem(sys.modules, file, raising=False)
     made = fresh(kind, EntryPoint(name, value, f"smkd.{kind}"))
     assert made.names() == [*made.kind.own, name]

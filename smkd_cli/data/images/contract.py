@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Protocol
 
 import torch
@@ -20,4 +21,25 @@ class Images(Protocol):
 
     def plain(self, start: int, stop: int) -> Tensor:
         """Images start … stop−1 without augmentation, normalised float32 (N, C, H, W)."""
+        ...
+
+
+class TrainingImages(Images, Protocol):
+    """Images that are learned from, with their augmentation.
+
+    A step asks for views of samples. Before it, the host is told which: images that are not on the device are then put
+    into buffers that stay where they are, so that a step which is captured stays so.
+    """
+
+    def stage(self, columns: Mapping[str, Tensor]) -> None:
+        """Get the samples of a batch ready, on the host, before its step; ``columns`` are an epoch plan's."""
+        ...
+
+    def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """One view of some samples, normalised float32 (N, C, H, W).
+
+        Args:
+            indices: (N,) int64, which samples.
+            drawn: for each rule of the augmentation what it drew for this view, (N, …) by name.
+        """
         ...

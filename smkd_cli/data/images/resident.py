@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from smkd_cli.data.augmentation.contract import Augmentation
+from smkd_cli.data.augmentation.rules.crop import Crop
+from smkd_cli.data.augmentation.rules.flip import Flip
 from smkd_cli.data.images.reader import ImageReader
 
 # How much is read at a time on the way to the device.
@@ -21,7 +24,7 @@ class ImageBank:
         reader: the images, at least one.
         mean, std: per channel, for pixels scaled to [0, 1].
         device: where the images live.
-        padding: black pixels added on every side, for random crops of the original size.
+        augmentation: rules, in their order. A crop that comes first, and a flip after it, are done on the stored bytes.
         memory_format: of the float batches that come out.
     """
 
@@ -31,10 +34,12 @@ class ImageBank:
         mean: Sequence[float],
         std: Sequence[float],
         device: torch.device,
-        padding: int = 0,
+        augmentation: Sequence[Augmentation] = (),
         memory_format: torch.memory_format = torch.contiguous_format,
     ) -> None:
-        self.device, self.padding = device, padding
+        self.device, self._rules = device, tuple(augmentation)
+        first = self._rules[0] if self._rules else None
+        self.padding = first.padding if isinstance(first, Crop) else 0
         self._channels_last = memory_format == torch.channels_last
         _, self.height, self.width, self._channels = reader.read(np.zeros(1, np.int64)).shape
         self.pixels = self._stored(reader)
@@ -80,14 +85,32 @@ class ImageBank:
         """Images start … stop−1 without augmentation, normalised float32 (N, C, H, W)."""
         return self._normalised(self._crops[start:stop, self.padding, self.padding])
 
-    def augmented(self, indices: Tensor, offsets: Tensor, flips: Tensor) -> Tensor:
-        """A batch cropped and flipped, normalised float32 (N, C, H, W).
+    def stage(self, columns: Mapping[str, Tensor]) -> None:
+        """Nothing: they are there."""
 
-        Args:
-            indices: (N,) int64, which images.
-            offsets: (N, 2) int64, row and column of each crop in the padded image, 0 … 2·padding.
-            flips: (N,) bool, which are mirrored left to right.
-        """
-        crops = self._crops[indices, offsets[:, 0], offsets[:, 1]]
-        mirrored = crops.flip(2 if self._channels_last else 3)
-        return self._normalised(torch.where(flips.view(-1, 1, 1, 1), mirrored, crops))
+    def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """One view of some samples; see :class:`~smkd_cli.data.images.contract.TrainingImages`."""
+        left = list(zip(self._rules, drawn, strict=True))
+        if left and isinstance(left[0][0], Crop):
+            offsets = left.pop(0)[1]["offsets"]
+            pixels = self._crops[indices, offsets[:, 0], offsets[:, 1]]
+        else:
+            pixels = self._crops[indices, self.padding, self.padding]
+        if left and isinstance(left[0][0], Flip):
+            flipped = left.pop(0)[1]["flipped"].view(-1, 1, 1, 1)
+            pixels = torch.where(flipped, pixels.flip(2 if self._channels_last else 3), pixels)
+        for rule, parameters in left:
+            before = self._channels_first(pixels)
+            after = rule.apply(before, parameters)
+            if after.shape != before.shape or after.dtype != before.dtype:
+                raise ValueError(f"{rule.name} should give images as it gets them, {before.dtype} {before.shape}")
+            pixels = self._stored_as(after)
+        return self._normalised(pixels)
+
+    def _channels_first(self, pixels: Tensor) -> Tensor:
+        """Stored pixels as (N, C, H, W), not copied."""
+        return pixels.permute(0, 3, 1, 2) if self._channels_last else pixels
+
+    def _stored_as(self, pixels: Tensor) -> Tensor:
+        """Pixels (N, C, H, W) in the order in which they are stored."""
+        return (pixels.permute(0, 2, 3, 1) if self._channels_last else pixels).contiguous()

@@ -80,7 +80,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         seed=cell.seed,
         teachers=load_teachers(method, dataset, machine, recipe.networks),
     )
-    evaluation = Evaluation(dataset, images, labels, pair.images, machine)
+    evaluation = Evaluation(dataset, images, labels, machine)
     learned = torch.from_numpy(labels.train_indices).to(machine.device)
     steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)
     state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))

@@ -27,17 +27,14 @@ class Evaluation:
         dataset: whose test split is read.
         train: its training images.
         labels: of that; what is held out of it is the validation split.
-        train_images: the same images as training has them.
         machine: where they are.
     """
 
-    def __init__(
-        self, dataset: DataSet, train: ImageReader, labels: TrainingLabels, train_images: ImageBank, machine: Machine
-    ) -> None:
+    def __init__(self, dataset: DataSet, train: ImageReader, labels: TrainingLabels, machine: Machine) -> None:
         bank = partial(
             ImageBank, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
         )
-        self._train_images, self._machine = train_images, machine
+        self._machine = machine
         test = torch.from_numpy(dataset.labels("test").labels)
         self._test = bank(dataset.images("test")), test.to(machine.device)
         self._validation: tuple[ImageBank, Tensor] | None = None
@@ -57,10 +54,6 @@ class Evaluation:
             for peer, logits in zip("ab", self._predictions(networks, images), strict=True):
                 row[f"validation_accuracy_{peer}"] = accuracy(logits, labels)
         return row
-
-    def training_logits(self, network: nn.Module) -> Tensor:
-        """(n, C) of all training images, without augmentation."""
-        return predict(network, self._train_images, self._machine.precision)
 
     def held_out_logits(self, networks: Sequence[nn.Module]) -> tuple[Tensor, Tensor, Tensor] | None:
         """Two networks' (h, C) on the noisy validation split, and its noisy labels (h,); None without a split."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from smkd_cli.scoring import predict
 from smkd_cli.train.run.evaluation import Evaluation
 from smkd_cli.train.step.pair import Pair
 
@@ -15,7 +16,7 @@ class PairOverview:
     Args:
         pair: whose networks.
         peer: 0 or 1.
-        evaluation: holds the images.
+        evaluation: holds the images that are held out.
         learned: (m,) int64, indices of the samples that are learned from.
     """
 
@@ -25,11 +26,15 @@ class PairOverview:
 
     def training(self) -> Tensor:
         """(m, C) logits of this network on the samples that are learned from, in evaluation mode."""
-        return self._evaluation.training_logits(self._pair.networks[self._peer])[self.learned]
+        return self._training(self._peer)
 
     def peer_training(self) -> Tensor:
         """(m, C) logits of the other network on the same samples."""
-        return self._evaluation.training_logits(self._pair.networks[1 - self._peer])[self.learned]
+        return self._training(1 - self._peer)
+
+    def _training(self, peer: int) -> Tensor:
+        pair = self._pair
+        return predict(pair.networks[peer], pair.images, pair.machine.precision)[self.learned]
 
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (h, C) of this network and of its peer on the noisy validation split, and its noisy labels (h,)."""

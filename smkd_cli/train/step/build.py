@@ -62,8 +62,8 @@ def build_pair(
         seed: of the initial weights and of the batches.
         teachers: trained networks on the machine's device, by the path that the method names them with.
     """
-    padding = recipe.augmentation.crop_padding
-    bank = ImageBank(images, dataset.mean, dataset.std, machine.device, padding, machine.memory_format)
+    rules = recipe.augmentation.build()
+    bank = ImageBank(images, dataset.mean, dataset.std, machine.device, rules, machine.memory_format)
     channels = dataset.image_shape[2]
     spec = PairSpec(recipe, method, seed, dataset.classes, channels, noisy_labels, clean_labels, teachers or {})
     return Pair(spec, bank, machine)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smkd_cli.data.augmentation.contract import Augmentation
 from smkd_cli.methods import Views
 from smkd_cli.methods.sampling import Population, Sampler, Uniform
 from smkd_cli.seeds import generator
@@ -21,14 +22,19 @@ from smkd_cli.seeds import generator
 Columns = dict[str, Tensor]
 
 
+def named(columns: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
+    """The columns whose names begin so, by the rest of their names."""
+    return {name.removeprefix(prefix): value for name, value in columns.items() if name.startswith(prefix)}
+
+
 @dataclass(frozen=True)
 class EpochPlan:
     """An epoch, a row per position.
 
     Attributes:
-        columns: ``indices`` (n, P) int64, of the sample, for both peers (P = 1) or for each (P = 2); ``offsets``
-            (n, K, 2) int64 and ``flips`` (n, K) bool, of the crop of each view, for both peers or first A's, then B's;
-            and what the method drew, (n, …), by ``drawn.`` and its name.
+        columns: ``indices`` (n, P) int64, of the sample, for both peers (P = 1) or for each (P = 2); what
+            each rule of the augmentation drew, (n, K, …) for K views, of both peers or first A's, then B's, by
+            ``view.``, the rule's position and its name; and what the method drew, (n, …), by ``drawn.`` and its name.
     """
 
     columns: Mapping[str, Tensor]
@@ -47,16 +53,14 @@ class Draws:
     """What is drawn for each image.
 
     Attributes:
-        padding: of the images; crops start at 0 … 2·padding.
-        flip: whether images are mirrored.
-        views: how many crops and flips of each image.
+        augmentation: rules, in their order.
+        views: of each image.
         sampler: draws the order.
         scores: (n,) of each peer, where the sampler goes by them.
         others: draws what the method wants beside, given the generator and the batches' sizes.
     """
 
-    padding: int
-    flip: bool
+    augmentation: Sequence[Augmentation] = ()
     views: Views = field(default_factory=Views)
     sampler: Sampler = field(default_factory=Uniform)
     scores: Sequence[np.ndarray] = ()
@@ -86,12 +90,13 @@ def plan_epoch(
     ]
     count = len(samples)
     count -= count % batch_size == 1 and count > 1
-    views = []
-    for _ in range(draws.views.count * (1 if draws.views.shared else 2)):
-        offsets = random.integers(0, 2 * draws.padding + 1, size=(count, 2))
-        views.append((offsets, random.random(count) < 0.5 if draws.flip else np.zeros(count, dtype=bool)))
-    offsets, flips = (np.stack(drawn, axis=1) for drawn in zip(*views, strict=True))
+    columns: dict[str, np.ndarray] = {"indices": np.stack(orders, axis=1)[:count]}
+    views = draws.views.count * (1 if draws.views.shared else 2)
+    for position, rule in enumerate(draws.augmentation):
+        for name, values in rule.draw(random, count, views).items():
+            if values.shape[:2] != (count, views):
+                raise ValueError(f"{rule.name} should draw {name} of shape ({count}, {views}, …), not {values.shape}")
+            columns[f"view.{position}.{name}"] = values
     sizes = [min(batch_size, count - start) for start in range(0, count, batch_size)]
-    columns = {"indices": np.stack(orders, axis=1)[:count], "offsets": offsets, "flips": flips}
     columns |= {f"drawn.{name}": values for name, values in draws.others(random, sizes).items()}
     return EpochPlan({name: torch.from_numpy(values).to(device) for name, values in columns.items()})

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.data.images.resident import ImageBank
+from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.methods import Clock, Facts, Stage
 from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.seeds import torch_seed
@@ -40,9 +40,10 @@ class Pair:
         shared: the modules that the method trains for both, by name.
     """
 
-    def __init__(self, spec: PairSpec, images: ImageBank, machine: Machine) -> None:
+    def __init__(self, spec: PairSpec, images: TrainingImages, machine: Machine) -> None:
         self.spec, self.images, self.machine = spec, images, machine
         self.method, self.classes = spec.method, spec.classes
+        self.augmentation = tuple(spec.recipe.augmentation.build())
         self.labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
         self.loss = PairLoss(self.method, self.labels, self.classes, epochs=spec.recipe.epochs, prepared=False)
         self.peers = tuple(Peer(spec, index, machine, self.loss.memory(index)) for index in range(2))
@@ -94,6 +95,7 @@ class Pair:
             shared=[extra.optimizer for extra in self.shared.values()],
             loss=self.loss,
             images=self.images,
+            rules=len(self.augmentation),
             labels=self.labels,
             classes=self.classes,
             statistics=self.statistics,
@@ -107,12 +109,11 @@ class Pair:
     def plan_epoch(self, indices: np.ndarray, epoch: int) -> EpochPlan:
         """Draw an epoch of this stage over the samples with these indices (m,); epochs count from 1, through all."""
         recipe, method = self.spec.recipe, self.method
-        stage, augmentation = self.loss.stage, recipe.augmentation
+        stage = self.loss.stage
         sampler = method.sampler(stage)
         scores = () if sampler.score is None else self._remembered(sampler.score)
         draws = Draws(
-            augmentation.crop_padding,
-            augmentation.flip,
+            self.augmentation,
             method.views(),
             sampler,
             scores,
@@ -127,6 +128,7 @@ class Pair:
 
     def learn(self, batch: Columns) -> None:
         """One step on a batch as an epoch plan has it."""
+        self.images.stage(batch)
         self._steps(batch)
 
     def prepare_steps(self, batches: Iterable[Columns]) -> None:

@@ -10,12 +10,12 @@ import torch
 from torch import Tensor
 from torch.nn.utils import clip_grad_norm_
 
-from smkd_cli.data.images.resident import ImageBank
+from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.methods import Batch, Method, RefinedOutputs
 from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
-from smkd_cli.train.step.epoch_plan import Columns
+from smkd_cli.train.step.epoch_plan import Columns, named
 from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.predictor import PeerPredictor
 from smkd_cli.train.step.statistics import Statistics
@@ -32,6 +32,7 @@ class PairStep:
         peers: A and B, on one device, their networks in training mode.
         loss: what they learn from, with the method's memories and clock; the loop sets the clock before each call.
         images: the training images.
+        rules: number of rules in their augmentation.
         labels: (n,) int64, the given labels of all training images.
         classes: C.
         statistics: takes the outputs of the epoch.
@@ -44,7 +45,8 @@ class PairStep:
 
     peers: Sequence[Peer]
     loss: PairLoss
-    images: ImageBank
+    images: TrainingImages
+    rules: int
     labels: Tensor
     classes: int
     statistics: Statistics
@@ -77,14 +79,14 @@ class PairStep:
     def _batches(self, columns: Columns) -> tuple[Batch, Batch]:
         """Each peer's batch: one for both, where they see the same."""
         asked = self.method.views()
-        indices, offsets, flips = columns["indices"], columns["offsets"], columns["flips"]
-        drawn = {name.removeprefix("drawn."): value for name, value in columns.items() if name.startswith("drawn.")}
+        indices, drawn = columns["indices"], named(columns, "drawn.")
+        of_rules = [named(columns, f"view.{position}.") for position in range(self.rules)]
         made: list[Batch] = []
         for peer in range(1 if asked.shared and indices.shape[1] == 1 else 2):
             of = indices[:, peer % indices.shape[1]]
             first = 0 if asked.shared else peer * asked.count
             views = tuple(
-                self.images.augmented(of, offsets[:, view], flips[:, view])
+                self.images.view(of, [{name: value[:, view] for name, value in rule.items()} for rule in of_rules])
                 for view in range(first, first + asked.count)
             )
             labels = self.labels[of]

@@ -14,7 +14,8 @@ GUIDED, WARM_UP = 15, 14  # of 40 epochs
 def twins_after(stepped, *, unmixed):
     """What networks like the pair's hold after a forward pass in training mode, and what they say of unmixed images."""
     step, batch = stepped.pair.step, stepped.batches[0]
-    images = step.images.augmented(batch["indices"][:, 0], batch["offsets"][:, 0], batch["flips"][:, 0])
+    drawn = [{"offsets": batch["view.0.offsets"][:, 0]}, {"flipped": batch["view.1.flipped"][:, 0]}]
+    images = step.images.view(batch["indices"][:, 0], drawn)
     share = batch["drawn.share"].to(images.dtype).view(-1, 1, 1, 1)
     twins, predicted = [copy.deepcopy(network).train() for network in stepped.pair.networks], []
     for twin in twins:

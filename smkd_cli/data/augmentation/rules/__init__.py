@@ -1,0 +1,1 @@
+"""Augmentation rules: how training images are varied. One file per rule."""
