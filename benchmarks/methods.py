@@ -35,7 +35,7 @@ from torch.nn import functional
 from smkd_cli import methods, networks, noise
 from smkd_cli.data import find
 from smkd_cli.data.images.reader import ArrayReader
-from smkd_cli.methods import Facts
+from smkd_cli.methods import LabelFacts
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import benches, choose_setup
@@ -52,10 +52,10 @@ class MadeUp:
     """Predictions that a method may look at between epochs, right more often than not."""
 
     labels: Tensor
-    learned: Tensor
+    train_indices: Tensor
     logits: Tensor
 
-    def training(self) -> Tensor:
+    def train_logits(self) -> Tensor:
         return self.logits
 
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -108,7 +108,7 @@ def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, dat
     teachers = {"teacher": teacher}
     pair = build_pair(recipe, made, dataset, reader, noisy, machine, seed=1, teachers=teachers)
     matrix = torch.eye(dataset.classes, dtype=torch.float64, device=machine.device) * 0.6 + 0.4 / dataset.classes
-    pair.prepare(Facts(pair.labels, dataset.classes, 0.4, matrix))
+    pair.prepare(LabelFacts(pair.labels, dataset.classes, 0.4, matrix))
     _enter(pair, made, stage, pair.labels, dataset.classes)
     pair.set_learning_rate(1e-4)
     plan = pair.plan_epoch(np.arange(count), 1)
@@ -119,7 +119,7 @@ def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, dat
 def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classes: int) -> None:
     said = torch.randn(len(given), classes, device=given.device)
     said[torch.arange(len(given)), given] += 2
-    overview = MadeUp(given, torch.arange(len(given), device=given.device), said)
+    predictions = MadeUp(given, torch.arange(len(given), device=given.device), said)
     stages = method.stages(100)
     for number in range(stage + 1):
         pair.begin(stages[number], number)
@@ -128,7 +128,7 @@ def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classe
         for name, value in (("epoch", now), ("epochs", epochs), ("iteration", now), ("iterations", epochs)):
             getattr(pair.clock, name).fill_(value)
         for memory in pair.memories if number < stage else ():
-            method.after_epoch(memory, pair.clock, overview)
+            method.after_epoch(memory, pair.clock, predictions)
 
 
 def required(recipe: Recipe, setup: Setup, method: str, stage: int, data: Path, step: Ours) -> Steps:

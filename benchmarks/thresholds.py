@@ -47,8 +47,8 @@ def line_of(result: Result) -> dict[str, object]:
         "train_accuracy_b",
         "sent_a_to_b",
         "sent_b_to_a",
-        "right_a_to_b",
-        "right_b_to_a",
+        "precision_a_to_b",
+        "precision_b_to_a",
     )
     line: dict[str, object] = {
         "exchange": exchange,

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import AliasChoices, Field, TypeAdapter
 
-from smkd_cli.artifacts.results import Cell, Record
+from smkd_cli.artifacts.results import CellRecord, Record
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_as, read_facts
 from smkd_cli.errors import DataError
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
 
 
-class TrainedCell(Cell):
+class TrainedCell(CellRecord):
     """What was run, as far as scoring needs to know it; ``validation_fraction`` of the samples were held out."""
 
     classes: int | None = None

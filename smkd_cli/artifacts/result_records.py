@@ -10,10 +10,11 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from smkd_cli.artifacts.files import publish_text, read_regular
-from smkd_cli.artifacts.result_types import Cell, Percent, Record, Score, Scores, Word
+from smkd_cli.artifacts.result_types import CellRecord, Percent, Record, Score, Scores, Word
 from smkd_cli.words import printable, shortened
 
-RESULT_SCHEMA = "smkd/result/1"
+RESULT_SCHEMA = "smkd/result/2"
+EARLIER_RESULT_SCHEMA = "smkd/result/1"  # other names for the maxima of the peers
 SCORES_SCHEMA = "smkd/scores/1"
 # A record of ours is some kilobytes.
 LARGEST_RECORD = 1 << 24
@@ -41,10 +42,10 @@ class Provenance(Record):
 class ResultRecord(Record):
     """``result.json``."""
 
-    schema_version: Literal["smkd/result/1"] = Field(alias="schema")
+    schema_version: Literal["smkd/result/1", "smkd/result/2"] = Field(alias="schema")
     status: Literal["finished", "failed"]
     error: Annotated[str, AfterValidator(lambda text: shortened(printable(text), _LONGEST_ERROR))] | None = None
-    cell: Cell
+    cell: CellRecord
     scores: Scores | None = None
     provenance: Provenance = Field(default_factory=Provenance)
 
@@ -65,13 +66,13 @@ class ScoreRecord(Record):
     schema_version: Literal["smkd/scores/1"] = Field(alias="schema")
     checkpoint: Annotated[str, StringConstraints(pattern=r"^[^\x00]*$")]
     split: Literal["train", "test"]
-    cell: Cell | None = None
+    cell: CellRecord | None = None
     epochs: Scores | None = None
     networks: dict[Literal["a", "b"], _Top] = Field(min_length=1)
     mean: _Top
     ensemble: _Top | None = None
 
-    def pair(self) -> Cell | None:
+    def pair(self) -> CellRecord | None:
         """The cell; a peer that was scored alone is no result of it and gets a recipe and a protocol of its own."""
         if self.cell is None or len(self.networks) > 1:
             return self.cell
@@ -93,7 +94,11 @@ class _Schema(Record):
     schema_version: str = Field(alias="schema")
 
 
-_KINDS: dict[str, type[ResultRecord | ScoreRecord]] = {RESULT_SCHEMA: ResultRecord, SCORES_SCHEMA: ScoreRecord}
+_KINDS: dict[str, type[ResultRecord | ScoreRecord]] = {
+    RESULT_SCHEMA: ResultRecord,
+    EARLIER_RESULT_SCHEMA: ResultRecord,
+    SCORES_SCHEMA: ScoreRecord,
+}
 
 
 def write_result(path: Path, record: Mapping[str, Any]) -> None:
@@ -139,7 +144,7 @@ def _schema_of(content: bytes) -> str:
     if not schema.startswith("smkd/"):
         raise ForeignError(f"schema {shortened(schema)!r} is not one of smkd")
     if schema not in _KINDS:
-        known = " and ".join(_KINDS)
+        known = ", ".join(_KINDS)
         raise DamagedError(f"schema {shortened(schema)!r} is not known; this version of smkd reads {known}")
     return schema
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AliasChoices, BaseModel, ConfigDict, Field
 
 from smkd_cli.words import LONGEST_WORD, printable, shortened
 
@@ -55,7 +55,7 @@ class Record(BaseModel):
 class Score(Record):
     """Test accuracies (percent) of one epoch: peer A, peer B, their mean, and of the averaged prediction.
 
-    Of the best epoch also what each peer reached at most, in whichever epoch.
+    Of the best epoch also the maximum of each peer, in whichever epoch (``most_a`` in results of version 1).
     """
 
     epoch: Count | None = None
@@ -63,8 +63,8 @@ class Score(Record):
     b: Percent | None = None
     mean: Percent
     ensemble: Percent | None = None
-    most_a: Percent | None = None
-    most_b: Percent | None = None
+    max_a: Annotated[Percent | None, Field(validation_alias=AliasChoices("max_a", "most_a"))] = None
+    max_b: Annotated[Percent | None, Field(validation_alias=AliasChoices("max_b", "most_b"))] = None
     by: Word | None = None
 
 
@@ -146,7 +146,7 @@ class OwnProtocol(_Extended):
         return self.model_dump(exclude_unset=True)
 
 
-class Cell(Record):
+class CellRecord(Record):
     """What was run: one method under one noise setting with one seed."""
 
     recipe: Word
@@ -180,14 +180,14 @@ class Result:
 
     source: str
     place: Path
-    cell: Cell | None
+    cell: CellRecord | None
     scores: Scores | None
     error: str | None = None
     finished: str = ""
 
 
 @dataclass(slots=True)
-class Found:
+class FoundResults:
     """What the sources hold.
 
     Attributes:
@@ -203,7 +203,7 @@ class Found:
     damaged: list[str] = field(default_factory=list)
     foreign: list[Path] = field(default_factory=list)
 
-    def add(self, other: Found) -> None:
+    def add(self, other: FoundResults) -> None:
         """Take over what ``other`` holds."""
         self.results += other.results
         self.unfinished += other.unfinished

@@ -26,15 +26,15 @@ from smkd_cli.artifacts.result_records import (
     read_result,
     write_result,
 )
-from smkd_cli.artifacts.result_types import Cell, Found, Noise, Record, Result, Score, Scores, Sent
+from smkd_cli.artifacts.result_types import CellRecord, FoundResults, Noise, Record, Result, Score, Scores, Sent
 from smkd_cli.errors import DataError
 from smkd_cli.words import printable, quoted
 
 __all__ = [
     "RESULT_SCHEMA",
     "SCORES_SCHEMA",
-    "Cell",
-    "Found",
+    "CellRecord",
+    "FoundResults",
     "Noise",
     "Record",
     "Result",
@@ -46,7 +46,7 @@ __all__ = [
 ]
 
 
-def read_results(source: str) -> Found:
+def read_results(source: str) -> FoundResults:
     """Read a folder of run directories, a ``result.json``, or a text file (``-``: stdin) of score records and paths.
 
     Each line of such a text is a score record, or the path of a run directory or of a folder of them.
@@ -69,9 +69,9 @@ def read_results(source: str) -> Found:
         raise DataError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
-def _read_folder(folder: Path, source: str) -> Found:
+def _read_folder(folder: Path, source: str) -> FoundResults:
     """All results in a folder or below it, by name."""
-    found = Found()
+    found = FoundResults()
     seen = {os.path.realpath(folder)}
     waiting = [folder]
     while waiting:
@@ -114,28 +114,28 @@ def _folders_in(
             yield folder / name
 
 
-def _read_file_in_folder(path: Path, source: str, in_run: bool) -> Found:
+def _read_file_in_folder(path: Path, source: str, in_run: bool) -> FoundResults:
     try:
         return _read_file(path, source, in_run=in_run)
     except OSError as error:
-        return Found(damaged=[f"{printable(str(path))}: cannot be read: {error.strerror or error}"])
+        return FoundResults(damaged=[f"{printable(str(path))}: cannot be read: {error.strerror or error}"])
 
 
-def _read_file(path: Path, source: str, *, in_run: bool) -> Found:
+def _read_file(path: Path, source: str, *, in_run: bool) -> FoundResults:
     """A ``result.json``; in a run directory it is one of ours, whatever is in it."""
     try:
         return _result(read_result(path), source, path.parent)
     except ForeignError as error:
         if not in_run:
-            return Found(foreign=[path])
+            return FoundResults(foreign=[path])
         why = str(error)
     except DamagedError as error:
         why = str(error)
-    return Found(damaged=[f"{printable(str(path))}: damaged: {why}"])
+    return FoundResults(damaged=[f"{printable(str(path))}: damaged: {why}"])
 
 
-def _read_lines(stream: BinaryIO, source: str) -> Found:
-    found = Found()
+def _read_lines(stream: BinaryIO, source: str) -> FoundResults:
+    found = FoundResults()
     number = 0
     while line := stream.readline(LARGEST_RECORD + 1):
         number += 1
@@ -173,10 +173,10 @@ _NO_LINES = (
 )
 
 
-def _result(record: ResultRecord | ScoreRecord, source: str, place: Path) -> Found:
+def _result(record: ResultRecord | ScoreRecord, source: str, place: Path) -> FoundResults:
     if isinstance(record, ResultRecord):
         finished = record.provenance.finished
-        return Found([Result(source, place, record.cell, record.scores, record.error, finished)])
+        return FoundResults([Result(source, place, record.cell, record.scores, record.error, finished)])
     if record.split == "train":
-        return Found(train_split=1)
-    return Found([Result(source, Path(record.checkpoint), record.pair(), record.scores())])
+        return FoundResults(train_split=1)
+    return FoundResults([Result(source, Path(record.checkpoint), record.pair(), record.scores())])

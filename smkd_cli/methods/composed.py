@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any
 from smkd_cli.methods.contract import (
     Batch,
     Clock,
-    Facts,
     Hooks,
     Inputs,
+    LabelFacts,
     Method,
     Need,
     Outputs,
-    Overview,
+    Predictions,
     Predictor,
     Refined,
     RefinedOutputs,
@@ -86,7 +86,7 @@ class Composed(Method):
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return self.target_rule.memory(samples, classes) | self.exchange.memory(samples, classes)
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         for rule in self._rules():
             rule.before_training(memory, facts)
 
@@ -110,9 +110,9 @@ class Composed(Method):
         for rule in self._rules():
             rule.after_backward(parameters, memory, clock)
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         for rule in self._rules():
-            rule.after_epoch(memory, clock, overview)
+            rule.after_epoch(memory, clock, predictions)
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         return self.exchange.send(own, self.target_rule.refine(own, batch, clock), clock)

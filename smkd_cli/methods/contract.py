@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING
 from smkd_cli.methods.batch import Batch, Inputs, Predictor
 from smkd_cli.methods.clock import Clock, TimeUnit
 from smkd_cli.methods.formulas import cross_entropy, logistic, mix
-from smkd_cli.methods.hooks import Facts, Hooks, Need, Overview, Rule, Views
+from smkd_cli.methods.hooks import Hooks, LabelFacts, Need, Predictions, Rule, Views
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
 
 if TYPE_CHECKING:
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 __all__ = [
     "Batch",
     "Clock",
-    "Facts",
     "Hooks",
     "Inputs",
+    "LabelFacts",
     "Method",
     "Need",
     "Outputs",
-    "Overview",
+    "Predictions",
     "Predictor",
     "Refined",
     "RefinedOutputs",

@@ -48,7 +48,7 @@ class Views:
 
 
 @dataclass(frozen=True)
-class Facts:
+class LabelFacts:
     """What is known before training begins.
 
     Attributes:
@@ -64,7 +64,7 @@ class Facts:
     transition_matrix: Tensor | None = None
 
 
-class Overview(Protocol):
+class Predictions(Protocol):
     """What a method may look at when an epoch has ended, of one network and of its peer, in evaluation mode."""
 
     @property
@@ -72,13 +72,13 @@ class Overview(Protocol):
         """(n,) int64, the noisy labels of all training samples."""
 
     @property
-    def learned(self) -> Tensor:
+    def train_indices(self) -> Tensor:
         """(m,) int64, indices of the samples that are learned from."""
 
-    def training(self) -> Tensor:
+    def train_logits(self) -> Tensor:
         """(m, C) logits of this network on the samples that are learned from, without augmentation."""
 
-    def peer_training(self) -> Tensor:
+    def peer_train_logits(self) -> Tensor:
         """(m, C) logits of the other network on the same samples."""
 
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
@@ -142,7 +142,7 @@ class Hooks(Rule):
         """Shapes of the float buffers this method keeps per network; all start at zero."""
         return {}
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         """Fill one network's memory in place before the first epoch.
 
         Raises:
@@ -183,7 +183,7 @@ class Hooks(Rule):
     def after_backward(self, parameters: Sequence[Tensor], memory: dict[str, Tensor], clock: Clock) -> None:
         """Change one network's gradients in place, between its backward pass and its update."""
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         """Update one network's memory in place when an epoch ends.
 
         Raises:

@@ -11,9 +11,9 @@ from torch import Tensor, nn
 from smkd_cli.methods.batch import Batch
 from smkd_cli.methods.clock import Clock
 from smkd_cli.methods.contract import Method
-from smkd_cli.methods.hooks import Facts
+from smkd_cli.methods.hooks import LabelFacts
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
-from smkd_cli.methods.predictions import Predictions
+from smkd_cli.methods.predictions import GivenPredictions
 
 _TIMES = ("epoch", "epochs", "iteration", "iterations")
 _NETWORKS = ("a", "b")
@@ -83,7 +83,7 @@ class PairLoss(nn.Module):
         self.begin_stage(0)
         self.refined: tuple[Refined, ...] = ()
         if prepared:
-            self.prepare(Facts(labels, classes, noise_rate, transition_matrix))
+            self.prepare(LabelFacts(labels, classes, noise_rate, transition_matrix))
 
     def memory(self, index: int) -> dict[str, Tensor]:
         """What the method remembers of network 0 or 1."""
@@ -97,7 +97,7 @@ class PairLoss(nn.Module):
         times: Any = self._buffers
         return Clock(times["epoch"], times["epochs"], times["iteration"], times["iterations"], self.stage)
 
-    def prepare(self, facts: Facts) -> None:
+    def prepare(self, facts: LabelFacts) -> None:
         """Tell the method what it needs to know before training.
 
         Raises:
@@ -189,7 +189,7 @@ class PairLoss(nn.Module):
         """
         clock = self.clock
         for index in range(2):
-            seen = Predictions(self.get_buffer("labels"), index, training, held_out)
+            seen = GivenPredictions(self.get_buffer("labels"), index, training, held_out)
             self.method.after_epoch(self.memory(index), clock, seen)
         self.set_time(int(clock.epoch) + 1, 0)
 

@@ -8,8 +8,8 @@ if TYPE_CHECKING:
     from torch import Tensor
 
 
-class Predictions:
-    """An :class:`~smkd_cli.methods.hooks.Overview` of logits that are given.
+class GivenPredictions:
+    """An :class:`~smkd_cli.methods.hooks.Predictions` of logits that are given.
 
     Args:
         labels: (n,) int64, the noisy labels of all training samples.
@@ -28,17 +28,17 @@ class Predictions:
         self.labels, self._index, self._training, self._held_out = labels, index, training, held_out
 
     @property
-    def learned(self) -> Tensor:
+    def train_indices(self) -> Tensor:
         """(n,) int64: all of them."""
         import torch
 
         return torch.arange(len(self.labels), device=self.labels.device)
 
-    def training(self) -> Tensor:
+    def train_logits(self) -> Tensor:
         """(n, C) logits of this network."""
         return self._of(self._index)
 
-    def peer_training(self) -> Tensor:
+    def peer_train_logits(self) -> Tensor:
         """(n, C) logits of the other network."""
         return self._of(1 - self._index)
 

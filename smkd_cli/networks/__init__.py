@@ -6,6 +6,6 @@ Names and costs are known without importing torch; only :func:`build` imports it
 from __future__ import annotations
 
 from smkd_cli.networks.catalogue import build, check, facts, names
-from smkd_cli.networks.facts import Facts
+from smkd_cli.networks.facts import NetworkFacts
 
-__all__ = ["Facts", "build", "check", "facts", "names"]
+__all__ = ["NetworkFacts", "build", "check", "facts", "names"]

@@ -17,7 +17,7 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, TypeGuard
 
 from smkd_cli.errors import UsageError
-from smkd_cli.networks.facts import Counted, Facts, Recorded
+from smkd_cli.networks.facts import Counted, NetworkFacts, Recorded
 from smkd_cli.registry import NETWORKS, Registry, used
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def names() -> list[str]:
     return sorted(REGISTRY.names())
 
 
-def facts(name: str) -> Facts:
+def facts(name: str) -> NetworkFacts:
     """What a network costs.
 
     Raises:
@@ -59,7 +59,7 @@ def facts(name: str) -> Facts:
 
 
 @cache
-def _counted(name: str, builder: Builder) -> Facts:
+def _counted(name: str, builder: Builder) -> NetworkFacts:
     return Counted(name, partial(_build, name, builder))
 
 

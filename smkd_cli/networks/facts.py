@@ -20,7 +20,7 @@ _OPERATIONS_PER_MULTIPLY_ADD = 2
 _PASSES_OF_A_STEP = 3
 
 
-class Facts(ABC):
+class NetworkFacts(ABC):
     """What is asked of a network without training it."""
 
     @property
@@ -42,7 +42,7 @@ class Facts(ABC):
 
 
 @dataclass(frozen=True)
-class Recorded(Facts):
+class Recorded(NetworkFacts):
     """What was counted of one of ours, so that its cost is known without torch; exact where H and W are multiples of 8.
 
     Attributes:
@@ -71,7 +71,7 @@ class Recorded(Facts):
         return convolutions * height * width // _SIDE**2 + stem * height * width + self.width * classes
 
 
-class Counted(Facts):
+class Counted(NetworkFacts):
     """What is counted of a network on torch's meta device, where nothing is computed.
 
     Args:

@@ -13,7 +13,7 @@ from smkd_cli import networks, noise
 from smkd_cli.data import DataSet, augmentation, find
 from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.recipe.document import Document, KeyPath
-from smkd_cli.recipe.method_checks import Around, check_methods
+from smkd_cli.recipe.method_checks import RecipeContext, check_methods
 from smkd_cli.recipe.problems import in_words
 from smkd_cli.recipe.protocol import TRAINING, Augmentation, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
@@ -57,11 +57,11 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
     for fields in _trainings(valid):
         _check_training(document, fields, dataset, fraction)
     _check_noise_is_distinct(document, settings, valid.get("seeds", ()))
-    around = None
+    context = None
     if dataset is not None and {"batch_size", "validation"} <= valid.keys():
         plain = _without_features(valid)
-        around = Around(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0, plain)
-    check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), around)
+        context = RecipeContext(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0, plain)
+    check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), context)
     return warnings
 
 

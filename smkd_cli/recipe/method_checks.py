@@ -11,14 +11,14 @@ from smkd_cli import methods
 from smkd_cli.naming import slug
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.grid import Row, rows
+from smkd_cli.recipe.hashing import key_of
 from smkd_cli.recipe.problems import in_words
-from smkd_cli.recipe.sameness import key_of
 from smkd_cli.recipe.schema import LONGEST_LABEL, MethodEntry, NoiseEntry, RuleOptions
 from smkd_cli.suggestions import unknown
 
 
 @dataclass(frozen=True)
-class Around:
+class RecipeContext:
     """What of a recipe a method may not go with.
 
     Attributes:
@@ -37,13 +37,13 @@ def check_methods(
     entries: Mapping[int, MethodEntry],
     settings: Mapping[int, NoiseEntry],
     rule_options: RuleOptions,
-    around: Around | None,
+    context: RecipeContext | None,
 ) -> None:
     """Note in the document everything that is wrong with the methods and options of a grid.
 
     Args:
         entries, settings: the sound ones, by their places in the recipe's lists.
-        around: None if it is not known, because it is wrong itself.
+        context: None if it is not known, because it is wrong itself.
     """
     table: list[tuple[int, Row]] = []
     for number, entry in entries.items():
@@ -64,13 +64,13 @@ def check_methods(
             if document.has_enough_problems:
                 return
             whole = row.with_options_of(under_noise, at).with_options_of(rule_options, ("options",))
-            _check_options(document, whole, number, around)
+            _check_options(document, whole, number, context)
     given = document.data.get("methods")
     if isinstance(given, list) and given and {number for number, _ in table} == set(range(len(given))):
         _check_rules_are_used(document, table, {("options",): rule_options, **options})
 
 
-def _check_options(document: Document, row: Row, number: int, around: Around | None) -> None:
+def _check_options(document: Document, row: Row, number: int, context: RecipeContext | None) -> None:
     try:
         made = methods.build(row.method, row.values)
     except ValidationError as error:
@@ -93,12 +93,12 @@ def _check_options(document: Document, row: Row, number: int, around: Around | N
             else:
                 document.add_problem(path, in_words(detail))
         return
-    if around is not None:
-        size = around.batch_size if row.protocol is None else row.protocol.given.get("batch_size", around.batch_size)
-        if problem := made.problem(size, around.classes, around.held_out):
+    if context is not None:
+        size = context.batch_size if row.protocol is None else row.protocol.given.get("batch_size", context.batch_size)
+        if problem := made.problem(size, context.classes, context.held_out):
             document.add_problem(("methods", number), problem)
-        if made.wants_features() and around.plain:
-            message = f"{row.method} looks at features: {around.plain[0]} needs the functions maps and classify for it"
+        if made.wants_features() and context.plain:
+            message = f"{row.method} looks at features: {context.plain[0]} needs the functions maps and classify for it"
             document.add_problem(("methods", number), message)
 
 

@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from smkd_cli.limits import MAX_SEED
+from smkd_cli.recipe.hashing import key_of
 from smkd_cli.recipe.protocol import (
     AsTuple,
     Augmentation,
@@ -30,7 +31,6 @@ from smkd_cli.recipe.protocol import (
     Training,
     Validation,
 )
-from smkd_cli.recipe.sameness import key_of
 
 LONGEST_LABEL = 80
 # It names a folder, so it must be none of ``.`` and ``..``.

@@ -6,16 +6,16 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
-from smkd_cli.artifacts.results import Cell, Found, Noise, Result
+from smkd_cli.artifacts.results import CellRecord, FoundResults, Noise, Result
 from smkd_cli.registry import LAYOUTS, guarded
 from smkd_cli.report import notes
 from smkd_cli.report.fill import LONE, Filled, fill
-from smkd_cli.report.layout import AsFound, Layout, layouts, layouts_of, noise_label
+from smkd_cli.report.layout import FromResults, Layout, layouts, layouts_of, noise_label
 from smkd_cli.report.published import Published, comparable, published
 from smkd_cli.report.tables import Report, Table
 
 
-def build(found: Found, trust_code: bool = False) -> Report:
+def build(found: FoundResults, trust_code: bool = False) -> Report:
     """All tables that the results belong to; without results, the paper's tables with every cell of ours missing.
 
     Args:
@@ -49,15 +49,15 @@ def _as_found(results: Iterable[Result]) -> list[Result]:
     return sorted(known, key=lambda result: result.finished)
 
 
-def _lone_cell(result: Result) -> Cell:
+def _lone_cell(result: Result) -> CellRecord:
     label = str(result.place)
     noise = Noise(kind="unknown noise")
-    return Cell(
+    return CellRecord(
         recipe=LONE, protocol=LONE, label=label, method=label, dataset="", networks=(), epochs=0, noise=noise, seed=0
     )
 
 
-def _cell(result: Result) -> Cell:
+def _cell(result: Result) -> CellRecord:
     assert result.cell is not None, "every result has a cell once it went through _as_found"
     return result.cell
 
@@ -140,8 +140,8 @@ def _general_layout(recipe: str, further: bool) -> Layout:
         name=f"{recipe}-further" if further else recipe,
         title=f"{recipe}: further results" if further else recipe,
         corner="Method",
-        rows=AsFound("label", str, in_order=False),
-        columns=AsFound("noise", noise_label, in_order=False),
+        rows=FromResults("label", str, in_order=False),
+        columns=FromResults("noise", noise_label, in_order=False),
     )
 
 

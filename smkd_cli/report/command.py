@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import publish_text
-from smkd_cli.artifacts.results import Found, read_results
+from smkd_cli.artifacts.results import FoundResults, read_results
 from smkd_cli.errors import DataError
 from smkd_cli.report import formats
 from smkd_cli.report.build import build
@@ -33,7 +33,7 @@ def run(
         UsageError: there is no such format, or no result of a method in ``against``.
     """
     output_format = formats.chosen(output_format, output)
-    found = Found()
+    found = FoundResults()
     problems: list[str] = []
     for source in sources:
         here = read_results(source)
@@ -66,7 +66,7 @@ def run(
         console.say(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
 
 
-def _tell_what_is_passed_over(found: Found) -> None:
+def _tell_what_is_passed_over(found: FoundResults) -> None:
     if found.damaged:
         console.warn(f"passed over what cannot be used ({len(found.damaged)}): {some(found.damaged)}")
     if found.foreign:
@@ -77,7 +77,7 @@ def _paths(paths: Sequence[Path]) -> str:
     return some([printable(str(path)) for path in paths])
 
 
-def _nothing_in(source: str, found: Found) -> str:
+def _nothing_in(source: str, found: FoundResults) -> str:
     name = "stdin" if source == "-" else source
     if found.damaged:
         return f"{name}: no results that can be used: {some(found.damaged)}"

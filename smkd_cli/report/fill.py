@@ -10,8 +10,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from smkd_cli import methods
-from smkd_cli.artifacts.results import Cell as RunCell
-from smkd_cli.artifacts.results import Result
+from smkd_cli.artifacts.results import CellRecord, Result
 from smkd_cli.errors import DataError
 from smkd_cli.report.layout import (
     Coordinates,
@@ -24,7 +23,7 @@ from smkd_cli.report.layout import (
     uses_oracle,
 )
 from smkd_cli.report.published import Published, accuracy_at
-from smkd_cli.report.tables import Cell, Column, Row, Run, summarise, threshold_of_best_two
+from smkd_cli.report.tables import Column, Row, Run, TableCell, summarise, threshold_of_best_two
 from smkd_cli.words import printable, shortened
 
 _LONGEST_REASON = 500
@@ -39,7 +38,7 @@ class Sample:
     """Numbers of one result, at the coordinates where they stand."""
 
     result: Result
-    cell: RunCell
+    cell: CellRecord
     own: bool
     at: Coordinates
     numbers: Mapping[str, float]
@@ -143,7 +142,7 @@ def _paper_values(layout: Layout, rows: Sequence[Slot], columns: Sequence[Slot],
 
 def _cell(
     row: Slot, column: Slot, samples: Sequence[Sample], *, layout: Layout, value: float | None, filled: Filled
-) -> Cell:
+) -> TableCell:
     where = {**layout.where, **row.where, **column.where}
     place = f"{row.label} / {column.heading}"
     chosen = _one_configuration(layout, samples, place, filled)
@@ -151,7 +150,7 @@ def _cell(
         kind, rate = where.get("kind", ""), where.get("rate")
         exchange, target = where.get("exchange"), where.get("target")
         method = methods.joined(exchange, target) if isinstance(exchange, str) and target else ""
-        return Cell("missing", "", method, kind, rate, paper=value)
+        return TableCell("missing", "", method, kind, rate, paper=value)
     seeds = _one_of_each_seed(layout, chosen, place, filled)
     filled.used += [sample.result for sample in chosen]
     first = seeds[0]
@@ -166,7 +165,7 @@ def _cell(
         for metric in metrics
         if (summary := summarise([sample.numbers[metric] for sample in seeds if metric in sample.numbers]))
     }
-    return Cell(
+    return TableCell(
         "filled" if layout.metric in summaries else "failed",
         first.cell.label,
         methods.joined(first.at["exchange"], first.at["target"]),
@@ -253,7 +252,7 @@ def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], place: str, fil
     return list(kept.values())
 
 
-def _mark_best_two(grid: list[list[Cell]], layout: Layout) -> None:
+def _mark_best_two(grid: list[list[TableCell]], layout: Layout) -> None:
     for column in range(len(grid[0]) if grid else 0):
         means = [
             round(row[column].summaries[layout.metric].mean, layout.decimals)

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from smkd_cli.errors import UsageError
-from smkd_cli.report.tables import Cell, Gain, Report, Run, Table, summarise
+from smkd_cli.report.tables import Gain, Report, Run, Table, TableCell, summarise
 from smkd_cli.suggestions import closest
 
 _CONFIDENCE = 0.95
@@ -36,7 +36,7 @@ def with_gains(report: Report, names: Sequence[str]) -> Report:
     return replace(report, tables=tuple(tables), warnings=tuple(warnings))
 
 
-def _cells(table: Table) -> Iterator[Cell]:
+def _cells(table: Table) -> Iterator[TableCell]:
     if table.metric == "last":
         yield from (cell for row in table.rows for cell in row.cells if cell.runs)
 
@@ -94,14 +94,14 @@ def _with_gain(table: Table, label: str, baseline: Mapping[Run, float]) -> Table
         why = f"Nothing here is set against {label}: no run of it is of this protocol and on the same labels."
         return replace(table, notes=(*table.notes, why))
 
-    def filled(cell: Cell) -> Cell:
+    def filled(cell: TableCell) -> TableCell:
         gain = gains.get(id(cell))
         return replace(cell, summaries={**cell.summaries, gain.metric: gain}) if gain else cell
 
     return replace(table, rows=tuple(replace(row, cells=tuple(map(filled, row.cells))) for row in table.rows))
 
 
-def _gain(cell: Cell, label: str, baseline: Mapping[Run, float]) -> Gain | None:
+def _gain(cell: TableCell, label: str, baseline: Mapping[Run, float]) -> Gain | None:
     values = [value - baseline[run] for run, value in cell.runs.items() if run in baseline]
     gain = summarise(values)
     if gain is None or gain.sd is None:

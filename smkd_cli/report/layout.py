@@ -13,7 +13,7 @@ from functools import cache
 from typing import Any, TypeGuard
 
 from smkd_cli import methods
-from smkd_cli.artifacts.results import Cell, Result, Sent
+from smkd_cli.artifacts.results import CellRecord, Result, Sent
 from smkd_cli.errors import UnknownName
 from smkd_cli.registry import LAYOUTS, Registry, file_of
 
@@ -46,7 +46,7 @@ class Slot:
 
 
 @dataclass(frozen=True)
-class AsFound:
+class FromResults:
     """An axis with a slot for every value of a coordinate that the table's own results have.
 
     Attributes:
@@ -96,7 +96,7 @@ def _accuracies(result: Result, whose: str) -> dict[str, float]:
         known["ensemble"] = scores.last.ensemble
         known |= _selections(scores.sent)
     elif scores.best:
-        known["best"] = getattr(scores.best, f"most_{whose}")  # the best epoch is that of the mean of both
+        known["best"] = getattr(scores.best, f"max_{whose}")  # the best epoch is that of the mean of both
     return {name: value for name, value in known.items() if value is not None}
 
 
@@ -137,15 +137,15 @@ class Layout:
     number: str = ""
     title: str
     corner: str
-    rows: tuple[Slot, ...] | AsFound
-    columns: tuple[Slot, ...] | AsFound
+    rows: tuple[Slot, ...] | FromResults
+    columns: tuple[Slot, ...] | FromResults
     where: Coordinates = field(default_factory=dict)
     measure: Callable[[Result], Measured] = accuracy
     metric: str = "last"
     decimals: int = 2
     of: str = "the mean of the two peers"
     best_two: bool = True
-    epochs: int | Callable[[Cell], int] | None = None
+    epochs: int | Callable[[CellRecord], int] | None = None
     own_recipes: bool = False
     across_protocols: bool = False
     notes: tuple[str, ...] = ()
@@ -156,7 +156,7 @@ class Layout:
         return isinstance(self.rows, tuple) and isinstance(self.columns, tuple)
 
 
-def coordinates_of(cell: Cell) -> dict[str, Any]:
+def coordinates_of(cell: CellRecord) -> dict[str, Any]:
     """Where a result stands; its options of one value are coordinates by their own names."""
     exchange, target = methods.split(cell.method)
     static = {"b2": 0.0} if exchange == "SMKD-S" else {}  # Eq. 6: the threshold is constant when b2 is 0
@@ -177,7 +177,7 @@ def coordinates_of(cell: Cell) -> dict[str, Any]:
     }
 
 
-def uses_oracle(cell: Cell) -> bool:
+def uses_oracle(cell: CellRecord) -> bool:
     """Whether the method was told of the noise what only clean labels tell."""
     return "oracle" in [value for value in cell.options.values() if isinstance(value, str)]
 

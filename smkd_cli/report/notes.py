@@ -7,19 +7,19 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from smkd_cli.artifacts.result_types import Cell, Found, OwnProtocol, Result
+from smkd_cli.artifacts.result_types import CellRecord, FoundResults, OwnProtocol, Result
 from smkd_cli.report.fill import Filled
 from smkd_cli.report.layout import Layout, percent
 
 _NAMED = 3
 
 
-def setting(cells: Iterable[Cell]) -> str:
+def setting(cells: Iterable[CellRecord]) -> str:
     """What the results of a table (or of parts of it) share, in words; empty for lone checkpoints."""
     return "; ".join(dict.fromkeys(_setting(cell) for cell in cells if cell.networks))
 
 
-def _setting(cell: Cell) -> str:
+def _setting(cell: CellRecord) -> str:
     peers = dict.fromkeys(cell.networks)
     networks = f"two {cell.networks[0]}" if len(peers) == 1 else " and ".join(peers)
     profile = f", profile {cell.profile}" if cell.profile else ""
@@ -87,7 +87,7 @@ def of_layout(layout: Layout) -> Iterable[str]:
         yield f"No results yet in {' and '.join(headings)}: {why}. The values there are the paper's."
 
 
-def of_report(found: Found, unfinished: Unfinished) -> Iterable[str]:
+def of_report(found: FoundResults, unfinished: Unfinished) -> Iterable[str]:
     """What no table says: unfinished runs of recipes without results, and ignored records."""
     told = set(unfinished.beside(found.results))
     elsewhere = [path for path in found.unfinished if path not in told]

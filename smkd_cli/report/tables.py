@@ -48,7 +48,7 @@ class Run(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """A place in a table, filled or not.
 
     Attributes:
@@ -90,7 +90,7 @@ class Row:
     """A row of cells; ``detail`` rows are for machines, and formats that people read leave them out."""
 
     label: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     detail: bool = False
 
 
@@ -136,7 +136,7 @@ def summarise(values: Sequence[float]) -> Summary | None:
     return Summary(statistics.fmean(known), statistics.stdev(known) if len(known) > 1 else None, len(known))
 
 
-def difference(cell: Cell, metric: str) -> float | None:
+def difference(cell: TableCell, metric: str) -> float | None:
     """Ours minus the paper's; ``None`` unless both are known."""
     ours = cell.summaries.get(metric)
     return None if ours is None or cell.paper is None else ours.mean - cell.paper

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from smkd_cli.report.layout import MOMENTS, noise_label
-from smkd_cli.report.tables import Cell, Column, Gain, Summary, Table, difference
+from smkd_cli.report.tables import Column, Gain, Summary, Table, TableCell, difference
 
 ORACLE = "†"
 
@@ -69,7 +69,7 @@ def grids(table: Table, top: str = "bold") -> Iterable[Grid]:
         yield _gains(table, metric)
 
 
-def _headline(cell: Cell, table: Table) -> Text:
+def _headline(cell: TableCell, table: Table) -> Text:
     ours = cell.summaries.get(table.metric)
     ahead = difference(cell, table.metric)
     return Text(
@@ -127,7 +127,7 @@ def _sent(table: Table) -> Grid | None:
     )
 
 
-def _of_moment(cell: Cell, moment: str) -> Text:
+def _of_moment(cell: TableCell, moment: str) -> Text:
     right = cell.summaries.get(f"precision_{moment}")
     share = f"{cell.summaries[f'sent_{moment}'].mean:.0f} %"
     return Text((share, "(—)" if right is None else f"({right.mean:.0f} %)"))
@@ -154,7 +154,7 @@ def _of_gain(gain: Summary, decimals: int) -> tuple[Text, ...]:
     return Text((signed(gain.mean, decimals),)), Text((" to ".join(ends) or "—",)), Text((str(gain.n),))
 
 
-def _found(table: Table, metric: str) -> list[tuple[Cell, Column]]:
+def _found(table: Table, metric: str) -> list[tuple[TableCell, Column]]:
     return [
         (cell, column)
         for row in table.rows
@@ -163,7 +163,7 @@ def _found(table: Table, metric: str) -> list[tuple[Cell, Column]]:
     ]
 
 
-def _told_apart(found: Sequence[tuple[Cell, Column]]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+def _told_apart(found: Sequence[tuple[TableCell, Column]]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
     """The noise if it is one (to end a title with), what the label columns are, and each cell's labels in them."""
     noises = dict.fromkeys((cell.noise, cell.rate) for cell, _ in found)
     one_noise = noise_label(next(iter(noises))) if len(noises) == 1 else ""
@@ -181,7 +181,7 @@ def _told_apart(found: Sequence[tuple[Cell, Column]]) -> tuple[str, tuple[str, .
     return f", {one_noise}" if one_noise else "", corner, labels
 
 
-def _of_epoch(cell: Cell, metric: str, decimals: int) -> Text:
+def _of_epoch(cell: TableCell, metric: str, decimals: int) -> Text:
     summary = cell.summaries.get(metric)
     if summary is None:
         return Text(("—",))

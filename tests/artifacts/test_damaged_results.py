@@ -92,7 +92,7 @@ def test_endless_input_is_refused(source, tmp_path, smkd):
     ("content", "message"),
     [
         ('{"schema": "smkd/result/1", "sta', "Invalid JSON: EOF"),
-        ('{"schema": "smkd/result/2"}', "schema 'smkd/result/2' is not known"),
+        ('{"schema": "smkd/result/9"}', "schema 'smkd/result/9' is not known"),
         ('{"schema": "smkd/result/1"}', "status: Field required"),
         (changed("scores", None), "a finished cell has scores"),
         (changed("scores.last.mean", -1.0), "scores.last.mean"),

@@ -25,6 +25,7 @@ compute: {threads: 1, precision: float32, memory_format: channels_last, peers: i
 OWN = """\
 from pathlib import Path
 
+from smkd_cli.methods.contract import Refined
 from smkd_cli.methods.targets.contract import TargetRule
 
 print("RUN")
@@ -34,8 +35,8 @@ Path("run").touch()
 class Own(TargetRule):
     name = "Own"
 
-    def target(self, own, batch, clock):
-        return batch.onehot
+    def refine(self, own, batch, clock):
+        return Refined(batch.target)
 """
 
 

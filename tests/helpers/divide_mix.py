@@ -40,10 +40,10 @@ class Divide(Method):
     def memory(self, samples, classes):
         return {"clean": (samples,)}
 
-    def after_epoch(self, memory, clock, overview):
-        noisy = overview.labels[overview.learned]
-        losses = torch.nn.functional.cross_entropy(overview.peer_training().double(), noisy, reduction="none")
-        memory["clean"][overview.learned] = 1 - noisy_probability(losses).to(memory["clean"].dtype)
+    def after_epoch(self, memory, clock, predictions):
+        noisy = predictions.labels[predictions.train_indices]
+        losses = torch.nn.functional.cross_entropy(predictions.peer_train_logits().double(), noisy, reduction="none")
+        memory["clean"][predictions.train_indices] = 1 - noisy_probability(losses).to(memory["clean"].dtype)
 
     def sampler(self, stage):
         return TwoPools("clean", 0.5) if stage else Uniform()

@@ -14,7 +14,7 @@ from data_sets import DATA
 from smkd_cli import methods, networks
 from smkd_cli.data import find
 from smkd_cli.data.images.reader import ArrayReader
-from smkd_cli.methods import Facts
+from smkd_cli.methods import LabelFacts
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
@@ -74,16 +74,16 @@ class Stepped:
 
 @dataclass
 class Predicted:
-    """An overview of made-up predictions, which agree with the labels more often than not."""
+    """An predictions of made-up predictions, which agree with the labels more often than not."""
 
     labels: torch.Tensor
-    learned: torch.Tensor
+    train_indices: torch.Tensor
     logits: torch.Tensor
 
-    def training(self) -> torch.Tensor:
+    def train_logits(self) -> torch.Tensor:
         return self.logits
 
-    def peer_training(self) -> torch.Tensor:
+    def peer_train_logits(self) -> torch.Tensor:
         return self.logits.roll(1, 0)
 
     def held_out(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
@@ -100,17 +100,17 @@ def pair(
         _widen(made, dtype)
     labels = made.labels
     matrix = torch.eye(CLASSES, dtype=torch.float64, device=device) * 0.5 + 0.5 / CLASSES
-    made.prepare(Facts(labels, CLASSES, 0.4, matrix))
+    made.prepare(LabelFacts(labels, CLASSES, 0.4, matrix))
     stages, last = method_of.stages(40), made.clock.stage
     said = torch.from_numpy(np.random.default_rng(1).normal(size=(IMAGES, CLASSES))).to(device, dtype)
     said[range(IMAGES), labels] += 2
-    overview = Predicted(labels, torch.arange(IMAGES, device=device), said)
+    predictions = Predicted(labels, torch.arange(IMAGES, device=device), said)
     for number in range(last + 1):
         made.begin(stages[number], number)
         epochs = stages[number].epochs
         _set_clock(made, epochs, epochs)
         for memory in made.memories if number < last else ():
-            method_of.after_epoch(memory, made.clock, overview)
+            method_of.after_epoch(memory, made.clock, predictions)
     _set_clock(made, max(1, stages[last].epochs // 2), stages[last].epochs)
     return stepped
 

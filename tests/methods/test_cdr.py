@@ -7,7 +7,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smkd_cli.methods import Clock, Facts
+from smkd_cli.methods import Clock, LabelFacts
 from smkd_cli.methods.selection.cdr import CDR, kth_largest, kth_largest_by_bits
 
 W = [0.5, -0.2, 0.1, -0.8, 0.05, 0.3]
@@ -28,7 +28,7 @@ def weight(values, gradients, shape):
 def masked(parameters, rate, dtype=torch.float64):
     method = CDR(noise_rate=rate)
     memory = {"noise_rate": torch.zeros((), dtype=dtype)}
-    method.before_training(memory, Facts(torch.zeros(4, dtype=torch.int64), 5))
+    method.before_training(memory, LabelFacts(torch.zeros(4, dtype=torch.int64), 5))
     method.after_backward(parameters, memory, NOW)
     return [parameter.grad for parameter in parameters]
 

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from smkd_cli.errors import UnknownName
-from smkd_cli.methods import Batch, Clock, Companion, Extra, Facts, Inputs, Outputs, Stage, Views, catalogue
+from smkd_cli.methods import Batch, Clock, Companion, Extra, Inputs, LabelFacts, Outputs, Stage, Views, catalogue
 from smkd_cli.methods.composed import Composed
 from smkd_cli.methods.exchange.all_knowledge import All
 from smkd_cli.methods.exchange.static import Static
@@ -75,7 +75,7 @@ class Asking(CE):
     def after_backward(self, parameters, memory, clock):
         CALLED.append("after_backward")
 
-    def after_epoch(self, memory, clock, overview):
+    def after_epoch(self, memory, clock, predictions):
         CALLED.append("after_epoch")
 
 
@@ -116,7 +116,7 @@ def test_what_a_rule_asks_for_is_asked_for(method):
     batch = Batch(labels, torch.eye(2), labels, (torch.ones(2, 1, 4, 4),))
     assert (method.inputs(None, None, batch, CLOCK).images == 2).all()
     CALLED.clear()
-    method.before_training({}, Facts(labels, 2))
+    method.before_training({}, LabelFacts(labels, 2))
     method.observe(Outputs.of(torch.zeros(2, 2)), batch, CLOCK)
     method.after_backward([], {}, CLOCK)
     method.after_epoch({}, CLOCK, None)

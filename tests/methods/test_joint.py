@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from smkd_cli import methods
-from smkd_cli.methods import Batch, Clock, Facts, Outputs, Stage
+from smkd_cli.methods import Batch, Clock, LabelFacts, Outputs, Stage
 from smkd_cli.methods.labels.joint import joint_loss
 from smkd_cli.methods.labels.prior import prior_cross_entropy, prior_divergence
 
@@ -37,7 +37,7 @@ def reference():
 
 def started(method, labels, classes, dtype=torch.float64):
     memory = {key: torch.zeros(shape, dtype=dtype) for key, shape in method.memory(len(labels), classes).items()}
-    method.before_training(memory, Facts(labels, classes))
+    method.before_training(memory, LabelFacts(labels, classes))
     return memory
 
 

@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from torch.nn.functional import cross_entropy, one_hot, softmax
 
 from smkd_cli import methods
-from smkd_cli.methods import Batch, Clock, Facts, Outputs
+from smkd_cli.methods import Batch, Clock, LabelFacts, Outputs
 from smkd_cli.methods.distillation.kdcl import error_covariance, general_weights, linear_weight, minlogit, naive
 
 INPUTS = json.loads((Path(__file__).parents[1] / "vectors.json").read_text())["inputs"]
@@ -158,7 +158,7 @@ class HeldOut:
 
 def kept(method):
     memory = {key: torch.zeros(shape) for key, shape in method.memory(10, 5).items()}
-    method.before_training(memory, Facts(LABELS, 5))
+    method.before_training(memory, LabelFacts(LABELS, 5))
     return memory
 
 

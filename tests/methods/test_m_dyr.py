@@ -237,27 +237,29 @@ def test_mixed_with_nothing_and_trusted_it_is_cross_entropy(expected, close):
 
 
 class Seen:
-    """An overview of samples 2 to 41 of 50, of which the last ten are given a wrong label; counts what is asked."""
+    """An predictions of samples 2 to 41 of 50, of which the last ten are given a wrong label; counts what is asked."""
 
-    labels, learned = torch.tensor([0] * 32 + [1] * 18), torch.arange(2, 42)
+    labels, train_indices = torch.tensor([0] * 32 + [1] * 18), torch.arange(2, 42)
 
     def __init__(self, spread=1.0, value=0.0):
         self.logits = torch.stack([torch.linspace(2, 4, 40) * spread, torch.full((40,), value)], 1)
         self.asked = 0
 
-    def training(self):
+    def train_logits(self):
         self.asked += 1
         return self.logits
 
 
 def test_the_mixture_is_refitted_when_an_epoch_ends_from_the_warm_ups_last_on():
-    method, overview, memory = methods.build("M-DYR", {}), Seen(), {"noisy": torch.zeros(50)}
-    method.after_epoch(memory, clock(104, 300), overview)
-    assert overview.asked == 0
+    method, predictions, memory = methods.build("M-DYR", {}), Seen(), {"noisy": torch.zeros(50)}
+    method.after_epoch(memory, clock(104, 300), predictions)
+    assert predictions.asked == 0
     for epoch in (105, 106, 300):
-        method.after_epoch(memory, clock(epoch, 300), overview)
-    assert overview.asked == 3
-    losses = torch.nn.functional.cross_entropy(overview.logits, overview.labels[overview.learned], reduction="none")
+        method.after_epoch(memory, clock(epoch, 300), predictions)
+    assert predictions.asked == 3
+    losses = torch.nn.functional.cross_entropy(
+        predictions.logits, predictions.labels[predictions.train_indices], reduction="none"
+    )
     torch.testing.assert_close(memory["noisy"][2:42], noisy_probability(losses).float(), rtol=0, atol=1e-6)
     assert memory["noisy"][2:32].max() < 0.1
     assert memory["noisy"][32:42].min() > 0.9

@@ -11,7 +11,7 @@ from dataclasses import replace
 import pytest
 import torch
 
-from smkd_cli.methods import Clock, Facts, Outputs
+from smkd_cli.methods import Clock, LabelFacts, Outputs
 from smkd_cli.methods.contract import cross_entropy, logistic
 from smkd_cli.methods.selection.cdr import CDR
 
@@ -115,7 +115,7 @@ def test_cdr_with_the_papers_decay(expected, close):
     weight = torch.nn.Parameter(w.clone())
     weight.grad = torch.tensor([[0.1, 0.4, -0.3, 0.05, 2.0, -0.01]], dtype=torch.float64)
     method, memory = CDR(noise_rate=0.4), {"noise_rate": torch.zeros((), dtype=torch.float64)}
-    method.before_training(memory, Facts(torch.zeros(4, dtype=torch.int64), 5))
+    method.before_training(memory, LabelFacts(torch.zeros(4, dtype=torch.int64), 5))
     one = torch.ones((), dtype=torch.float64)
     method.after_backward([weight], memory, Clock(one, one, one, one, 1))
     close((weight.grad + 0.01 * w.sign())[0], expected("CDR paper update direction, lambda=0.01"))

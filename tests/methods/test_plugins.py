@@ -10,14 +10,15 @@ from pathlib import Path
 import pytest
 
 RULE = """\
+from smkd_cli.methods.contract import Refined
 from smkd_cli.methods.targets.contract import TargetRule
 
 class Rule(TargetRule):
     \"\"\"The given labels.\"\"\"
     name = "{name}"
 
-    def target(self, own, batch, clock):
-        return batch.onehot
+    def refine(self, own, batch, clock):
+        return Refined(batch.target)
 """
 SMALL = ["--set", "epochs=1", "--set", "seeds=[1]", "--set", "networks=small_resnet", "--set", "options={}"]
 BROKEN = {
@@ -153,7 +154,7 @@ def test_what_a_file_can_do_wrong(code, reason, run, tmp_path):
 
 
 def test_two_rules_that_share_an_option_go_not_together(run, tmp_path):
-    code = RULE.format(name="X").replace("    def target", "    eta: float = 1.0\n\n    def target")
+    code = RULE.format(name="X").replace("    def refine", "    eta: float = 1.0\n\n    def refine")
     (tmp_path / "own.py").write_text(code)
     result = run("recipes", "validate", "quickstart", *SMALL, "--set", 'methods=["SMKD-S+own.py:X"]')
     assert (result.returncode, "share the options eta" in result.stderr) == (3, True)

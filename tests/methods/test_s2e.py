@@ -10,10 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from smkd_cli.methods import Batch, Clock, Facts, Outputs, Stage
+from smkd_cli.methods import Batch, Clock, LabelFacts, Outputs, Stage
 from smkd_cli.methods.selection.s2e import S2E, forget_rate, propose
 
-FACTS = Facts(torch.zeros(4, dtype=torch.int64), 5)
+FACTS = LabelFacts(torch.zeros(4, dtype=torch.int64), 5)
 
 
 def double(value):
@@ -30,7 +30,7 @@ def started(method):
     return memory
 
 
-def overview(own_right, other_right, held_out=10):
+def predictions(own_right, other_right, held_out=10):
     """Two networks that are right on so many of the held-out samples, all of class 0."""
     labels = torch.zeros(held_out, dtype=torch.int64)
     logits = [torch.eye(2)[(torch.arange(held_out) >= right).long()] for right in (own_right, other_right)]
@@ -92,7 +92,7 @@ def test_a_search_ends_with_the_best_schedule_and_both_peers_with_the_same():
     memories = [started(method), started(method)]
     right = [(3, 4), (1, 2), (9, 7), (8, 8), (2, 2), (7, 8)]
     for stage, (a, b) in enumerate(right):
-        for memory, seen in zip(memories, (overview(a, b), overview(b, a)), strict=True):
+        for memory, seen in zip(memories, (predictions(a, b), predictions(b, a)), strict=True):
             trial = memory["schedule"].clone()
             method.after_epoch(memory, clock(1, 2, stage), seen)
             assert torch.equal(memory["schedule"], trial)
@@ -137,7 +137,7 @@ def test_a_draw_is_inside_and_depends_on_nothing_else(scores, value, seed):
 def test_a_search_without_held_out_samples_is_refused_after_its_first_epoch():
     method = S2E(trials=2)
     with pytest.raises(ValueError, match=r"validation\.fraction"):
-        method.after_epoch(started(method), clock(1, 5), overview(0, 0, held_out=0))
+        method.after_epoch(started(method), clock(1, 5), predictions(0, 0, held_out=0))
     S2E().after_epoch(started(S2E()), clock(1, 5), None)
 
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from smkd_cli import methods
-from smkd_cli.methods import Batch, Clock, Facts, Outputs, Stage
+from smkd_cli.methods import Batch, Clock, LabelFacts, Outputs, Stage
 from smkd_cli.methods.selection.cdr import CDR
 from smkd_cli.methods.selection.coteaching import CoTeaching, ramped
 from smkd_cli.methods.selection.coteaching_plus import CoTeachingPlus
@@ -37,7 +37,7 @@ def clock(epoch=200.0, epochs=200.0, stage=0, percent=None):
 
 
 def facts(noise_rate=None):
-    return Facts(torch.zeros(8, dtype=torch.int64), 5, noise_rate)
+    return LabelFacts(torch.zeros(8, dtype=torch.int64), 5, noise_rate)
 
 
 def started(method, noise_rate=None, dtype=torch.float64):
@@ -299,13 +299,13 @@ def test_an_estimated_rate_takes_a_stage_of_cross_entropy(kind, monkeypatch):
     torch.testing.assert_close(early.loss_a, torch.nn.functional.cross_entropy(logits[0], labels))
 
     # Three of four samples are predicted to be of class 0.
-    overview = SimpleNamespace(training=lambda: torch.tensor([[2.0, 0.0], [1.0, 0.0], [9.0, 0.0], [0.0, 1.0]]))
-    method.after_epoch(memory, clock(1.0, 2.0, stage=0), overview)
+    predictions = SimpleNamespace(train_logits=lambda: torch.tensor([[2.0, 0.0], [1.0, 0.0], [9.0, 0.0], [0.0, 1.0]]))
+    method.after_epoch(memory, clock(1.0, 2.0, stage=0), predictions)
     assert not seen
-    method.after_epoch(memory, clock(2.0, 2.0, stage=0), overview)
+    method.after_epoch(memory, clock(2.0, 2.0, stage=0), predictions)
     assert rate_in(memory).item() == pytest.approx(1 - (0.75 * 0.8 + 0.25 * 0.5))
     torch.testing.assert_close(seen[0].sum(1), torch.ones(4, dtype=torch.float64))
-    method.after_epoch(memory, clock(10.0, 10.0, stage=1), overview)
+    method.after_epoch(memory, clock(10.0, 10.0, stage=1), predictions)
     assert len(seen) == 1
 
 
@@ -313,10 +313,10 @@ def test_an_estimate_from_anchor_points():
     method = CDR(noise_rate="estimated")
     memory, said = started(method), double([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.3, 0.7]])
     ends = clock(2.0, 2.0, stage=0)
-    method.after_epoch(memory, ends, SimpleNamespace(training=said.log))
+    method.after_epoch(memory, ends, SimpleNamespace(train_logits=said.log))
     assert rate_in(memory).item() == pytest.approx(0.75 * 0.2 + 0.25 * 0.3)
     with pytest.raises(ValueError, match="transition matrix"):
-        method.after_epoch(memory, ends, SimpleNamespace(training=lambda: torch.zeros(4, 2)))
+        method.after_epoch(memory, ends, SimpleNamespace(train_logits=lambda: torch.zeros(4, 2)))
 
 
 @pytest.mark.parametrize("kind", RATED)

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from smkd_cli import methods
-from smkd_cli.methods import Batch, Clock, Facts, Outputs, Stage
+from smkd_cli.methods import Batch, Clock, LabelFacts, Outputs, Stage
 from smkd_cli.methods.transition.backward import backward_losses, inverse_of
 from smkd_cli.methods.transition.estimation import check_informative, check_invertible, estimate_transition
 from smkd_cli.methods.transition.forward import forward_losses
@@ -47,7 +47,7 @@ def scene(name="Forward", matrix=T, stage=0, delta=DT, **options):
     labels = torch.tensor(INPUTS["y"])
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).double(), torch.arange(4))
     memory = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in method.memory(4, 5).items()}
-    method.before_training(memory, Facts(labels, 5, transition_matrix=matrix))
+    method.before_training(memory, LabelFacts(labels, 5, transition_matrix=matrix))
     own = Outputs.of(double(INPUTS["ZA"]).requires_grad_(), memory, modules=revision(delta))
     method.observe(own, batch, clock(stage=stage))
     own = own.refined(method.refine(own, batch, clock(stage=stage)))
@@ -260,7 +260,7 @@ def test_an_oracle_needs_clean_labels(name):
     oracle, estimated = (methods.build(name, {"transition": source}) for source in ("oracle", "estimated"))
     assert oracle.needs() == {"transition_matrix"}
     assert estimated.needs() == set()
-    facts = Facts(torch.zeros(4, dtype=torch.int64), 5)
+    facts = LabelFacts(torch.zeros(4, dtype=torch.int64), 5)
     with pytest.raises(ValueError, match="nobody knows the clean labels"):
         oracle.before_training({"transition": torch.zeros(5, 5), "inverse": torch.zeros(5, 5)}, facts)
     estimated.before_training({}, facts)
@@ -298,10 +298,10 @@ def test_the_matrix_is_estimated_when_the_first_stage_ends(name, expected, close
     memory = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in method.memory(4, 5).items()}
     own = replace(own, memory=memory)
     close(method.loss(own, own, batch, clock(stage=0)), expected("CE(A)"))
-    overview = SimpleNamespace(training=lambda: random_matrix(5, 3).log() + 2.5)
-    method.after_epoch(own.memory, clock(1, 2, stage=0), overview)
+    predictions = SimpleNamespace(train_logits=lambda: random_matrix(5, 3).log() + 2.5)
+    method.after_epoch(own.memory, clock(1, 2, stage=0), predictions)
     assert not own.memory["transition"].any()
-    method.after_epoch(own.memory, clock(2, 2, stage=0), overview)
+    method.after_epoch(own.memory, clock(2, 2, stage=0), predictions)
     close(own.memory["transition"], random_matrix(5, 3))
     if name == "Backward":
         close(own.memory["inverse"] @ random_matrix(5, 3), EYE)
@@ -318,7 +318,7 @@ def test_predictions_that_are_all_equal_end_the_training(name):
     method = methods.build(name, {})
     memory = {key: torch.zeros(shape) for key, shape in method.memory(4, 5).items()}
     with pytest.raises(ValueError, match=r"all rows .* equal"):
-        method.after_epoch(memory, clock(), SimpleNamespace(training=lambda: torch.zeros(9, 5)))
+        method.after_epoch(memory, clock(), SimpleNamespace(train_logits=lambda: torch.zeros(9, 5)))
 
 
 def test_an_estimate_that_is_singular_ends_backward():
@@ -327,20 +327,20 @@ def test_an_estimate_that_is_singular_ends_backward():
     # Classes 1 and 2 share the anchor of both.
     logits = torch.tensor([[3.0, 0.0, 0.0], [0.0, 1.0, 1.0], [0.5, 0.0, 0.0]])
     with pytest.raises(ValueError, match="singular"):
-        method.after_epoch(memory, clock(), SimpleNamespace(training=lambda: logits))
+        method.after_epoch(memory, clock(), SimpleNamespace(train_logits=lambda: logits))
 
 
 def test_the_percentile_is_an_option():
     of_first = torch.linspace(0.01, 0.99, 99, dtype=torch.float64)
-    overview = SimpleNamespace(training=lambda: torch.stack([of_first, 1 - of_first], 1).log())
+    predictions = SimpleNamespace(train_logits=lambda: torch.stack([of_first, 1 - of_first], 1).log())
     for percentile, first in ((100.0, 0.99), (50.0, 0.5 + 0.01)):
         memory = {"transition": torch.zeros(2, 2, dtype=torch.float64)}
         method = methods.build("Forward", {"anchor_percentile": percentile})
         if percentile == 50:  # the anchor of both classes is the sample in the middle
             with pytest.raises(ValueError, match="all rows"):
-                method.after_epoch(memory, clock(), overview)
+                method.after_epoch(memory, clock(), predictions)
         else:
-            method.after_epoch(memory, clock(), overview)
+            method.after_epoch(memory, clock(), predictions)
             torch.testing.assert_close(memory["transition"][0, 0].item(), first)
 
 

@@ -15,7 +15,7 @@ from smkd_cli.errors import RecipeError
 from smkd_cli.naming import slug
 from smkd_cli.recipe import load_recipe
 from smkd_cli.recipe.grid import Row, rows
-from smkd_cli.recipe.sameness import key_of
+from smkd_cli.recipe.hashing import key_of
 from smkd_cli.recipe.schema import MethodEntry, _distinct
 
 SCALARS = st.none() | st.booleans() | st.integers(-2, 2) | st.sampled_from([0.0, -0.0, 0.5, 1.0, 2.0, "1", "a", ""])

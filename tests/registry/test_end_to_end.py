@@ -118,7 +118,7 @@ def test_a_teacher_runs_no_code_that_the_recipe_does_not_name(networks, code, tr
 
 
 def test_a_layout_that_breaks_leaves_its_results_in_a_plain_table(trained, smkd, examples):
-    code = (examples / "my_layout.py").read_text().replace("columns=AsFound", "columns=3, notes=AsFound")
+    code = (examples / "my_layout.py").read_text().replace("columns=FromResults", "columns=3, notes=FromResults")
     (examples / "my_broken_layout.py").write_text(code)
     for run in trained:
         path = run / "result.json"

@@ -50,7 +50,7 @@ def scores(last: float, selected: float | None = None, best: float | None = None
     return {
         "last": score(last),
         "selected": score(last if selected is None else selected, "last epoch"),
-        "best": score(best, "test accuracy") | {"most_a": best + 1.5, "most_b": best + 2.5},
+        "best": score(best, "test accuracy") | {"max_a": best + 1.5, "max_b": best + 2.5},
     }
 
 

@@ -30,7 +30,7 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
         "samples.safetensors",
     }
     record = json.loads((CELL / "result.json").read_text())
-    assert record["schema"] == "smkd/result/1"
+    assert record["schema"] == "smkd/result/2"
     assert record["status"] == "finished"
     assert record["cell"]["options"]["b1"] == 16
     assert record["cell"]["noise"]["realised_rate"] == pytest.approx(0.4, abs=0.05)
@@ -46,7 +46,7 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
     for peer in "ab":
         position = header.split(",").index(f"test_accuracy_{peer}")
         reached = max(float(row.split(",")[position]) for row in rows)
-        assert record["scores"]["best"][f"most_{peer}"] == pytest.approx(reached)
+        assert record["scores"]["best"][f"max_{peer}"] == pytest.approx(reached)
 
 
 @pytest.mark.parametrize("method", ["All+CE", "SMKD-P+MyLC", "CE"])
@@ -62,7 +62,7 @@ def test_the_result_says_what_was_sent_as_the_metrics_do(smkd, recipe, method):
     for epoch, moment in ((1, "quarter"), (2, "half"), (4, "end")):
         row = {name: float(value or 0) for name, value in rows[epoch - 1].items() if name != "stage"}
         count = row["sent_a_to_b"] + row["sent_b_to_a"]
-        right = row["sent_a_to_b"] * row["right_a_to_b"] + row["sent_b_to_a"] * row["right_b_to_a"]
+        right = row["sent_a_to_b"] * row["precision_a_to_b"] + row["sent_b_to_a"] * row["precision_b_to_a"]
         assert sent[moment]["epoch"] == epoch
         assert sent[moment]["share"] == pytest.approx(count / (2 * 1437))
         assert (sent[moment]["precision"] or 0) == pytest.approx(right / count if count else 0)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Facts, Method, Outputs, Overview, RefinedOutputs, Views
+from smkd_cli.methods.contract import Batch, Clock, LabelFacts, Method, Outputs, Predictions, RefinedOutputs, Views
 from smkd_cli.methods.distillation.kd import divergence, label_loss
 
 if TYPE_CHECKING:
@@ -109,14 +109,14 @@ class KDCL(Method):
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return {"own_weight": ()} if self.variant == "general" else {}
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         if self.variant == "general":
             memory["own_weight"].fill_(0.5)
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if self.variant != "general":
             return
-        own, other, labels = overview.held_out()
+        own, other, labels = predictions.held_out()
         if len(labels) == 0:
             raise ValueError("KDCL general weighs the networks on held-out samples: set validation.fraction above 0")
         onehot = own.new_zeros(own.shape).scatter(1, labels.unsqueeze(1), 1).double()

@@ -9,10 +9,10 @@ from pydantic import Field
 from smkd_cli.methods.contract import (
     Batch,
     Clock,
-    Facts,
+    LabelFacts,
     Method,
     Outputs,
-    Overview,
+    Predictions,
     Refined,
     RefinedOutputs,
     cross_entropy,
@@ -68,7 +68,7 @@ class Joint(Method):
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return dict.fromkeys(("labels", "newest", "middle", "oldest"), (samples, classes))
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         memory["labels"].zero_().scatter_(1, facts.labels.unsqueeze(1), 1)
 
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
@@ -76,7 +76,7 @@ class Joint(Method):
             newest = own.memory["newest"]
             newest.index_add_(0, batch.indices, own.probs.detach().to(newest.dtype))
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if clock.stage > 0:
             return
         epoch, epochs, block = int(clock.epoch), int(clock.epochs), self.window // 2

@@ -13,7 +13,7 @@ from smkd_cli.methods.contract import (
     Clock,
     Inputs,
     Method,
-    Overview,
+    Predictions,
     Predictor,
     RefinedOutputs,
     cross_entropy,
@@ -65,11 +65,11 @@ class MDYR(Method):
     def _guided(self, clock: Clock) -> Tensor:
         return clock.epoch > self._warmup(clock)
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if bool(clock.epoch >= self._warmup(clock)):
-            given = overview.labels[overview.learned].unsqueeze(1)
-            losses = -overview.training().double().log_softmax(1).gather(1, given).squeeze(1)
-            memory["noisy"][overview.learned] = noisy_probability(losses).to(memory["noisy"].dtype)
+            given = predictions.labels[predictions.train_indices].unsqueeze(1)
+            losses = -predictions.train_logits().double().log_softmax(1).gather(1, given).squeeze(1)
+            memory["noisy"][predictions.train_indices] = noisy_probability(losses).to(memory["noisy"].dtype)
 
     def inputs(self, own: Predictor, other: Predictor, batch: Batch, clock: Clock) -> Inputs:
         images, share = batch.views[0], batch.drawn["share"].to(batch.onehot.dtype)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Overview
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Predictions
 from smkd_cli.methods.losses.contract import RobustLoss
 from smkd_cli.methods.losses.terms import gce, mae
 from smkd_cli.methods.stages import share
@@ -57,7 +57,7 @@ class GCE(RobustLoss):
             missed = mae(own.log_probs.detach(), batch.onehot)
             own.memory["missed"].index_copy_(0, batch.indices, missed.to(own.memory["missed"].dtype))
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if not self._stored:
             return
         # The next epoch's weights; before the second one the network has said nothing yet.

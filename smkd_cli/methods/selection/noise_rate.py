@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import Field, PlainValidator
 
-from smkd_cli.methods.contract import Clock, Facts, Method, Need, Overview
+from smkd_cli.methods.contract import Clock, LabelFacts, Method, Need, Predictions
 from smkd_cli.methods.stages import Stage, share
 
 if TYPE_CHECKING:
@@ -58,7 +58,7 @@ class KnowsNoiseRate(Method):
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return {"noise_rate": ()}
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         rate = self.rate_source()
         if rate == "oracle":
             if facts.noise_rate is None:
@@ -69,9 +69,9 @@ class KnowsNoiseRate(Method):
         if not isinstance(rate, str):
             memory["noise_rate"].fill_(rate)
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if self.estimating(clock) and bool(clock.epoch >= clock.epochs):
-            memory["noise_rate"].fill_(_estimated(overview.training()))
+            memory["noise_rate"].fill_(_estimated(predictions.train_logits()))
 
 
 def rate_in(memory: dict[str, Tensor]) -> Tensor:

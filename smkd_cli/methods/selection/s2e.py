@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from smkd_cli.methods.contract import Clock, Facts, Outputs, Overview
+from smkd_cli.methods.contract import Clock, LabelFacts, Outputs, Predictions
 from smkd_cli.methods.selection.small_loss import SmallLossExchange
 from smkd_cli.methods.stages import Stage, share
 
@@ -112,17 +112,17 @@ class S2E(SmallLossExchange):
         searched = {"tried": (self.trials, _NUMBERS), "scores": (self.trials,)} if self.trials else {}
         return {"schedule": (_NUMBERS,), **searched}
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         if self.trials:
             self._begin(0, memory)
         else:
             memory["schedule"].copy_(memory["schedule"].new_tensor(self.schedule or _NO_SEARCH))
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         ends = bool(clock.epoch >= clock.epochs)
         if clock.stage >= self.trials or not (ends or (clock.stage == 0 and bool(clock.epoch == 1))):
             return
-        own, other, labels = overview.held_out()
+        own, other, labels = predictions.held_out()
         if not len(labels):
             raise ValueError("S2E searches by held-out samples: set validation.fraction above 0, or trials to 0")
         if ends:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Overview, Refined, logistic, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Predictions, Refined, logistic, mix
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -44,7 +44,7 @@ class MyLC(TargetRule):
         elif self.certainty == "ema":
             own.memory["r"].lerp_(certainty.mean(), 0.01)
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if self.certainty == "epoch":
             memory["r"].copy_(memory["certainty_sum"] / memory["seen"].clamp_min(1))
         memory["certainty_sum"].zero_()

@@ -9,11 +9,11 @@ from pydantic import Field
 from smkd_cli.methods.contract import (
     Batch,
     Clock,
-    Facts,
+    LabelFacts,
     Method,
     Need,
     Outputs,
-    Overview,
+    Predictions,
     RefinedOutputs,
     cross_entropy,
 )
@@ -72,16 +72,16 @@ class KnowsTransition(Method):
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return {"transition": (classes, classes)}
 
-    def before_training(self, memory: dict[str, Tensor], facts: Facts) -> None:
+    def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
         if self.transition == "estimated":
             return
         if facts.transition_matrix is None:
             raise ValueError("transition is oracle, but nobody knows the clean labels here; take estimated")
         self.keep(memory, facts.transition_matrix)
 
-    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, overview: Overview) -> None:
+    def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if self.estimating(clock) and bool(clock.epoch >= clock.epochs):
-            probs = overview.training().double().softmax(1)
+            probs = predictions.train_logits().double().softmax(1)
             self.keep(memory, estimate_transition(probs, self.anchor_percentile))
 
     def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable
 
 from smkd_cli.report.formats.contract import Format
-from smkd_cli.report.tables import Cell, Gain, Report, Table, difference
+from smkd_cli.report.tables import Gain, Report, Table, TableCell, difference
 from smkd_cli.words import printable
 
 COLUMNS = (
@@ -41,7 +41,7 @@ def field(text: str) -> str:
     return f"'{shown}" if shown.startswith(_FORMULA) and not _NUMBER.fullmatch(shown) else shown
 
 
-def _numbers(table: Table, cell: Cell) -> Iterable[tuple[str, *tuple[float | None, ...]]]:
+def _numbers(table: Table, cell: TableCell) -> Iterable[tuple[str, *tuple[float | None, ...]]]:
     if table.metric not in cell.summaries:
         yield table.metric, None, None, 0, cell.paper, None, None, None
     for metric, summary in cell.summaries.items():

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from smkd_cli.report.formats.contract import Format
-from smkd_cli.report.tables import Cell, Column, Report, Table, difference
+from smkd_cli.report.tables import Column, Report, Table, TableCell, difference
 from smkd_cli.words import in_json
 
 SCHEMA = "smkd/report/1"
@@ -36,7 +36,7 @@ def _table(table: Table) -> dict[str, Any]:
     return {**facts, "columns": [asdict(column) for column in table.columns], "rows": rows, "notes": table.notes}
 
 
-def _cell(cell: Cell, column: Column, metric: str) -> dict[str, Any]:
+def _cell(cell: TableCell, column: Column, metric: str) -> dict[str, Any]:
     return {
         "column": f"{column.group} {column.label}".strip(),
         "status": cell.status,

@@ -5,7 +5,7 @@ import math
 from smkd_cli.artifacts.metrics import has_metrics, read_metrics
 from smkd_cli.artifacts.results import Result
 from smkd_cli.errors import DataError
-from smkd_cli.report.layout import AsFound, Layout, Measured
+from smkd_cli.report.layout import FromResults, Layout, Measured
 
 
 def _knowledge_sent(result: Result) -> Measured:
@@ -31,8 +31,8 @@ LAYOUT = Layout(
     title="Figure 2: samples distilled per epoch, A to B plus B to A",
     corner="Epoch",
     where={"exchange": ("SMKD-S", "SMKD-P"), "eta": 2, "kind": "symmetric", "rate": 0.4},
-    rows=AsFound("epoch", str, every=10),
-    columns=AsFound("b2", "b₂ = {:g}".format),
+    rows=FromResults("epoch", str, every=10),
+    columns=FromResults("b2", "b₂ = {:g}".format),
     measure=_knowledge_sent,
     metric="sent",
     decimals=0,

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 
-from smkd_cli.artifacts.results import Cell
+from smkd_cli.artifacts.results import CellRecord
 from smkd_cli.report.layout import Layout, Slot, accuracy_of_peers, method_row, own_recipe_row
 
 _METHODS = ("CE", "Tf-KD_reg", "ProSelfLC", "MyLC", "MKD", "KDCL", "SMKD-P+MyLC")
@@ -16,7 +16,7 @@ def _rows() -> Iterator[Slot]:
             yield own_recipe_row(name)
 
 
-def _epochs(cell: Cell) -> int:
+def _epochs(cell: CellRecord) -> int:
     return 100 if len(set(cell.networks)) == 1 else 200
 
 

@@ -18,7 +18,7 @@ from smkd_cli.train.run.evaluation import Evaluation
 from smkd_cli.train.run.labels import TrainingLabels, labels_for
 from smkd_cli.train.run.metrics_file import MetricsFile
 from smkd_cli.train.run.oracle import facts_for, files_of, load_teachers
-from smkd_cli.train.run.overview import PairOverview
+from smkd_cli.train.run.predictions import PairPredictions
 from smkd_cli.train.run.state import TrainingState
 from smkd_cli.train.run.task import Task
 from smkd_cli.train.step.build import build_pair
@@ -35,7 +35,7 @@ class CellRun:
         directory: its run directory, which is locked.
         method_files: SHA-256 of the files of code that the cell names and of its teachers, by path.
         operations: floating-point operations of both peers for an image, forward and backward.
-        overviews: of each peer, for what the method does between epochs.
+        predictions: of each peer, for what the method does between epochs.
         state: the pair, and how far it is.
     """
 
@@ -45,7 +45,7 @@ class CellRun:
     labels: TrainingLabels
     operations: int
     evaluation: Evaluation
-    overviews: tuple[PairOverview, ...]
+    predictions: tuple[PairPredictions, ...]
     state: TrainingState
     metrics: MetricsFile
 
@@ -81,7 +81,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         teachers=load_teachers(method, dataset, machine, recipe.networks),
     )
     evaluation = Evaluation(dataset, images, labels, machine)
-    learned = torch.from_numpy(labels.train_indices).to(machine.device)
+    train_indices = torch.from_numpy(labels.train_indices).to(machine.device)
     steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)
     state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))
     try:
@@ -99,7 +99,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         labels,
         sum(networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks),
         evaluation,
-        tuple(PairOverview(pair, peer, evaluation, learned) for peer in range(2)),
+        tuple(PairPredictions(pair, peer, evaluation, train_indices) for peer in range(2)),
         state,
         metrics,
     )

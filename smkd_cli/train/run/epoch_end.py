@@ -24,8 +24,8 @@ def end_epoch(run: CellRun) -> dict[str, Any]:
             "lower optimizer.lr or add schedule.warmup_epochs"
         )
     try:
-        for memory, overview in zip(pair.memories, run.overviews, strict=True):
-            pair.method.after_epoch(memory, pair.clock, overview)
+        for memory, predictions in zip(pair.memories, run.predictions, strict=True):
+            pair.method.after_epoch(memory, pair.clock, predictions)
     except ValueError as error:
         raise TrainingError(f"{run.cell.slug}: {error}") from error
     row = _row(run, rate)

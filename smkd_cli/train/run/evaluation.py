@@ -91,7 +91,7 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) 
 
     selected = max(rows, key=lambda row: mean(row, "validation")) if has_validation else rows[-1]
     best = max(rows, key=lambda row: mean(row, "test"))
-    at_most = {f"most_{peer}": max(row[f"test_accuracy_{peer}"] for row in rows) for peer in "ab"}
+    at_most = {f"max_{peer}": max(row[f"test_accuracy_{peer}"] for row in rows) for peer in "ab"}
     sent = {
         moment: _selection(rows[max(0, round(share * len(rows)) - 1)], samples) for moment, share in _MOMENTS.items()
     }
@@ -105,8 +105,8 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) 
 
 def _selection(row: dict[str, Any], samples: int) -> dict[str, Any]:
     """What both peers sent in an epoch, of so many samples each."""
-    ways = [(row[f"sent_{way}"], row[f"right_{way}"]) for way in ("a_to_b", "b_to_a")]
+    ways = [(row[f"sent_{way}"], row[f"precision_{way}"]) for way in ("a_to_b", "b_to_a")]
     sent = sum(count for count, _ in ways)
-    known = sent and all(right is not None for count, right in ways if count)
-    right = sum(count * right for count, right in ways if count) / sent if known else None
-    return {"epoch": row["epoch"], "share": sent / (2 * samples), "precision": right}
+    known = sent and all(precision is not None for count, precision in ways if count)
+    precision = sum(count * precision for count, precision in ways if count) / sent if known else None
+    return {"epoch": row["epoch"], "share": sent / (2 * samples), "precision": precision}

@@ -22,7 +22,7 @@ COLUMNS = (
     ),
     *(f"test_accuracy_{who}" for who in ("a", "b", "ensemble")),
     "threshold",
-    *(f"{what}_{way}" for what in ("sent", "right") for way in ("a_to_b", "b_to_a")),
+    *(f"{what}_{way}" for what in ("sent", "precision") for way in ("a_to_b", "b_to_a")),
     *(f"{name}_{peer}" for name in ("trust", "certainty") for peer in "ab"),
     "seconds",
     "images_per_second",

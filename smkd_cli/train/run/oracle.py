@@ -14,14 +14,14 @@ from smkd_cli.artifacts.peer import load_peer, peer_file
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
-from smkd_cli.methods import Facts, Method
+from smkd_cli.methods import LabelFacts, Method
 from smkd_cli.recipe import Cell
 from smkd_cli.registry import file_of
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
 
-def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tensor) -> Facts:
+def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tensor) -> LabelFacts:
     """What a method is told before the first epoch: of the noise what it needs, as far as the clean labels are known.
 
     Args:
@@ -29,7 +29,7 @@ def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tenso
     """
     needs = method.needs()
     if labels.clean is None or not needs:
-        return Facts(noisy, classes)
+        return LabelFacts(noisy, classes)
     counts = torch.zeros(classes, classes, dtype=torch.float64, device=noisy.device)
     clean = torch.from_numpy(labels.clean).to(noisy.device)
     counts.index_put_((clean, noisy), torch.ones((), dtype=torch.float64, device=noisy.device), accumulate=True)
@@ -37,7 +37,7 @@ def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tenso
     present = counts.sum(1, keepdim=True)
     # A class without samples gets the identity's row: nothing of it can be wrong.
     matrix = torch.where(present > 0, counts / present.clamp_min(1), torch.eye(classes).to(counts))
-    return Facts(
+    return LabelFacts(
         noisy,
         classes,
         rate if "noise_rate" in needs else None,

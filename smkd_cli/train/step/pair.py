@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from smkd_cli.data.images.contract import TrainingImages
-from smkd_cli.methods import Clock, Facts, Stage
+from smkd_cli.methods import Clock, LabelFacts, Stage
 from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
@@ -72,7 +72,7 @@ class Pair:
         """What the method remembers of each."""
         return tuple(peer.memory for peer in self.peers)
 
-    def prepare(self, facts: Facts) -> None:
+    def prepare(self, facts: LabelFacts) -> None:
         """Let the method fill its memories before the first epoch; raises what it raises."""
         self.loss.prepare(facts)
 

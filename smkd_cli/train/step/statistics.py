@@ -76,7 +76,7 @@ class Statistics:
         return dict(zip(_COLUMNS + _KEPT, self.table.unbind(-1), strict=True))
 
     def row(self) -> dict[str, float | None]:
-        """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``right`` as a fraction of what was sent."""
+        """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``precision`` as a fraction of that."""
         row: dict[str, float | None] = {}
         losses = self.losses.tolist()
         for peer, to, loss, table in zip("ab", "ba", losses, self.table, strict=True):
@@ -91,11 +91,12 @@ class Statistics:
             row[f"trust_{peer}"] = columns["trust"].sum().item() / count
             row[f"certainty_{peer}"] = columns["certainty"].sum().item() / count
             row[f"sent_{peer}_to_{to}"] = sent
-            row[f"right_{peer}_to_{to}"] = None
+            row[f"precision_{peer}_to_{to}"] = None
             if clean is not None:
                 row[f"clean_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], clean) / count
                 if sent:
-                    row[f"right_{peer}_to_{to}"] = (columns["sent"] * (columns["taught"] == clean)).sum().item() / sent
+                    correct = (columns["sent"] * (columns["taught"] == clean)).sum().item()
+                    row[f"precision_{peer}_to_{to}"] = correct / sent
         return row
 
     def finite(self) -> bool:

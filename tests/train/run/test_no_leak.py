@@ -12,7 +12,7 @@ from smkd_cli.data.sources.digits import Digits
 
 CELL = Path("tiny/smkd-p+mylc_symmetric-0.4_seed1")
 TESTED = ("test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble")
-KNOWN = ("clean_accuracy_a", "clean_accuracy_b", "right_a_to_b", "right_b_to_a")
+KNOWN = ("clean_accuracy_a", "clean_accuracy_b", "precision_a_to_b", "precision_b_to_a")
 
 
 def without(content, columns):

@@ -65,7 +65,14 @@ def test_samples_stand_in_the_order_of_the_manifest(trained):
 
 def test_counts_are_those_of_the_metrics(trained):
     both = read_samples(trained / "samples.safetensors")[:2]
-    columns = ("train_accuracy_a", "train_accuracy_b", "sent_a_to_b", "sent_b_to_a", "right_a_to_b", "right_b_to_a")
+    columns = (
+        "train_accuracy_a",
+        "train_accuracy_b",
+        "sent_a_to_b",
+        "sent_b_to_a",
+        "precision_a_to_b",
+        "precision_b_to_a",
+    )
     rows = np.array(read_metrics(trained, *columns))
     for at, peer in enumerate(both):
         learned = (peer.seen > 0).sum()

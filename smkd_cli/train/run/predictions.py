@@ -10,31 +10,31 @@ from smkd_cli.train.run.evaluation import Evaluation
 from smkd_cli.train.step.pair import Pair
 
 
-class PairOverview:
-    """One network's overview, and its peer's; what is predicted is computed when it is asked for.
+class PairPredictions:
+    """One network's predictions, and its peer's; what is predicted is computed when it is asked for.
 
     Args:
         pair: whose networks.
         peer: 0 or 1.
         evaluation: holds the images that are held out.
-        learned: (m,) int64, indices of the samples that are learned from.
+        train_indices: (m,) int64, indices of the samples that are learned from.
     """
 
-    def __init__(self, pair: Pair, peer: int, evaluation: Evaluation, learned: Tensor) -> None:
+    def __init__(self, pair: Pair, peer: int, evaluation: Evaluation, train_indices: Tensor) -> None:
         self._pair, self._peer, self._evaluation = pair, peer, evaluation
-        self.labels, self.learned = pair.labels, learned
+        self.labels, self.train_indices = pair.labels, train_indices
 
-    def training(self) -> Tensor:
+    def train_logits(self) -> Tensor:
         """(m, C) logits of this network on the samples that are learned from, in evaluation mode."""
         return self._training(self._peer)
 
-    def peer_training(self) -> Tensor:
+    def peer_train_logits(self) -> Tensor:
         """(m, C) logits of the other network on the same samples."""
         return self._training(1 - self._peer)
 
     def _training(self, peer: int) -> Tensor:
         pair = self._pair
-        return predict(pair.networks[peer], pair.images, pair.machine.precision)[self.learned]
+        return predict(pair.networks[peer], pair.images, pair.machine.precision)[self.train_indices]
 
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
         """Logits (h, C) of this network and of its peer on the noisy validation split, and its noisy labels (h,)."""
