@@ -13,6 +13,7 @@ from typing import Annotated
 
 from pydantic import Field
 
+from smkd_cli.methods.contract import Refined
 from smkd_cli.methods.targets.contract import TargetRule
 
 
@@ -24,10 +25,7 @@ class Falls(TargetRule):
     how: Annotated[str, Field(description="what it does")]
     always: Annotated[bool, Field(description="and not only once")] = False
 
-    def trust(self, own, batch, clock):
-        return own.entropy * 0
-
-    def target(self, own, batch, clock):
+    def refine(self, own, batch, clock):
         fallen = Path("fallen")
         if clock.iteration >= 9 and (self.always or not fallen.exists()):
             fallen.touch()
@@ -41,7 +39,7 @@ class Falls(TargetRule):
                 time.sleep(600)
             if self.how == "hang up":
                 os.killpg(0, signal.SIGHUP)
-                return batch.onehot
+                return Refined(batch.target)
             os.kill(os.getpid(), getattr(signal, self.how))
-        return batch.onehot
+        return Refined(batch.target)
 '''
