@@ -126,6 +126,12 @@ def train(
         str, typer.Option(metavar="N|auto", help="Cells at a time; auto: as many as there are cores for.")
     ] = "auto",
     device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    executor: Annotated[
+        str,
+        typer.Option(
+            metavar="NAME|FILE.py:NAME", help=f"Where cells are trained: {', '.join(registry.EXECUTORS.own)}."
+        ),
+    ] = "local",
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same bits every time on a GPU too (compute.deterministic).")
     ] = False,
@@ -140,6 +146,7 @@ def train(
     _read_stdin_once(recipe, manifest)
     if jobs != "auto" and not (jobs.isascii() and jobs.isdecimal() and int(jobs) > 0):
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
+    registry.EXECUTORS.check(executor)
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     if dry_run:
         from smkd_cli.train.dry_run import run as show_plan
@@ -156,6 +163,7 @@ def train(
         runs=runs,
         jobs=jobs,
         device=device,
+        executor=executor,
         data=data,
     )
 

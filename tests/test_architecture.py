@@ -51,10 +51,10 @@ TRAIN_LAYERS = {
     "step": {"machine"},
     "calibrate": {"machine", "step"},
     "run": {"machine", "step", "events"},
-    "executors": {"machine", "run", "events"},
+    "executors": {"machine", "calibrate", "run", "events"},
     "display": {"events"},
     "dry_run": {"step", "grid"},
-    "command": {"machine", "calibrate", "run", "executors", "display", "events", "grid"},
+    "command": {"machine", "executors", "display", "events", "grid"},
 }
 
 

@@ -1,4 +1,4 @@
-"""What can be added, found by its name: methods, networks, noise, data sets, augmentations, formats and layouts.
+"""What can be added, found by its name: whatever has a line in :mod:`~smkd_cli.registry.kinds`.
 
 Each kind of plug-in (:mod:`~smkd_cli.registry.kinds`) is found in three places: in this package, where a new one is a
 new file and no list is edited; among what other packages offer by entry points of the group ``smkd.<kind>``; and in a
@@ -8,11 +8,22 @@ guard (:mod:`~smkd_cli.registry.foreign`), when it is asked for.
 
 from smkd_cli.registry.finder import Registry
 from smkd_cli.registry.foreign import called, file_of, guarded, used, warnings
-from smkd_cli.registry.kinds import AUGMENTATIONS, DATASETS, FORMATS, LAYOUTS, METHODS, NETWORKS, NOISE, Kind
+from smkd_cli.registry.kinds import (
+    AUGMENTATIONS,
+    DATASETS,
+    EXECUTORS,
+    FORMATS,
+    LAYOUTS,
+    METHODS,
+    NETWORKS,
+    NOISE,
+    Kind,
+)
 
 __all__ = [
     "AUGMENTATIONS",
     "DATASETS",
+    "EXECUTORS",
     "FORMATS",
     "LAYOUTS",
     "METHODS",

@@ -7,13 +7,13 @@ from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.data import DataSet, find
-from smkd_cli.errors import InterruptedRunError, SmkdError
+from smkd_cli.data import find
+from smkd_cli.errors import InterruptedRunError, SmkdError, TrainingError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
-from smkd_cli.train.events import Failed
-from smkd_cli.train.executors import failures
+from smkd_cli.train.events import Event, Failed
+from smkd_cli.train.executors import Ended, Executor, Task, failures
+from smkd_cli.train.executors import find as find_executor
 from smkd_cli.train.grid import grid_on
-from smkd_cli.train.machine import processes
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 
 
@@ -26,6 +26,7 @@ def run(
     runs: Path,
     jobs: str,
     device: str,
+    executor: str,
     data: Path,
 ) -> None:
     """Train every cell of the recipe that is not finished yet.
@@ -35,11 +36,12 @@ def run(
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
+    where = find_executor(executor, None if jobs == "auto" else int(jobs))
     with grid_on(manifest, load_recipe(recipe, overrides, profile, data=data), data) as (grid, cells):
-        _train(grid, cells, runs, jobs, device, data)
+        _train(grid, cells, runs, device, where, data)
 
 
-def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: str, data: Path) -> None:
+def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, device: str, executor: Executor, data: Path) -> None:
     dataset = find(grid.dataset, data)
     if dataset.missing():
         dataset.verify()
@@ -49,7 +51,7 @@ def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, jobs: str, device: s
         for cell, error in undone:
             console.warn(f"{cell.slug} is left out: {error}")
         try:
-            _train_cells(todo, folder, jobs, device, dataset, undone)
+            _train_cells([Task(cell, folder / cell.slug, data, device=device) for cell in todo], executor, undone)
         except InterruptedRunError as stopped:
             if undone:
                 told = f"{stopped}\n{failures.summary(undone, len(cells))}"
@@ -86,47 +88,27 @@ def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
     return True
 
 
-def _train_cells(
-    cells: Sequence[Cell],
-    folder: Path,
-    jobs: str,
-    device: str,
-    dataset: DataSet,
-    undone: list[failures.Undone],
-) -> None:
-    """Train cells, at most so many at a time; what goes wrong with one is added to ``undone``."""
-    if jobs != "1" and len(cells) > 1:
-        processes.get_ready()
-    # Imported only now: a wrong recipe or absent data is told before torch takes its seconds to load.
-    from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
+def _train_cells(tasks: Sequence[Task], executor: Executor, undone: list[failures.Undone]) -> None:
+    """Have cells trained; what goes wrong with one is added to ``undone``."""
     from smkd_cli.train.display import watching
-    from smkd_cli.train.executors.local import run_cells
-    from smkd_cli.train.machine.device import choose_device
-    from smkd_cli.train.run.task import Task
 
+    waiting = {task.cell.slug: task for task in tasks}
     stop = StopRequest()
-    with stop.listening(*SIGNALS):
-        with benches(stop) as measuring:
-            kinds = {_kind(cell): cell.training for cell in reversed(cells)}
-            where = choose_device(device)
-            setups = {kind: choose_setup(recipe, dataset, where, measuring) for kind, recipe in kinds.items()}
-            if jobs == "auto" and len(cells) > 1:
-                at_a_time = min(choose_jobs(kinds[kind], dataset, setup, measuring) for kind, setup in setups.items())
+    with stop.listening(*SIGNALS), watching([task.cell for task in tasks]) as watch:
+
+        def report(cell: Cell, what: Event | Ended) -> None:
+            if not isinstance(what, Ended):
+                watch(cell, what)
+            elif (task := waiting.pop(cell.slug, None)) is None:
+                return  # it was told before
+            elif what.error is None:
+                console.emit(str(task.directory))
             else:
-                at_a_time = 1 if jobs == "auto" else int(jobs)
-        with watching(cells) as watch:
+                undone.append((cell, what.error))
+                watch(cell, Failed(str(what.error).removeprefix(f"{cell.slug}: ")))
 
-            def end(cell: Cell, error: SmkdError | None) -> None:
-                if error is None:
-                    console.emit(str(folder / cell.slug))
-                    return
-                undone.append((cell, error))
-                watch(cell, Failed(str(error).removeprefix(f"{cell.slug}: ")))
-
-            tasks = [Task(cell, folder / cell.slug, dataset.root, setups[_kind(cell)]) for cell in cells]
-            run_cells(tasks, min(at_a_time, len(tasks)), stop, watch, end)
-
-
-def _kind(cell: Cell) -> tuple[tuple[str, str], int]:
-    """What the best use of the machine depends on, within a grid."""
-    return cell.training.networks, cell.training.batch_size
+        executor.run(tasks, report, stop)
+    if stop and waiting:
+        raise InterruptedRunError(stop.signal_number, "stopped; the same command goes on")
+    untold = "the executor did not say what became of it"
+    undone += [(task.cell, TrainingError(f"{task.cell.slug}: {untold}")) for task in waiting.values()]

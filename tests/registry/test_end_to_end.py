@@ -45,6 +45,8 @@ erase = my_augmentation:Erase
 rates = my_layout:mine
 [smkd.formats]
 brief = my_format:brief
+[smkd.executors]
+with-diary = my_executor:WithDiary
 """
 
 
@@ -143,7 +145,9 @@ def test_by_entry_point(examples):
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    run("train", "own.yaml", "--device", "cpu", "--jobs", "1")
+    paths = run("train", "own.yaml", "--device", "cpu", "--executor", "with-diary").splitlines()
+    assert [Path(path).name for path in paths] == ["ce_mine-0.4_seed3", "ls_mine-0.4_seed3"]
+    assert (examples / "diary.txt").read_text().splitlines() == [f"{Path(path).name}: finished" for path in paths]
     report = run("report", "--format", "brief")
     assert [line.partition(":")[0] for line in report.splitlines()] == ["rates CE", "rates LS"]
 

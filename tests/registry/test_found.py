@@ -19,10 +19,11 @@ from smkd_cli.noise import catalogue as of_noise
 from smkd_cli.registry import Registry
 from smkd_cli.report import formats
 from smkd_cli.report import layout as layouts
+from smkd_cli.train import executors
 
 ALL = {
     made.REGISTRY.kind.name: made.REGISTRY
-    for made in (methods, of_networks, of_noise, data, augmentation, formats, layouts)
+    for made in (methods, of_networks, of_noise, data, augmentation, executors, formats, layouts)
 }
 every_kind = pytest.mark.parametrize("kind", ALL)
 # What the page calls its examples, by path; as entry points they are called by their last word.
@@ -31,12 +32,13 @@ EXAMPLES = {
     "noise": "my_noise.py:mine",
     "datasets": "my_data.py:stripes",
     "augmentations": "my_augmentation.py:erase",
+    "executors": "my_executor.py:with-diary",
     "formats": "my_format.py:brief",
     "layouts": "my_layout.py:mine",
 }
 
 # Those whose classes are called otherwise than they call themselves.
-CLASSES = {"stripes", "erase"}
+CLASSES = {"stripes": "Stripes", "erase": "Erase", "with-diary": "WithDiary"}
 
 
 def fresh(kind: str, *points: EntryPoint) -> Registry:
@@ -77,7 +79,7 @@ def test_an_example_is_found_by_its_path(kind, examples):
 def test_an_example_is_found_as_an_entry_point(kind, examples, monkeypatch):
     monkeypatch.syspath_prepend(examples)
     file, _, name = EXAMPLES[kind].partition(".py:")
-    value = f"{file}:{name.title() if name in CLASSES else name}"
+    value = f"{file}:{CLASSES.get(name, name)}"
     monkeypatch.delitem(sys.modules, file, raising=False)
     made = fresh(kind, EntryPoint(name, value, f"smkd.{kind}"))
     assert made.names() == [*made.kind.own, name]
@@ -142,6 +144,7 @@ def test_what_can_be_wrong_with_a_file(kind, code, message, tmp_path):
         lambda: noise.corrupt_labels([0, 1], kind="clean", rate=0, classes=2, seed=0, sampling="exakt"),
         lambda: data.find("digit", Path()),
         lambda: formats.render("markdwn", None),
+        lambda: executors.find("locl", None),
     ],
 )
 def test_an_unknown_name_is_a_value_error_and_one_of_ours(ask):

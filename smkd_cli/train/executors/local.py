@@ -9,47 +9,46 @@ from __future__ import annotations
 from collections.abc import Sequence
 from functools import partial
 
-from smkd_cli.errors import InterruptedRunError, SmkdError
-from smkd_cli.train.executors.contract import ReportEnd, ReportEvent
-from smkd_cli.train.executors.failures import as_error
+from smkd_cli.errors import InterruptedRunError
+from smkd_cli.train.executors.contract import Executor, ReportCell
+from smkd_cli.train.executors.one_task import train_task
+from smkd_cli.train.executors.setups import Setups
 from smkd_cli.train.executors.worker_pool import WorkerPool
+from smkd_cli.train.machine import processes
 from smkd_cli.train.machine.signals import StopRequest
-from smkd_cli.train.run.loop import train_cell
 from smkd_cli.train.run.task import Task
 
 
-def run_cells(tasks: Sequence[Task], jobs: int, stop: StopRequest, report: ReportEvent, end: ReportEnd) -> None:
-    """Train all cells, whatever happens to one of them.
+class LocalExecutor(Executor):
+    """Trains on this machine; a cell gives the same bits however many are trained at a time."""
 
-    What ``end`` raises ends the grid; the cells that are being trained are saved first. A cell gives the same bits
-    whatever ``jobs`` is.
+    name = "local"
 
-    Raises:
-        InterruptedRunError: ``stop`` was requested; everything is saved.
-    """
-    if jobs == 1:
-        _run_here(tasks, stop, report, end)
-    else:
-        _run_in_workers(tasks, jobs, stop, report, end)
+    def __init__(self, jobs: int | None) -> None:
+        super().__init__(jobs)
+        self._setups = Setups()
+
+    def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
+        """Train all cells; how the machine is used is measured once, before the first begins."""
+        if self.jobs != 1 and len(tasks) > 1:
+            processes.get_ready()
+        ready, at_a_time = self._setups.choose(tasks, self.jobs, stop)
+        if at_a_time == 1:
+            _run_here(ready, report, stop)
+        else:
+            _run_in_workers(ready, at_a_time, report, stop)
 
 
-def _run_here(tasks: Sequence[Task], stop: StopRequest, report: ReportEvent, end: ReportEnd) -> None:
+def _run_here(tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
     stop.announcement = lambda: _announcement(1)
     for task in tasks:
-        problem: SmkdError | None = None
-        try:
-            train_cell(task, stop, partial(report, task.cell))
-        except InterruptedRunError:
-            raise
-        except (Exception, SystemExit) as error:
-            problem = as_error(task.cell, error)
-        end(task.cell, problem)
-        if stop:
-            raise InterruptedRunError(stop.signal_number, "stopped between two cells; the same command goes on")
+        report(task.cell, train_task(task, partial(report, task.cell), stop))
+    if stop:
+        raise InterruptedRunError(stop.signal_number, "stopped between two cells; the same command goes on")
 
 
-def _run_in_workers(tasks: Sequence[Task], jobs: int, stop: StopRequest, report: ReportEvent, end: ReportEnd) -> None:
-    pool = WorkerPool(tasks, jobs, stop, report, end)
+def _run_in_workers(tasks: Sequence[Task], jobs: int, report: ReportCell, stop: StopRequest) -> None:
+    pool = WorkerPool(tasks, jobs, stop, report)
     stop.announcement = lambda: _announcement(len(pool.busy()))
     try:
         try:

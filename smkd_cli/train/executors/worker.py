@@ -6,9 +6,9 @@ import signal
 from multiprocessing.connection import Connection
 
 from smkd_cli import console
-from smkd_cli.errors import SmkdError
+from smkd_cli.errors import InterruptedRunError
 from smkd_cli.train.executors.contract import Accepted, Ended, Message
-from smkd_cli.train.executors.failures import as_error
+from smkd_cli.train.executors.one_task import train_task
 from smkd_cli.train.machine.processes import end_with_parent
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 
@@ -35,8 +35,6 @@ def work(connection: Connection) -> None:
     # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
     with stop.listening(*ours, patient=True):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
-        from smkd_cli.train.run.loop import train_cell
-
         while not stop:
             try:
                 task = connection.recv()
@@ -45,9 +43,7 @@ def work(connection: Connection) -> None:
             if task is None or stop:
                 return
             send(Accepted())
-            problem: SmkdError | None = None
             try:
-                train_cell(task, stop, send)
-            except (Exception, SystemExit) as error:
-                problem = as_error(task.cell, error)
-            send(Ended(problem))
+                send(train_task(task, send, stop))
+            except InterruptedRunError as stopped:
+                send(Ended(stopped))

@@ -9,7 +9,7 @@ from multiprocessing.connection import wait
 from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError, TrainingError
 from smkd_cli.train.events import Interrupted
-from smkd_cli.train.executors.contract import Accepted, Ended, Gone, ReportEnd, ReportEvent
+from smkd_cli.train.executors.contract import Accepted, Ended, Gone, ReportCell
 from smkd_cli.train.executors.failures import how_ended, lost, signal_name
 from smkd_cli.train.executors.worker_process import WorkerProcess
 from smkd_cli.train.machine.signals import StopRequest
@@ -24,11 +24,9 @@ _ATTEMPTS = 3
 class WorkerPool:
     """Trains tasks in at most ``jobs`` processes at a time."""
 
-    def __init__(
-        self, tasks: Sequence[Task], jobs: int, stop: StopRequest, report: ReportEvent, end: ReportEnd
-    ) -> None:
+    def __init__(self, tasks: Sequence[Task], jobs: int, stop: StopRequest, report: ReportCell) -> None:
         self._waiting = list(reversed(tasks))
-        self._jobs, self._stop, self._report, self._report_end = jobs, stop, report, end
+        self._jobs, self._stop, self._report = jobs, stop, report
         self._workers: list[WorkerProcess] = []
         self._lost: Counter[str] = Counter()
         self._stuck: list[str] = []
@@ -109,7 +107,7 @@ class WorkerPool:
             return
         while self._waiting:
             cell = self._waiting.pop().cell
-            self._report_end(cell, TrainingError(f"{cell.slug}: {error}"))
+            self._report(cell, Ended(TrainingError(f"{cell.slug}: {error}")))
 
     def _receive(self, worker: WorkerProcess) -> None:
         task = worker.task
@@ -123,10 +121,10 @@ class WorkerPool:
             case Ended(InterruptedRunError() as stopped):
                 worker.ask_to_stop()
                 self._queue_again(task, f"was stopped ({signal_name(stopped.signal_number)})")
-            case Ended(error):
-                self._report_end(task.cell, error)
+            case Ended():
+                self._report(task.cell, message)
             case Gone() if worker.accepted:
-                self._report_end(task.cell, lost(task.cell, worker.exit_code()))
+                self._report(task.cell, Ended(lost(task.cell, worker.exit_code())))
             case Gone():
                 self._queue_again(task, f"{how_ended(worker.exit_code())} before it began")
             case event:
@@ -144,4 +142,4 @@ class WorkerPool:
             self._waiting.append(task)
         else:
             again = "the same command goes on"
-            self._report_end(cell, TrainingError(f"{cell.slug}: its process {what}, {_ATTEMPTS} times; {again}"))
+            self._report(cell, Ended(TrainingError(f"{cell.slug}: its process {what}, {_ATTEMPTS} times; {again}")))

@@ -17,10 +17,13 @@ class Task:
         cell: what is trained.
         directory: the cell's run directory.
         data: folder of the data sets.
-        setup: how the machine is used; None for the usual way on a CPU.
+        setup: how the machine is used; None where that is not chosen yet (``train_cell`` then takes the usual way on a
+            CPU).
+        device: for whom it is not chosen yet: what ``--device`` asks for, auto, cpu or cuda.
     """
 
     cell: Cell
     directory: Path
     data: Path
     setup: Setup | None = None
+    device: str = "auto"

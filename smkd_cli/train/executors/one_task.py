@@ -1,0 +1,44 @@
+"""One cell on this machine, in this process: what every executor does in the end, wherever it does it."""
+
+from __future__ import annotations
+
+from smkd_cli.errors import InterruptedRunError
+from smkd_cli.train.events import Report
+from smkd_cli.train.executors.contract import Ended
+from smkd_cli.train.executors.failures import as_error
+from smkd_cli.train.executors.setups import Setups
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.task import Task
+
+_setups = Setups()
+
+
+def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
+    """Train a cell in this process, or go on with it from its last checkpoint.
+
+    A task without a setup gets the one that is fastest on this machine, measured the first time (docs/performance.md).
+
+    Args:
+        task: the cell, its run directory, and the folder of the data sets; it can be pickled, for another process.
+        report: takes the cell's events.
+        stop: may be requested while the cell is trained.
+
+    Returns:
+        What the executor reports of the cell: that it is finished, or what went wrong with it, whatever that was.
+
+    Raises:
+        InterruptedRunError: ``stop`` was requested; everything is saved.
+    """
+    if stop:
+        raise InterruptedRunError(stop.signal_number, "stopped between two cells; the same command goes on")
+    try:
+        if task.setup is None:
+            (task,), _ = _setups.choose([task], 1, stop)
+        from smkd_cli.train.run.loop import train_cell
+
+        train_cell(task, stop, report)
+    except InterruptedRunError:
+        raise
+    except (Exception, SystemExit) as error:
+        return Ended(as_error(task.cell, error))
+    return Ended()

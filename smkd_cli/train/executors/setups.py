@@ -1,0 +1,62 @@
+"""How this machine is used for the cells that are trained on it: measured, or remembered, before the first begins."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+from smkd_cli.data import DataSet, find
+from smkd_cli.recipe import Recipe
+from smkd_cli.recipe.protocol import Compute
+from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.run.task import Task
+
+# What the best use of a machine depends on: networks, batch size, the section compute, data set and its folder, device.
+Kind = tuple[tuple[str, str], int, Compute, str, Path, str]
+
+
+class Setups:
+    """The setups of this machine, each chosen once."""
+
+    def __init__(self) -> None:
+        self._chosen: dict[Kind, Setup] = {}
+
+    def choose(self, tasks: Sequence[Task], jobs: int | None, stop: StopRequest) -> tuple[list[Task], int]:
+        """The tasks, each with its setup, and how many of them to train at a time.
+
+        Args:
+            tasks: those that have a setup keep it.
+            jobs: how many are wanted; None for as many as are fastest together.
+            stop: what may end the measuring.
+
+        Raises:
+            InterruptedRunError: a signal came while measuring.
+            UsageError: this machine has no such device.
+        """
+        # Imported only now: torch takes its seconds to load.
+        from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
+        from smkd_cli.train.machine.device import choose_device
+
+        kinds = {_kind(task): task for task in reversed(tasks)}
+        with benches(stop) as measuring:
+            setups = {}
+            for kind, task in kinds.items():
+                setup = task.setup or self._chosen.get(kind)
+                if setup is None:
+                    setup = choose_setup(*_what(task), choose_device(task.device), measuring)
+                    self._chosen[kind] = setup
+                setups[kind] = setup
+            if jobs is None and len(tasks) > 1:
+                jobs = min(choose_jobs(*_what(task), setups[kind], measuring) for kind, task in kinds.items())
+        return [replace(task, setup=task.setup or setups[_kind(task)]) for task in tasks], min(jobs or 1, len(tasks))
+
+
+def _what(task: Task) -> tuple[Recipe, DataSet]:
+    return task.cell.training, find(task.cell.training.dataset, task.data)
+
+
+def _kind(task: Task) -> Kind:
+    recipe = task.cell.training
+    return recipe.networks, recipe.batch_size, recipe.compute, recipe.dataset, task.data, task.device
