@@ -10,7 +10,7 @@ from typing import Annotated, Literal, NoReturn
 import typer
 
 from smkd_cli import __version__, console, registry
-from smkd_cli.errors import ClosedPipeError, DataError, InterruptedRunError, SmkdError, UsageError
+from smkd_cli.errors import ClosedPipeError, DataError, SmkdError, UsageError
 from smkd_cli.interrupt import Interrupt
 from smkd_cli.words import message
 
@@ -335,7 +335,10 @@ def datasets_verify(
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run the command line and exit with its code: 0 done, 2 usage, 3 recipe, 4 data, 5 training, 128 + signal."""
+    """Run the command line and exit with its code.
+
+    0 done, 2 usage, 3 recipe, 4 data, 5 training, 75 cells are left that another process trains, 128 + signal.
+    """
     console.open_streams()
     interrupt = Interrupt()
     with interrupt.listening():
@@ -374,8 +377,7 @@ def _failed(error: BaseException) -> int:
     if os.environ.get("SMKD_DEBUG"):
         raise error
     if isinstance(error, SmkdError):
-        told = message(error)
-        console.complain(told if isinstance(error, InterruptedRunError) else f"error: {told}")
+        console.complain(f"{error.prefix}{message(error)}")
         return error.exit_code
     if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
         told = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")

@@ -13,6 +13,8 @@ class SmkdError(Exception):
     """An error whose message is meant for the user; never shown with a traceback unless ``--debug`` is given."""
 
     exit_code: ClassVar[int] = 1
+    # What a message begins with; of those that tell of nothing wrong, nothing.
+    prefix: ClassVar[str] = "error: "
 
 
 class UsageError(SmkdError):
@@ -46,6 +48,13 @@ class TrainingError(SmkdError):
     exit_code = 5
 
 
+class StillTrainingError(SmkdError):
+    """Nothing went wrong, but another process is training cells of ours; the same command looks at them again."""
+
+    exit_code = 75  # of what passes by itself, by the custom of sysexits.h (EX_TEMPFAIL)
+    prefix = ""
+
+
 class ClosedPipeError(SmkdError):
     """Whoever read our output went away; we stop quietly, with the code that a shell gives for it."""
 
@@ -59,6 +68,8 @@ class InterruptedRunError(SmkdError):
         signal_number: the signal that arrived; the exit code is 128 plus it (129 for SIGHUP, 130 for SIGINT, 138 for
             SIGUSR1, 143 for SIGTERM).
     """
+
+    prefix = ""
 
     def __init__(self, signal_number: int, message: str) -> None:
         super().__init__(message)

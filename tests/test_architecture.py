@@ -52,9 +52,10 @@ TRAIN_LAYERS = {
     "calibrate": {"machine", "step"},
     "run": {"machine", "step", "events"},
     "executors": {"machine", "calibrate", "run", "events"},
+    "rounds": {"executors", "events"},
     "display": {"events"},
     "dry_run": {"step", "grid"},
-    "command": {"machine", "executors", "display", "events", "grid"},
+    "command": {"machine", "executors", "rounds", "display", "grid"},
 }
 
 

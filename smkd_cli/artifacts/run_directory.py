@@ -6,7 +6,6 @@ import fcntl
 import os
 import re
 import shutil
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,10 +17,12 @@ from smkd_cli.errors import DataError
 
 CHECKPOINT_SCHEMA = "smkd/checkpoint/3"
 PEER_SCHEMA = "smkd/peer/1"
-# A process that was just killed may take a moment to let go of its lock.
-_PATIENCE_SECONDS = 3.0
 # Ours, and those that safetensors' own writer left.
 _HALF_WRITTEN = re.compile(r"\..+\.part|\.tmp[A-Za-z0-9]{6}")
+
+
+class LockedError(DataError):
+    """Another process is training in the run directory."""
 
 
 @dataclass(frozen=True)
@@ -85,7 +86,8 @@ class RunDirectory:
         """Hold the directory for this process; the system lets go when the process ends, however it ends.
 
         Raises:
-            DataError: another process holds it, or it cannot be written.
+            LockedError: another process holds it.
+            DataError: it cannot be written.
         """
         try:
             make_folder(self.path)
@@ -93,23 +95,34 @@ class RunDirectory:
         except OSError as error:
             raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
         try:
-            deadline = time.monotonic() + _PATIENCE_SECONDS
-            while True:
-                try:
-                    fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                except BlockingIOError:
-                    if time.monotonic() > deadline:
-                        raise DataError(
-                            f"{self.path}: another process is training this cell; wait for it, or name another --runs"
-                        ) from None
-                    time.sleep(0.05)
-                except OSError as error:
-                    raise DataError(f"{self.path}: its file system has no locks: {error.strerror}") from error
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                raise LockedError(
+                    f"{self.path}: another process is training this cell; wait for it, or name another --runs"
+                ) from None
+            except OSError as error:
+                raise DataError(f"{self.path}: its file system has no locks: {error.strerror}") from error
             self._clear()
             yield
         finally:
             os.close(handle)
+
+    def is_held(self) -> bool:
+        """Whether another process holds the directory at this moment."""
+        try:
+            handle = os.open(self.path / ".lock", os.O_RDWR | os.O_NOFOLLOW)
+        except OSError:  # whoever trains here is told why
+            return False
+        try:
+            fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        except OSError:
+            return False
+        finally:
+            os.close(handle)
+        return False
 
     def _clear(self) -> None:
         """Remove what a killed process left behind: half-written files, and the checkpoint of a finished cell."""

@@ -6,15 +6,15 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smkd_cli import console
-from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.data import find
-from smkd_cli.errors import InterruptedRunError, SmkdError, TrainingError
+from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
 from smkd_cli.recipe import Cell, Recipe, load_recipe
-from smkd_cli.train.events import Event, Failed
-from smkd_cli.train.executors import Ended, Executor, Task, failures
+from smkd_cli.train.executors import Executor, Task, failures
 from smkd_cli.train.executors import find as find_executor
 from smkd_cli.train.grid import grid_on
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
+from smkd_cli.train.rounds import Rounds, is_finished
+from smkd_cli.words import listed
 
 
 def run(
@@ -33,6 +33,7 @@ def run(
 
     Raises:
         RecipeError, UsageError, DataError, InterruptedRunError: as their names say.
+        StillTrainingError: another process is training what is left; nothing failed.
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
@@ -46,69 +47,60 @@ def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, device: str, executo
     if dataset.missing():
         dataset.verify()
     folder = runs / grid.name
-    todo, undone = _not_finished(cells, folder)
-    if todo:
+    tasks, undone = _not_finished([Task(cell, folder / cell.slug, data, device=device) for cell in cells])
+    held: list[Task] = []
+    if tasks:
         for cell, error in undone:
             console.warn(f"{cell.slug} is left out: {error}")
         try:
-            _train_cells([Task(cell, folder / cell.slug, data, device=device) for cell in todo], executor, undone)
+            held = _train_cells(tasks, executor, undone)
         except InterruptedRunError as stopped:
             if undone:
                 told = f"{stopped}\n{failures.summary(undone, len(cells))}"
                 raise InterruptedRunError(stopped.signal_number, told) from None
             raise
     if undone:
+        if held:
+            console.warn(_still(held))
         raise failures.verdict(undone, len(cells))
+    if held:
+        raise StillTrainingError(f"{_still(held)}; the same command looks at them again")
 
 
-def _not_finished(cells: Sequence[Cell], folder: Path) -> tuple[list[Cell], list[failures.Undone]]:
+def _not_finished(tasks: Sequence[Task]) -> tuple[list[Task], list[failures.Undone]]:
     """Cells that are to be trained, and those that cannot be; paths of finished ones go to stdout."""
-    todo: list[Cell] = []
+    todo: list[Task] = []
     undone: list[failures.Undone] = []
-    for cell in cells:
+    for task in tasks:
         try:
-            finished = _is_finished(RunDirectory(folder / cell.slug), cell)
+            finished = is_finished(task)
         except SmkdError as error:
-            undone.append((cell, error))
+            undone.append((task.cell, error))
             continue
         if finished:
-            console.emit(str(folder / cell.slug))
+            console.emit(str(task.directory))
         else:
-            todo.append(cell)
-    before = len(cells) - len(todo) - len(undone)
+            todo.append(task)
+    before = len(tasks) - len(todo) - len(undone)
     if before:
-        console.say(f"{before} of {len(cells)} cells were finished before")
+        console.say(f"{before} of {len(tasks)} cells were finished before")
     return todo, undone
 
 
-def _is_finished(directory: RunDirectory, cell: Cell) -> bool:
-    if directory.finished() is None:
-        return False
-    directory.claim(cell.to_yaml())
-    return True
-
-
-def _train_cells(tasks: Sequence[Task], executor: Executor, undone: list[failures.Undone]) -> None:
-    """Have cells trained; what goes wrong with one is added to ``undone``."""
+def _train_cells(tasks: Sequence[Task], executor: Executor, undone: list[failures.Undone]) -> list[Task]:
+    """Have cells trained; what goes wrong with one is added to ``undone``. Gives those that another process trains."""
     from smkd_cli.train.display import watching
 
-    waiting = {task.cell.slug: task for task in tasks}
     stop = StopRequest()
     with stop.listening(*SIGNALS), watching([task.cell for task in tasks]) as watch:
+        rounds = Rounds(executor, stop, watch)
+        try:
+            rounds.run(tasks)
+        finally:
+            undone += rounds.undone
+    return rounds.held
 
-        def report(cell: Cell, what: Event | Ended) -> None:
-            if not isinstance(what, Ended):
-                watch(cell, what)
-            elif (task := waiting.pop(cell.slug, None)) is None:
-                return  # it was told before
-            elif what.error is None:
-                console.emit(str(task.directory))
-            else:
-                undone.append((cell, what.error))
-                watch(cell, Failed(str(what.error).removeprefix(f"{cell.slug}: ")))
 
-        executor.run(tasks, report, stop)
-    if stop and waiting:
-        raise InterruptedRunError(stop.signal_number, "stopped; the same command goes on")
-    untold = "the executor did not say what became of it"
-    undone += [(task.cell, TrainingError(f"{task.cell.slug}: {untold}")) for task in waiting.values()]
+def _still(held: Sequence[Task]) -> str:
+    cells = "1 cell is" if len(held) == 1 else f"{len(held)} cells are"
+    return f"{cells} being trained by another process: {listed([task.cell.slug for task in held])}"

@@ -12,13 +12,24 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TaskID, TextC
 
 from smkd_cli import console
 from smkd_cli.recipe import Cell
-from smkd_cli.train.events import EpochDone, Event, Failed, Finished, Interrupted, Skipped, Started, StepsDone
+from smkd_cli.train.events import (
+    EpochDone,
+    Event,
+    Failed,
+    Finished,
+    Interrupted,
+    PassedOver,
+    Skipped,
+    Started,
+    StepsDone,
+)
 from smkd_cli.words import message
 
 Watch = Callable[[Cell, Event], None]
 
 # A plain log tells of a running cell at most this often.
 _PLAIN_PAUSE = 30.0
+_PASSED_OVER = "passed over, another process is training it"
 
 
 @contextmanager
@@ -77,6 +88,8 @@ class _Live:
                 self.accuracy[cell.slug] = f"{_accuracies(row)} {_knowledge(row)}"
             case Interrupted():  # it comes back
                 self._remove(cell)
+            case PassedOver():  # it may come back
+                self.progress.console.print(f"{cell.slug}: {_PASSED_OVER}")
             case Finished() | Skipped() | Failed():
                 self._remove(cell)
                 if isinstance(event, Failed):
@@ -119,6 +132,8 @@ class _Plain:
             case Finished(scores):
                 last = scores["last"]
                 self._end(cell, f"A {last['a']:.1f} % B {last['b']:.1f} %")
+            case PassedOver():
+                console.say(f"{cell.slug}: {_PASSED_OVER}")
             case Interrupted():  # it comes back
                 pass
 

@@ -82,5 +82,10 @@ class Interrupted:
     """The cell lost its process by no fault of its own, and goes on in another."""
 
 
-Event = Started | StepsDone | EpochDone | Finished | Skipped | Failed | Interrupted
+@dataclass(frozen=True)
+class PassedOver:
+    """Another process is training the cell; it is looked at again when the others are done."""
+
+
+Event = Started | StepsDone | EpochDone | Finished | Skipped | Failed | Interrupted | PassedOver
 Report = Callable[[Event], None]

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from records import scored
 
-from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import save_tensors
 from smkd_cli.errors import DataError
 
@@ -58,13 +57,6 @@ def test_a_manifest_that_was_replaced_is_refused(smkd, recipe):
     pinned = smkd("train", run / "recipe.yaml", "--runs", "elsewhere")
     assert pinned.code == 4
     assert "sha256" in pinned.err
-
-
-def test_two_processes_do_not_share_a_run_directory(smkd, recipe):
-    with RunDirectory(CELL).locked():
-        result = smkd("train", recipe, "--jobs", 1)
-    assert result.code == 4
-    assert "another process" in result.err
 
 
 def test_an_absent_data_set_says_what_to_do(smkd, tmp_path):

@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 from falling import METHOD
 
-from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.train.executors.worker_process import WorkerProcess
 from smkd_cli.train.machine import processes
 
@@ -115,15 +114,6 @@ def test_files_that_are_wrong_cost_their_cells_and_no_other(train, jobs, tmp_pat
     assert "2 of 3 cells failed" in result.err
     assert "state.safetensors" in result.err
     assert "another recipe" in result.err
-
-
-@pytest.mark.parametrize("jobs", [1, 2])
-def test_a_locked_directory_costs_its_cell_and_no_other(train, jobs, tmp_path):
-    with RunDirectory(RUNS / FALLS).locked():
-        result = train(jobs=jobs)
-    assert result.code == 4
-    assert sorted(result.out.splitlines()) == sorted(str(RUNS / name) for name in (CE, LS))
-    assert f"{RUNS / FALLS}: another process is training this cell" in result.err
 
 
 @pytest.mark.parametrize("jobs", [1, 2])
