@@ -121,6 +121,9 @@ def train(
         str | None,
         typer.Option(metavar="FILE", help="Train on these labels instead of the recipe's noise; - is stdin."),
     ] = None,
+    cells: Annotated[
+        list[str] | None, typer.Option(metavar="GLOB", help="Only cells of such names, as '*_seed1'; repeatable.")
+    ] = None,
     runs: Annotated[Path, typer.Option(help="Where the run directories go.")] = Path("runs"),
     jobs: Annotated[
         str, typer.Option(metavar="N|auto", help="Cells at a time; auto: as many as there are cores for.")
@@ -148,24 +151,17 @@ def train(
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
     registry.EXECUTORS.check(executor)
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
+    from smkd_cli.train.grid import Asked
+
+    asked = Asked(recipe, settings, profile, manifest, cells or [])
     if dry_run:
         from smkd_cli.train.dry_run import run as show_plan
 
-        show_plan(recipe=recipe, overrides=settings, profile=profile, manifest=manifest, runs=runs, data=data)
+        show_plan(asked, runs=runs, data=data)
         return
     from smkd_cli.train.command import run
 
-    run(
-        recipe=recipe,
-        overrides=settings,
-        profile=profile,
-        manifest=manifest,
-        runs=runs,
-        jobs=jobs,
-        device=device,
-        executor=executor,
-        data=data,
-    )
+    run(asked, runs=runs, jobs=jobs, device=device, executor=executor, data=data)
 
 
 @app.command(name="eval")

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from smkd_cli.words import shortened
+
+# Comparing takes tens of microseconds for each.
+_MOST_COMPARED = 10_000
 
 
 def closest(name: str, known: Iterable[str]) -> str | None:
@@ -14,6 +17,14 @@ def closest(name: str, known: Iterable[str]) -> str | None:
     folded = {candidate.lower(): candidate for candidate in known}
     close = get_close_matches(name.lower(), folded, n=1)
     return folded[close[0]] if close else None
+
+
+def nearest(name: str, known: Sequence[str], count: int = 3) -> list[str]:
+    """The known names, at most so many, that are nearest to one, near or not, whatever their case."""
+    from difflib import get_close_matches
+
+    folded = {candidate.lower(): candidate for candidate in known[:_MOST_COMPARED]}
+    return [folded[close] for close in get_close_matches(name.lower(), folded, n=count, cutoff=0.0)]
 
 
 def unknown(what: str, name: str, known: Iterable[str]) -> str:

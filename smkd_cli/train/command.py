@@ -8,28 +8,25 @@ from pathlib import Path
 from smkd_cli import console
 from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
-from smkd_cli.recipe import Cell, Recipe, load_recipe
+from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.executors import Executor, Task, failures
 from smkd_cli.train.executors import find as find_executor
-from smkd_cli.train.grid import grid_on
+from smkd_cli.train.grid import Asked, grid_of
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 from smkd_cli.train.rounds import Rounds, is_finished
 from smkd_cli.words import listed
 
 
 def run(
+    asked: Asked,
     *,
-    recipe: str,
-    overrides: Sequence[str],
-    profile: str | None,
-    manifest: str | None,
     runs: Path,
     jobs: str,
     device: str,
     executor: str,
     data: Path,
 ) -> None:
-    """Train every cell of the recipe that is not finished yet.
+    """Train every cell of the grid that is not finished yet.
 
     Raises:
         RecipeError, UsageError, DataError, InterruptedRunError: as their names say.
@@ -38,7 +35,7 @@ def run(
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
     where = find_executor(executor, None if jobs == "auto" else int(jobs))
-    with grid_on(manifest, load_recipe(recipe, overrides, profile, data=data), data) as (grid, cells):
+    with grid_of(asked, data) as (grid, cells):
         _train(grid, cells, runs, device, where, data)
 
 

@@ -2,29 +2,56 @@
 
 from __future__ import annotations
 
+import fnmatch
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from smkd_cli.artifacts.manifest import read_manifest, write_manifest
 from smkd_cli.artifacts.text_lines import name_of
-from smkd_cli.recipe import Cell, Recipe, fitting_cells
+from smkd_cli.errors import UsageError
+from smkd_cli.recipe import Cell, Recipe, fitting_cells, load_recipe
 from smkd_cli.recipe.fit import GivenLabels
+from smkd_cli.suggestions import nearest
+from smkd_cli.words import listed, shortened
+
+
+@dataclass(frozen=True)
+class Asked:
+    """Which grid, as the command line says it.
+
+    Attributes:
+        recipe: a file, the name of a shipped recipe, or ``-``.
+        overrides: of ``--set``.
+        profile: of ``--profile``.
+        manifest: labels instead of the recipe's noise.
+        cells: patterns of the names of cells, of which one must match; where there are none, all cells are meant.
+    """
+
+    recipe: str
+    overrides: Sequence[str] = ()
+    profile: str | None = None
+    manifest: str | None = None
+    cells: Sequence[str] = ()
 
 
 @contextmanager
-def grid_on(manifest: str | None, grid: Recipe, data: Path) -> Iterator[tuple[Recipe, list[Cell]]]:
-    """The grid, on the labels of ``--manifest`` instead of its own noise if there is one, and its cells.
+def grid_of(asked: Asked, data: Path) -> Iterator[tuple[Recipe, list[Cell]]]:
+    """The grid that is asked for, and its cells.
 
     Labels from stdin (``-``) or a pipe lie in a file as long as the block runs: they are read more than once, and
     worker processes have no part in what our shell has opened.
 
     Raises:
+        RecipeError: the recipe is wrong.
+        UsageError: no cell matches a pattern.
         DataError: a manifest or a teacher cannot be read, or does not fit the data set; see :func:`fitting_cells`.
     """
+    grid, manifest = load_recipe(asked.recipe, asked.overrides, asked.profile, data=data), asked.manifest
     if manifest is None:
-        yield grid, fitting_cells(grid, data)
+        yield grid, _matching(fitting_cells(grid, data), asked.cells)
         return
     labels = read_manifest(manifest)
     with tempfile.TemporaryDirectory(prefix="smkd-") as scratch:
@@ -35,4 +62,19 @@ def grid_on(manifest: str | None, grid: Recipe, data: Path) -> Iterator[tuple[Re
         on_labels = grid.with_labels_from(path, labels.kind, labels.rate)
         cells = fitting_cells(on_labels, data, GivenLabels(name_of(manifest), labels))
         del labels  # there may be millions, and each cell reads them for itself
-        yield on_labels, cells
+        yield on_labels, _matching(cells, asked.cells)
+
+
+def _matching(cells: list[Cell], patterns: Sequence[str]) -> list[Cell]:
+    """Cells whose name one of the patterns matches, as a shell does, whatever its case."""
+    if not patterns:
+        return cells
+    names = [cell.slug for cell in cells]
+    chosen: set[str] = set()
+    for pattern in patterns:
+        matches = fnmatch.filter(names, pattern.lower())  # names have no capitals
+        if not matches:
+            near = listed(nearest(pattern.strip("*"), names))
+            raise UsageError(f"--cells {shortened(pattern)}: no cell is called so; the nearest are {near}")
+        chosen.update(matches)
+    return [cell for cell in cells if cell.slug in chosen]
