@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import gc
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from typing import Any
 
+import torch
+
 from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError, TrainingError
 from smkd_cli.recipe import Recipe
+from smkd_cli.train.calibrate import trial
+from smkd_cli.train.calibrate.requests import (
+    Answer,
+    BestSpeed,
+    Failure,
+    MatrixPeak,
+    Measured,
+    Request,
+    Room,
+    SteadySpeed,
+)
 from smkd_cli.train.machine import processes
 from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.machine.signals import StopRequest
@@ -38,15 +51,12 @@ class Bench:
         self._process: Any = None
         self._link: Connection | None = None
 
-    def ask(self, kind: str, *details: Any) -> float | None:
-        """Ask, and wait for the answer.
-
-        ``best`` and ``steady`` take recipe, kind of images, setup and seconds, ``peak`` a setup, and ``room`` nothing.
-        """
-        self.send(kind, *details)
+    def ask(self, request: Request) -> float | None:
+        """Ask, and wait for the answer."""
+        self.send(request)
         return self.receive()
 
-    def send(self, kind: str, *details: Any) -> None:
+    def send(self, request: Request) -> None:
         """Ask without waiting."""
         if self._link is None:
             try:
@@ -55,7 +65,7 @@ class Bench:
                 self.failure = str(error)
                 return
         with suppress(OSError):  # a process that has died is noticed when we listen to it
-            self._link.send((kind, details))
+            self._link.send(request)
 
     def receive(self) -> float | None:
         """The answer to the oldest open request.
@@ -71,15 +81,17 @@ class Bench:
                 self._heed_signals()
                 if time.monotonic() > give_up:
                     raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
-            answer: float | str = self._link.recv()
+            answer: Answer = self._link.recv()
         except (EOFError, OSError) as error:
             self._heed_signals()
             self.close()
-            answer = str(error) or "the measuring process died"
-        if isinstance(answer, str):
-            self.failure = answer
-            return None
-        return answer
+            answer = Failure(str(error) or "the measuring process died")
+        match answer:
+            case Measured(value):
+                return value
+            case Failure(why):
+                self.failure = why
+                return None
 
     def _heed_signals(self) -> None:
         if self._stop:
@@ -130,10 +142,6 @@ def _serve(link: Connection) -> None:
     """
     console.open_streams()
     processes.end_with_parent()
-    import torch
-
-    from smkd_cli.train.calibrate import trial
-
     trials: dict[tuple[str, trial.ImageKind, Setup], trial.Trial] = {}
 
     def forget() -> None:
@@ -152,19 +160,24 @@ def _serve(link: Connection) -> None:
             trials[key] = trial.prepare_trial(recipe, images, setup)
         return trials[key]
 
-    requests: dict[str, Callable[..., float]] = {
-        "best": lambda recipe, images, setup, seconds: trial.best_speed(ready(recipe, images, setup), seconds),
-        "steady": lambda recipe, images, setup, seconds: trial.steady_speed(ready(recipe, images, setup), seconds),
-        "peak": peak,
-        "room": trial.room,
-    }
+    def measured(request: Request) -> float:
+        match request:
+            case BestSpeed(recipe, images, setup, seconds):
+                return trial.best_speed(ready(recipe, images, setup), seconds)
+            case SteadySpeed(recipe, images, setup, seconds):
+                return trial.steady_speed(ready(recipe, images, setup), seconds)
+            case MatrixPeak(setup):
+                return peak(setup)
+            case Room():
+                return trial.room()
+
     while True:
         try:
-            kind, details = link.recv()
+            request = link.recv()
         except (EOFError, OSError):
             return
         try:
-            answer: float | str = requests[kind](*details)
+            answer: Answer = Measured(measured(request))
         except Exception as error:  # whatever it is, this setup cannot be used
-            answer = f"{type(error).__name__}: {error}"
+            answer = Failure(f"{type(error).__name__}: {error}")
         link.send(answer)

@@ -15,6 +15,7 @@ from smkd_cli.data import DataSet
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
 from smkd_cli.train.calibrate.bench import Bench, Benches
+from smkd_cli.train.calibrate.requests import BestSpeed, MatrixPeak, Room, SteadySpeed
 from smkd_cli.train.calibrate.search import open_parts, search
 from smkd_cli.train.calibrate.trial import ImageKind
 from smkd_cli.train.machine.device import device_name
@@ -53,10 +54,10 @@ def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, process
         bench = next((bench for bench, held in ready_for.items() if held == setup), next(iter(ready_for)))
         del ready_for[bench]
         ready_for[bench] = setup  # who was asked last is the last to get another setup
-        rate = bench.ask("best", recipe, kind, setup, _TRIAL_SECONDS)
+        rate = bench.ask(BestSpeed(recipe, kind, setup, _TRIAL_SECONDS))
         outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
         tried.append(setup.record() | outcome)
-        if rate is not None and len(ready_for) == 1 and (bench.ask("room") or 0.0) >= _ROOM_FOR_ANOTHER:
+        if rate is not None and len(ready_for) == 1 and (bench.ask(Room()) or 0.0) >= _ROOM_FOR_ANOTHER:
             ready_for.clear()
             ready_for.update({processes.take(2)[1]: None, bench: setup})
         return rate
@@ -64,7 +65,7 @@ def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, process
     if open_parts(first, recipe):
         console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
         best = search(first, recipe, speed)
-    best = replace(best, matrix_peak=next(reversed(ready_for)).ask("peak", best))
+    best = replace(best, matrix_peak=next(reversed(ready_for)).ask(MatrixPeak(best)))
     store.remember(key, {**_about(recipe, dataset, device), "setup": best.record(), "tried": tried})
     return best
 
@@ -106,7 +107,7 @@ def _together(processes: Any, recipe: Recipe, kind: ImageKind, setup: Setup) -> 
 
     def ask(seconds: float) -> list[float | None]:
         for process in processes:
-            process.send("steady", recipe, kind, setup, seconds)
+            process.send(SteadySpeed(recipe, kind, setup, seconds))
         return [process.receive() for process in processes]
 
     # Once to get ready, because the one that is ready first would measure itself alone.

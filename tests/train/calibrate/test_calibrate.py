@@ -22,6 +22,7 @@ from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
+from smkd_cli.train.calibrate.requests import BestSpeed, MatrixPeak, Room
 from smkd_cli.train.calibrate.search import search
 from smkd_cli.train.machine.setup import Setup, cores, first_choice
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
@@ -187,14 +188,14 @@ def made_ready(with_compute, monkeypatch, tmp_path):
             def __init__(self):
                 self.ready_for = None
 
-            def ask(self, kind, *details):
-                if kind == "best":
-                    _, _, setup, _ = details
+            def ask(self, request):
+                if isinstance(request, BestSpeed):
+                    setup = request.setup
                     if setup != self.ready_for:
                         made.append(setup)
                         self.ready_for = setup
                     return speed(setup)
-                return room if kind == "room" else 1e9
+                return room if isinstance(request, Room) else 1e9
 
         everyone = [Process() for _ in range(4)]
         benches = SimpleNamespace(take=lambda count: everyone[:count])
@@ -268,12 +269,12 @@ def test_a_process_that_dies_answers_with_none(with_compute):
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask("best", recipe, KIND, replace(CPU, threads=1, device="nowhere"), 0.01) is None
+        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1, device="nowhere"), 0.01)) is None
         assert "nowhere" in process.failure
-        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
         process._process.kill()
-        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) is None
-        assert process.ask("peak", replace(CPU, threads=1)) > 0
+        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) is None
+        assert process.ask(MatrixPeak(replace(CPU, threads=1))) > 0
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -281,21 +282,21 @@ def test_a_signal_to_a_measuring_process_does_not_make_a_setup_one_that_cannot_r
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
         os.kill(process._process.pid, number)
-        assert process.ask("best", recipe, KIND, replace(CPU, threads=1), 0.01) > 0
+        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
 
 
 def test_a_signal_that_comes_when_a_measuring_process_dies_is_heeded(with_compute):
     stop = StopRequest()
     with bench.benches(stop) as made:
         (process,) = made.take(1)
-        assert process.ask("peak", replace(CPU, threads=1)) > 0
+        assert process.ask(MatrixPeak(replace(CPU, threads=1))) > 0
         process._process.kill()
         process._process.join()
         stop.signal_number = signal.SIGTERM
         with pytest.raises(InterruptedRunError):
-            process.ask("peak", replace(CPU, threads=1))
+            process.ask(MatrixPeak(replace(CPU, threads=1)))
 
 
 def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, monkeypatch):
@@ -305,7 +306,7 @@ def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, m
     monkeypatch.setattr("smkd_cli.train.machine.processes._start", impossible)
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask("peak", replace(CPU, threads=1)) is None
+        assert process.ask(MatrixPeak(replace(CPU, threads=1))) is None
         assert "Resource temporarily unavailable" in process.failure
 
 
