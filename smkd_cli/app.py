@@ -149,10 +149,11 @@ def train(
     _read_stdin_once(recipe, manifest)
     if jobs != "auto" and not (jobs.isascii() and jobs.isdecimal() and int(jobs) > 0):
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
-    registry.EXECUTORS.check(executor)
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
+    from smkd_cli.train.executors import find
     from smkd_cli.train.grid import Asked
 
+    where = find(executor, None if jobs == "auto" else int(jobs))
     asked = Asked(recipe, settings, profile, manifest, cells or [])
     if dry_run:
         from smkd_cli.train.dry_run import run as show_plan
@@ -161,7 +162,7 @@ def train(
         return
     from smkd_cli.train.command import run
 
-    run(asked, runs=runs, jobs=jobs, device=device, executor=executor, data=data)
+    run(asked, runs=runs, device=device, executor=where, data=data)
 
 
 @app.command(name="eval")

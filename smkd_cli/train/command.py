@@ -10,7 +10,6 @@ from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
 from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.executors import Executor, Task, failures
-from smkd_cli.train.executors import find as find_executor
 from smkd_cli.train.grid import Asked, grid_of
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 from smkd_cli.train.rounds import Rounds, is_finished
@@ -21,9 +20,8 @@ def run(
     asked: Asked,
     *,
     runs: Path,
-    jobs: str,
     device: str,
-    executor: str,
+    executor: Executor,
     data: Path,
 ) -> None:
     """Train every cell of the grid that is not finished yet.
@@ -34,9 +32,8 @@ def run(
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
-    where = find_executor(executor, None if jobs == "auto" else int(jobs))
     with grid_of(asked, data) as (grid, cells):
-        _train(grid, cells, runs, device, where, data)
+        _train(grid, cells, runs, device, executor, data)
 
 
 def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, device: str, executor: Executor, data: Path) -> None:

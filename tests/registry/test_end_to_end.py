@@ -46,7 +46,7 @@ rates = my_layout:mine
 [smkd.formats]
 brief = my_format:brief
 [smkd.executors]
-with-diary = my_executor:WithDiary
+diary = my_executor:WithDiary
 """
 
 
