@@ -138,6 +138,9 @@ def train(
     deterministic: Annotated[
         bool, typer.Option("--deterministic", help="The same bits every time on a GPU too (compute.deterministic).")
     ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait/--no-wait", help="Whether to wait for cells that another process trains.")
+    ] = True,
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")
     ] = False,
@@ -162,7 +165,7 @@ def train(
         return
     from smkd_cli.train.command import run
 
-    run(asked, runs=runs, device=device, executor=where, data=data)
+    run(asked, runs=runs, device=device, executor=where, data=data, wait=wait)
 
 
 @app.command(name="eval")

@@ -8,12 +8,10 @@ from pathlib import Path
 from smkd_cli import console
 from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
-from smkd_cli.recipe import Cell, Recipe
 from smkd_cli.train.executors import Executor, Task, failures
 from smkd_cli.train.grid import Asked, grid_of
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
-from smkd_cli.train.rounds import Rounds, is_finished
-from smkd_cli.words import listed
+from smkd_cli.train.rounds import Rounds, is_finished, still_held
 
 
 def run(
@@ -23,42 +21,46 @@ def run(
     device: str,
     executor: Executor,
     data: Path,
+    wait: bool,
 ) -> None:
     """Train every cell of the grid that is not finished yet.
 
+    Args:
+        wait: whether to wait, at the end, for cells that another process trains.
+
     Raises:
         RecipeError, UsageError, DataError, InterruptedRunError: as their names say.
-        StillTrainingError: another process is training what is left; nothing failed.
+        StillTrainingError: nothing failed, but another process trains what is left, and it is not waited for.
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
     with grid_of(asked, data) as (grid, cells):
-        _train(grid, cells, runs, device, executor, data)
+        dataset = find(grid.dataset, data)
+        if dataset.missing():
+            dataset.verify()
+        tasks = [Task(cell, runs / grid.name / cell.slug, data, device=device) for cell in cells]
+        _train(tasks, executor, wait)
 
 
-def _train(grid: Recipe, cells: Sequence[Cell], runs: Path, device: str, executor: Executor, data: Path) -> None:
-    dataset = find(grid.dataset, data)
-    if dataset.missing():
-        dataset.verify()
-    folder = runs / grid.name
-    tasks, undone = _not_finished([Task(cell, folder / cell.slug, data, device=device) for cell in cells])
+def _train(every: Sequence[Task], executor: Executor, wait: bool) -> None:
+    tasks, undone = _not_finished(every)
     held: list[Task] = []
     if tasks:
         for cell, error in undone:
             console.warn(f"{cell.slug} is left out: {error}")
         try:
-            held = _train_cells(tasks, executor, undone)
+            held = _train_cells(tasks, executor, wait, undone)
         except InterruptedRunError as stopped:
             if undone:
-                told = f"{stopped}\n{failures.summary(undone, len(cells))}"
+                told = f"{stopped}\n{failures.summary(undone, len(every))}"
                 raise InterruptedRunError(stopped.signal_number, told) from None
             raise
     if undone:
         if held:
-            console.warn(_still(held))
-        raise failures.verdict(undone, len(cells))
+            console.warn(f"left undone: {still_held(held)}")
+        raise failures.verdict(undone, len(every))
     if held:
-        raise StillTrainingError(f"{_still(held)}; the same command looks at them again")
+        raise StillTrainingError(f"left undone: {still_held(held)}; the same command looks at them again")
 
 
 def _not_finished(tasks: Sequence[Task]) -> tuple[list[Task], list[failures.Undone]]:
@@ -81,20 +83,15 @@ def _not_finished(tasks: Sequence[Task]) -> tuple[list[Task], list[failures.Undo
     return todo, undone
 
 
-def _train_cells(tasks: Sequence[Task], executor: Executor, undone: list[failures.Undone]) -> list[Task]:
+def _train_cells(tasks: Sequence[Task], executor: Executor, wait: bool, undone: list[failures.Undone]) -> list[Task]:
     """Have cells trained; what goes wrong with one is added to ``undone``. Gives those that another process trains."""
     from smkd_cli.train.display import watching
 
     stop = StopRequest()
     with stop.listening(*SIGNALS), watching([task.cell for task in tasks]) as watch:
-        rounds = Rounds(executor, stop, watch)
+        rounds = Rounds(executor, stop, watch, wait)
         try:
             rounds.run(tasks)
         finally:
             undone += rounds.undone
     return rounds.held
-
-
-def _still(held: Sequence[Task]) -> str:
-    cells = "1 cell is" if len(held) == 1 else f"{len(held)} cells are"
-    return f"{cells} being trained by another process: {listed([task.cell.slug for task in held])}"

@@ -12,10 +12,13 @@ from smkd_cli.recipe import Cell
 from smkd_cli.train.events import Event, Failed, PassedOver, Skipped
 from smkd_cli.train.executors import Ended, Executor, StopRequest, Task
 from smkd_cli.train.executors.failures import Undone
+from smkd_cli.words import listed
 
 # A process that was just killed may take a moment to let go of its cells, and one that ends to write its results.
 _PATIENCE_SECONDS = 3.0
 _GLANCE_SECONDS = 0.1
+# Between two looks at what is waited for.
+_LONG_GLANCE_SECONDS = 1.0
 
 
 def is_finished(task: Task) -> bool:
@@ -31,18 +34,27 @@ def is_finished(task: Task) -> bool:
     return True
 
 
+def still_held(tasks: Sequence[Task]) -> str:
+    """How many cells other processes are training, and which."""
+    cells = "1 cell that is" if len(tasks) == 1 else f"{len(tasks)} cells that are"
+    return f"{cells} being trained by another process: {listed([task.cell.slug for task in tasks])}"
+
+
 class Rounds:
     """Has cells trained. Paths of those that are finished go to stdout, whoever trained them.
+
+    Args:
+        wait: whether to wait for what another process trains, or only for some moments.
 
     Attributes:
         undone: what went wrong, by cell.
         held: cells that another process is training.
     """
 
-    def __init__(self, executor: Executor, stop: StopRequest, watch: Callable[[Cell, Event], None]) -> None:
+    def __init__(self, executor: Executor, stop: StopRequest, watch: Callable[[Cell, Event], None], wait: bool) -> None:
         self.undone: list[Undone] = []
         self.held: list[Task] = []
-        self._executor, self._stop, self._watch = executor, stop, watch
+        self._executor, self._stop, self._watch, self._wait = executor, stop, watch, wait
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Train cells; those that another process holds are passed over, and looked at again at the end.
@@ -82,8 +94,8 @@ class Rounds:
             self._watch(task.cell, Failed(str(error).removeprefix(f"{task.cell.slug}: ")))
 
     def _left_by_others(self) -> list[Task]:
-        """The cells among those held that nobody trains any more; some moments are waited for one."""
-        give_up = time.monotonic() + _PATIENCE_SECONDS
+        """The cells among those held that nobody trains any more; it is waited for one, some moments or as it takes."""
+        give_up, told = time.monotonic() + _PATIENCE_SECONDS, False
         while self.held:
             self._heed_signals()
             free: list[Task] = []
@@ -93,9 +105,13 @@ class Rounds:
                 if self._is_done(task):
                     continue
                 (free if left else self.held).append(task)
-            if free or time.monotonic() > give_up:
+            impatient = time.monotonic() > give_up
+            if free or (impatient and not self._wait):
                 return free
-            time.sleep(_GLANCE_SECONDS)
+            if impatient and self.held and not told:
+                console.say(f"waiting for {still_held(self.held)}; Ctrl-C ends this command alone")
+                told = True
+            time.sleep(_LONG_GLANCE_SECONDS if told else _GLANCE_SECONDS)
         return []
 
     def _is_done(self, task: Task) -> bool:
