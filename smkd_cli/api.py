@@ -9,7 +9,7 @@ directory, and data sets are looked for in ``data/`` unless another folder is na
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -62,6 +62,7 @@ __all__ = [
     "methods",
     "network",
     "read_manifest",
+    "train",
     "transition_matrix",
     "write_manifest",
 ]
@@ -191,3 +192,70 @@ def load_recipe(
     from smkd_cli import recipe
 
     return recipe.load_recipe(source, overrides, profile, data=Path(data))
+
+
+def train(
+    recipe: str,
+    overrides: Sequence[str] = (),
+    *,
+    profile: str | None = None,
+    manifest: Path | str | None = None,
+    cells: Sequence[str] = (),
+    runs: Path | str = "runs",
+    data: Path | str = "data",
+    jobs: int = 1,
+    device: str = "auto",
+    executor: str = "local",
+    wait: bool = True,
+    report: Callable[[Cell, Any], None] | None = None,
+) -> list[Run]:
+    """Train every cell of a recipe's grid that is not finished yet, as ``smkd train`` does.
+
+    Ctrl-C saves what is being trained; the same call goes on from there.
+
+    Args:
+        recipe, overrides, profile: see :func:`load_recipe`.
+        manifest: a file of labels, instead of the recipe's noise.
+        cells: patterns of names of cells; all of them where there is none.
+        runs: where the run directories go.
+        data: folder of the data sets.
+        jobs: cells at a time. More than one are trained in processes of their own, which import the calling script:
+            let it call this under ``if __name__ == "__main__":``.
+        device: ``auto``, ``cpu`` or ``cuda``.
+        executor: where cells are trained, by name or ``FILE.py:NAME``.
+        wait: whether to wait for cells that another process trains.
+        report: takes each cell's events (:mod:`smkd_cli.train.events`) while it is trained.
+
+    Returns:
+        The finished cells, in the order in which they were found finished.
+
+    Raises:
+        RecipeError: the recipe is wrong.
+        DataError: data or files are missing, damaged, or do not fit.
+        TrainingError: some cells failed; the others are finished.
+        InterruptedRunError: a signal came; everything is saved.
+
+    Example:
+        >>> runs = smkd.train("quickstart", ["methods=[CE]", "seeds=[1]", "epochs=1"], device="cpu", runs=scratch)
+        >>> [run.result.cell.method for run in runs]
+        ['CE']
+    """
+    from contextlib import nullcontext
+
+    from smkd_cli.artifacts.run import Run
+    from smkd_cli.train.executors import find
+    from smkd_cli.train.grid import Asked
+    from smkd_cli.train.whole_grid import train_grid
+
+    done: list[Path] = []
+    train_grid(
+        Asked(recipe, list(overrides), profile, None if manifest is None else str(manifest), list(cells)),
+        runs=Path(runs),
+        device=device,
+        executor=find(executor, jobs),
+        data=Path(data),
+        wait=wait,
+        done=done.append,
+        watching=lambda _cells: nullcontext(report or (lambda _cell, _event: None)),
+    )
+    return [Run(path) for path in done]

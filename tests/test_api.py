@@ -6,6 +6,7 @@ import ast
 import doctest
 import importlib.util
 import inspect
+import json
 import logging
 import re
 import shlex
@@ -50,9 +51,12 @@ def test_importing_it_loads_neither_torch_nor_pandas():
 
 
 @pytest.mark.parametrize("module", [smkd, pair_loss, run_module], ids=lambda module: module.__name__)
-def test_its_examples(module, trained, monkeypatch):
+def test_its_examples(module, trained, monkeypatch, tmp_path):
+    scratch = tmp_path
     monkeypatch.setenv("SMKD_DATA", str(DATA))
-    found = doctest.DocTestFinder(exclude_empty=True).find(module, globs={"smkd": smkd, "trained": trained})
+    found = doctest.DocTestFinder(exclude_empty=True).find(
+        module, globs={"smkd": smkd, "trained": trained, "scratch": scratch}
+    )
     examples = [test for test in found if test.examples]
     assert examples
     for test in examples:
@@ -68,7 +72,7 @@ def test_the_examples_of_its_page(monkeypatch):
 
 
 def test_every_function_and_class_of_ours_has_a_docstring_with_what_it_raises():
-    for name in ("method", "network", "dataset", "load_recipe"):
+    for name in ("method", "network", "dataset", "load_recipe", "train"):
         text = inspect.getdoc(getattr(smkd, name))
         assert "Raises:" in text
         assert "Example:" in text
@@ -137,3 +141,32 @@ def test_the_loop_of_ones_own_ends_with_the_weights_of_the_command(tmp_path):
             assert torch.equal(value, weights[name]), name
     assert int(pair.clock.epoch) == module.EPOCHS + 1
     assert logging.getLogger("smkd").name == "smkd"
+
+
+def test_the_notebook_runs(tmp_path):
+    notebook = json.loads((ROOT / "examples" / "noisy_labels.ipynb").read_text(encoding="utf-8"))
+    cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert all(not cell["outputs"] for cell in cells)
+    code = "\n".join("".join(cell["source"]) for cell in cells).replace("epochs=30", "epochs=12")
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
+    assert done.returncode == 0, done.stderr
+    assert done.stderr == ""
+    assert "of 1437 labels are wrong" in done.stdout
+    assert done.stdout.count(": test ") == 2
+
+
+def test_training_from_python_is_that_of_the_command(trained, tmp_path):
+    events = []
+    settings = ["methods=[SMKD-S+MyLC]", "epochs=2", "seeds=[1]", "compute={threads: 1}"]
+    arguments = {"device": "cpu", "runs": tmp_path, "report": lambda cell, event: events.append((cell.slug, event))}
+    (run,) = smkd.train("quickstart", settings, **arguments)
+    for peer in "ab":
+        theirs, ours = smkd.Run(trained).weights(peer), run.weights(peer)
+        assert all(torch.equal(ours[name], value) for name, value in theirs.items())
+    assert {slug for slug, _ in events} == {"smkd-s+mylc_symmetric-0.4_seed1"}
+    (again,) = smkd.train("quickstart", settings, device="cpu", runs=tmp_path)
+    assert again.path == run.path
+    with pytest.raises(smkd.RecipeError, match="epochs"):
+        smkd.train("quickstart", ["epochs=none"], runs=tmp_path)
+    with pytest.raises(smkd.UsageError, match="no cell is called so"):
+        smkd.train("quickstart", settings, cells=["nothing*"], runs=tmp_path)

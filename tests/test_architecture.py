@@ -55,7 +55,8 @@ TRAIN_LAYERS = {
     "rounds": {"executors", "events"},
     "display": {"events"},
     "dry_run": {"step", "grid"},
-    "command": {"machine", "executors", "rounds", "display", "grid"},
+    "whole_grid": {"machine", "executors", "rounds", "grid", "events"},
+    "command": {"whole_grid", "executors", "display", "grid"},
 }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.run_directory import LockedError, RunDirectory
@@ -41,20 +42,29 @@ def still_held(tasks: Sequence[Task]) -> str:
 
 
 class Rounds:
-    """Has cells trained. Paths of those that are finished go to stdout, whoever trained them.
+    """Has cells trained.
 
     Args:
         wait: whether to wait for what another process trains, or only for some moments.
+        done: takes the run directory of each cell that is finished, whoever trained it.
 
     Attributes:
         undone: what went wrong, by cell.
         held: cells that another process is training.
     """
 
-    def __init__(self, executor: Executor, stop: StopRequest, watch: Callable[[Cell, Event], None], wait: bool) -> None:
+    def __init__(
+        self,
+        executor: Executor,
+        stop: StopRequest,
+        watch: Callable[[Cell, Event], None],
+        wait: bool,
+        done: Callable[[Path], None],
+    ) -> None:
         self.undone: list[Undone] = []
         self.held: list[Task] = []
-        self._executor, self._stop, self._watch, self._wait = executor, stop, watch, wait
+        self._executor, self._stop, self._watch = executor, stop, watch
+        self._wait, self._done = wait, done
 
     def run(self, tasks: Sequence[Task]) -> None:
         """Train cells; those that another process holds are passed over, and looked at again at the end.
@@ -85,7 +95,7 @@ class Rounds:
 
     def _end(self, task: Task, error: SmkdError | None) -> None:
         if error is None:
-            console.emit(str(task.directory))
+            self._done(task.directory)
         elif isinstance(error, LockedError):
             self.held.append(task)
             self._watch(task.cell, PassedOver())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -45,6 +46,9 @@ class StopRequest:
         Raises:
             InterruptedRunError: a second signal came.
         """
+        if threading.current_thread() is not threading.main_thread():
+            yield  # signals come to the main thread alone
+            return
         announced = False
 
         def remember(number: int, _frame: FrameType | None) -> None:
