@@ -90,7 +90,7 @@ class Ours:
         for _ in range(count):
             self.turn += 1
             self.pair.clock.iteration.add_(1)
-            self.pair.learn(self.batches[self.turn % len(self.batches)])
+            self.pair.train_step(self.batches[self.turn % len(self.batches)])
         self.pair.machine.synchronize()
 
 

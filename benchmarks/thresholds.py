@@ -42,7 +42,7 @@ def line_of(result: Result) -> dict[str, object]:
     exchange, plus, target = cell.method.partition("+")
     exchange, target = (exchange, target) if plus else ("Zero", exchange)
     metrics = read_metrics(
-        result.place,
+        result.path,
         "train_accuracy_a",
         "train_accuracy_b",
         "sent_a_to_b",

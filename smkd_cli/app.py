@@ -360,7 +360,7 @@ def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | N
     except (Exception, KeyboardInterrupt) as error:
         if not interrupt.number or isinstance(error, SmkdError):
             return _failed(error)
-    console.complain(interrupt.words)
+    console.error(interrupt.words)
     return 128 + interrupt.number
 
 
@@ -377,20 +377,20 @@ def _failed(error: BaseException) -> int:
     if os.environ.get("SMKD_DEBUG"):
         raise error
     if isinstance(error, SmkdError):
-        console.complain(f"{error.prefix}{message(error)}")
+        console.error(f"{error.prefix}{message(error)}")
         return error.exit_code
     if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
         told = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
-        console.complain(f"error: {told}")
+        console.error(f"error: {told}")
         return DataError.exit_code
     if isinstance(error, MemoryError):
         # NumPy says how much it wanted, Python nothing.
         wanted = f" ({message(error)})" if str(error) else ""
-        console.complain(
+        console.error(
             f"error: not enough memory: this machine, or this process, has too little for what was asked{wanted}"
         )
         return DataError.exit_code
     # Anything else is a defect of ours.
     told = message(f"{type(error).__name__}: {error}")
-    console.complain(f"error: {told} (smkd --debug shows where)")
+    console.error(f"error: {told} (smkd --debug shows where)")
     return 1

@@ -1,7 +1,7 @@
 """Words and data: what people read goes to stderr, what the next program reads goes to stdout.
 
 Everything that a following stage reads is written with :func:`emit` or :func:`data_out`. What people are told goes to
-the logger ``smkd`` with :func:`say` and :func:`warn`; a command shows it on stderr, from :func:`open_streams` on, and
+the logger ``smkd`` with :func:`info` and :func:`warn`; a command shows it on stderr, from :func:`open_streams` on, and
 whoever imports us does with it what they like. Tables and progress are a command's own: :func:`people`, where
 ``NO_COLOR`` and redirection are honoured by rich.
 """
@@ -117,7 +117,7 @@ def people() -> Console:
     return Console(stderr=True, quiet=is_quiet(), markup=False, emoji=False, highlight=False)
 
 
-def say(text: str) -> None:
+def info(text: str) -> None:
     """A line for people."""
     _log("INFO", text)
 
@@ -153,7 +153,7 @@ def _on_stderr() -> logging.Handler:
     return OnStderr()
 
 
-def complain(text: str) -> None:
+def error(text: str) -> None:
     """The line that says why a command ends; shown even when quiet."""
     sys.stderr.write(f"{text}\n")
 

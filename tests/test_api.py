@@ -116,9 +116,9 @@ def test_a_run_is_read(trained):
 
 def test_messages_go_to_the_logger_and_nowhere_else(caplog):
     code = (
-        "import smkd_cli.console as console; console.warn('one'); console.say('two'); import logging; "
+        "import smkd_cli.console as console; console.warn('one'); console.info('two'); import logging; "
         "logging.basicConfig(level='INFO', format='%(name)s %(levelname)s %(message)s'); "
-        "console.warn('three'); console.say('four')"
+        "console.warn('three'); console.info('four')"
     )
     done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
     assert (done.stdout, done.stderr) == ("", "smkd WARNING three\nsmkd INFO four\n")

@@ -22,7 +22,7 @@ _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
 
 
 @contextmanager
-def published(path: Path) -> Iterator[Path]:
+def written_in_one_step(path: Path) -> Iterator[Path]:
     """Yield a temporary path beside ``path``; when the block ends well, that file becomes ``path`` in one step.
 
     The parent folder is made if need be. If the block or the disk fails, ``path`` is as it was before and the
@@ -62,9 +62,9 @@ def published(path: Path) -> Iterator[Path]:
             temporary.unlink(missing_ok=True)
 
 
-def publish_text(path: Path, text: str) -> None:
-    """Write a UTF-8 text file in one step; see :func:`published`."""
-    with published(path) as temporary:
+def write_text(path: Path, text: str) -> None:
+    """Write a UTF-8 text file in one step; see :func:`written_in_one_step`."""
+    with written_in_one_step(path) as temporary:
         temporary.write_text(text, encoding="utf-8", newline="\n")
 
 

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
-from smkd_cli.artifacts.files import published
+from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.manifest_checks import check_images, check_index, check_labels, labels_sha256
 from smkd_cli.artifacts.manifest_csv import Table, read_csv, write_csv
 from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, check_word
@@ -163,7 +163,7 @@ def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
     if not isinstance(destination, Path):
         write_csv(destination, manifest.header, *columns, manifest.classes)
         return
-    with published(destination) as path:
+    with written_in_one_step(destination) as path:
         if destination.suffix == ".parquet":
             write_parquet(path, manifest.header, *columns)
         else:

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
-from smkd_cli.artifacts.files import publish_text, read_regular
+from smkd_cli.artifacts.files import read_regular, write_text
 from smkd_cli.artifacts.result_types import CellRecord, Percent, Record, Score, Scores, Word
 from smkd_cli.words import printable, shortened
 
@@ -110,7 +110,7 @@ def write_result(path: Path, record: Mapping[str, Any]) -> None:
     """
     text = json.dumps({"schema": RESULT_SCHEMA, **record}, indent=2, ensure_ascii=False, allow_nan=False)
     ResultRecord.model_validate_json(text)
-    publish_text(path, text + "\n")
+    write_text(path, text + "\n")
 
 
 def read_record(content: bytes) -> ResultRecord | ScoreRecord:

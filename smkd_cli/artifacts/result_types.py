@@ -171,7 +171,7 @@ class Result:
 
     Attributes:
         source: what the user named: a folder, a file, or ``stdin``.
-        place: the run directory or checkpoint.
+        path: the run directory or checkpoint.
         cell: ``None`` for a checkpoint that no recipe made.
         scores: ``None`` if training failed.
         error: why it failed.
@@ -179,7 +179,7 @@ class Result:
     """
 
     source: str
-    place: Path
+    path: Path
     cell: CellRecord | None
     scores: Scores | None
     error: str | None = None

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from smkd_cli.artifacts.files import make_folder, publish_text, read_regular
+from smkd_cli.artifacts.files import make_folder, read_regular, write_text
 from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
 
@@ -159,7 +159,7 @@ class RunDirectory:
         try:
             here = read_regular(self.recipe, len(recipe.encode()))
         except FileNotFoundError:
-            publish_text(self.recipe, recipe)
+            write_text(self.recipe, recipe)
             return
         except OSError as error:
             raise DataError(f"{self.recipe}: cannot be read: {error.strerror}") from error

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from pydantic import TypeAdapter, ValidationError
 
-from smkd_cli.artifacts.files import published
+from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -61,7 +61,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], schema: str, facts: 
     order = sorted(ours, key=lambda name: (-ours[name].element_size(), name))
     about = {"facts": text, "schema": schema, "sha256": _checksum(ours, text)}
     header = _header({name: ours[name] for name in order}, about)
-    with published(path) as temporary, temporary.open("wb") as stream:
+    with written_in_one_step(path) as temporary, temporary.open("wb") as stream:
         stream.write(len(header).to_bytes(8, "little") + header)
         for name in order:
             stream.write(_bytes_of(ours[name]))

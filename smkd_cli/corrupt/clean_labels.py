@@ -95,25 +95,25 @@ def from_file(
             f" --column {CLEAN} draws from the clean ones, --kind given takes both as they are"
         )
     labels, names = class_numbers([file.label] if clean is None else [file.label, clean], file.place)
-    told = classes is not None
+    declared = classes is not None
     classes = _number_of_classes(labels, names, classes, name)
     for label, each in zip(labels, (column, CLEAN), strict=False):
         check_labels(label, each, classes, file.place)
     if classes < 2:
         raise UsageError(f"{name}: labels need at least 2 classes, not 1: is {plain(column)} the column of labels?")
     remark_on_columns(name, file, column)
-    remark(name, labels, classes, names, told=told, images=file.image is not None)
+    remark(name, labels, classes, names, declared=declared, images=file.image is not None)
     return CleanLabels(_stem(source), "train", dataset, names or range(classes), labels[0], file.image, *labels[1:])
 
 
 def _number_of_classes(
-    labels: Sequence[NDArray[np.int64]], names: Sequence[str] | None, told: int | None, name: str
+    labels: Sequence[NDArray[np.int64]], names: Sequence[str] | None, declared: int | None, name: str
 ) -> int:
     if names is None:
-        return told or 1 + max(int(label.max()) for label in labels)
-    if told not in (None, len(names)):
+        return declared or 1 + max(int(label.max()) for label in labels)
+    if declared not in (None, len(names)):
         raise UsageError(
-            f"{name}: names {len(names)} classes and not the {told} of --classes; where a class never occurs, the"
+            f"{name}: names {len(names)} classes and not the {declared} of --classes; where a class never occurs, the"
             " numbers of the others cannot be known from their names: write class numbers"
         )
     return len(names)

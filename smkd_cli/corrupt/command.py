@@ -73,7 +73,7 @@ def run(
         known = "which of them are clean is not known"
         if manifest.realised_rate is not None:
             known = f"{100 * manifest.realised_rate:.2f} % of them are not those of the column clean_label"
-        console.say(f"{source.name}: {len(manifest.label):,} labels as they are; {known}")
+        console.info(f"{source.name}: {len(manifest.label):,} labels as they are; {known}")
         return
     stay = noise.transitions(kind, rate, manifest.classes, source.dataset).stay
     show(manifest, source.label, stay, source.class_names)

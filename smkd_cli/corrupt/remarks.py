@@ -18,7 +18,7 @@ def remark(
     classes: int,
     class_names: Sequence[str] | None,
     *,
-    told: bool,
+    declared: bool,
     images: bool,
 ) -> None:
     """Say what the labels of a file were taken for, and warn of what is seldom meant.
@@ -27,21 +27,21 @@ def remark(
         name: of the file.
         labels: int64 (n,), the given and, where known, the clean ones, each in 0 … classes - 1.
         class_names: sorted, where the file names its classes.
-        told: whether the user has said how many classes there are.
+        declared: whether the user has said how many classes there are.
         images: whether the file names its images.
     """
     count = len(labels[0])
     samples = np.bincount(np.concatenate(labels), minlength=classes)
     order = "" if images else "; no column image names the images, so they must be in the order of the data set"
-    console.say(f"{name}: {count:,} labels of {classes:,} classes{order}")
+    console.info(f"{name}: {count:,} labels of {classes:,} classes{order}")
     if class_names is not None:
         numbered = [f"{number} is {plain(each)}" for number, each in enumerate(class_names)]
-        console.say(f"{name}: classes are numbered by their names, sorted: {listed(numbered)}")
+        console.info(f"{name}: classes are numbered by their names, sorted: {listed(numbered)}")
         _warn_of_names_alike(name, class_names)
     absent = np.flatnonzero(samples == 0)
     if len(absent) and absent[0] == 0 and classes > 1 and samples[1]:
         console.warn(f"{name}: labels begin at 1, but class numbers at 0: class 0 of {classes:,} never occurs")
-    elif len(absent) and not told:
+    elif len(absent) and not declared:
         console.warn(
             f"{name}: {len(absent):,} of {classes:,} classes have no label: {listed(absent.tolist())}; the number of"
             " classes is the largest label plus one unless --classes says it"

@@ -29,7 +29,7 @@ def show(
     samples = np.bincount(clean, minlength=len(stay))
     changed = np.bincount(clean[manifest.label != clean], minlength=len(stay))
     expected = 1 - stay
-    console.say(
+    console.info(
         f"{manifest.dataset}, {manifest.split}: {len(clean):,} labels, {manifest.kind} noise of rate {manifest.rate:g},"
         f" {manifest.sampling}, seed {manifest.seed}: {100 * expected @ samples / len(clean):.2f} % of the labels were"
         f" to change, {100 * changed.sum() / len(clean):.2f} % did ({changed.sum():,})"
@@ -38,7 +38,7 @@ def show(
     rates = 100 * changed[present] / samples[present]
     if len(stay) > _MOST_ROWS:
         low, high = (plain(class_names[present[row]]) for row in (rates.argmin(), rates.argmax()))
-        console.say(
+        console.info(
             f"per class: from {rates.min():.2f} % ({low}) to {rates.max():.2f} % ({high}), mean {rates.mean():.2f} %"
         )
     elif not console.is_quiet():

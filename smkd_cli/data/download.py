@@ -12,7 +12,7 @@ from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 from smkd_cli import console
-from smkd_cli.artifacts.files import published
+from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.data.dataset import Archive, DataSet, md5_of
 from smkd_cli.errors import DataError, UsageError
 
@@ -156,7 +156,7 @@ def _unpack(tar_file: Path, archive: Archive, root: Path) -> None:
                 if member.name not in wanted or (content := tar.extractfile(member)) is None:
                     continue
                 expected = wanted.pop(member.name)
-                with published(root / member.name) as temporary:
+                with written_in_one_step(root / member.name) as temporary:
                     with temporary.open("wb") as target:
                         shutil.copyfileobj(content, target)
                     if md5_of(temporary) != expected:

@@ -12,7 +12,7 @@ from smkd_cli.errors import DataError, UsageError
 
 def ls(data: Path) -> None:
     """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where."""
-    console.say("name\ttrain\ttest\tclasses\tshape\twhere")
+    console.info("name\ttrain\ttest\tclasses\tshape\twhere")
     for name in all_names():
         dataset = find(name, data)
         shape = "x".join(map(str, dataset.image_shape))
@@ -34,9 +34,9 @@ def fetch(names: list[str], data: Path, url: str | None) -> None:
 
     for dataset in wanted:
         if dataset.archive is None:
-            console.say(f"{dataset.name}: comes with the program, nothing to fetch")
+            console.info(f"{dataset.name}: comes with the program, nothing to fetch")
             continue
-        console.say(f"{dataset.name}: {url or dataset.archive.url}")
+        console.info(f"{dataset.name}: {url or dataset.archive.url}")
         fetch_one(dataset, url)
         console.emit(_where(dataset))
 
@@ -55,7 +55,7 @@ def verify(names: list[str], data: Path) -> None:
     chosen = everything if names else [dataset for dataset in everything if not dataset.missing()]
     from smkd_cli.data.duplicates import duplicates
 
-    console.say("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
+    console.info("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
     problems = []
     for dataset in chosen:
         try:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from smkd_cli import console
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import write_text
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError
 from smkd_cli.words import in_json, quoted
@@ -53,7 +53,7 @@ def run(
             line = json.dumps(record, ensure_ascii=False, allow_nan=False)
         except ValueError as error:
             raise DataError(f"{path}: its scores are not finite: its training diverged") from error
-        console.say(f"{path}: {record['mean']['top1']:.2f} %")
+        console.info(f"{path}: {record['mean']['top1']:.2f} %")
         if output == "-":
             console.emit(in_json(line))
         else:
@@ -62,7 +62,7 @@ def run(
         reason = "no run has finished" if unfinished else "stdin held no path"
         raise DataError(f"no checkpoint to score: {reason}")
     if output != "-":
-        publish_text(Path(output), "".join(records))
+        write_text(Path(output), "".join(records))
 
 
 def _paths(checkpoints: Sequence[str]) -> Iterator[Path]:

@@ -78,15 +78,15 @@ class Evaluator:
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
         classes = next(iter(log_probs.values())).shape[1]
-        given, clean = self._labels(path if path.is_dir() else path.parent, labelled, classes)
+        noisy, clean = self._labels(path if path.is_dir() else path.parent, labelled, classes)
         truth = torch.from_numpy(clean)
-        by_network = {peer: scores(said, truth) for peer, said in log_probs.items()}
+        by_network = {peer: scores(one, truth) for peer, one in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
         labels = None
-        if given is not None:
+        if noisy is not None:
             try:
                 labels = {
-                    peer: self._label_scores(loaded[peer][1], said, given, clean) for peer, said in log_probs.items()
+                    peer: self._label_scores(loaded[peer][1], one, noisy, clean) for peer, one in log_probs.items()
                 }
             except ValueError as error:
                 raise DataError(f"{path}: its method cannot be made again: {error}") from error
@@ -133,21 +133,21 @@ class Evaluator:
         labels = read_manifest(manifest)
         if labels.classes != classes:
             raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")
-        given, clean = labels.aligned_to(labelled.image_ids)
+        noisy, clean = labels.aligned_to(labelled.image_ids)
         if clean is None:
-            raise DataError(f"{manifest}: its clean labels are not known, so nothing can be said of the wrong ones")
-        return given, clean
+            raise DataError(f"{manifest}: its clean labels are not known, so it is unknown which labels are wrong")
+        return noisy, clean
 
     def _label_scores(
-        self, facts: PeerFacts, log_probs: Tensor, given: np.ndarray, clean: np.ndarray
+        self, facts: PeerFacts, log_probs: Tensor, noisy: np.ndarray, clean: np.ndarray
     ) -> dict[str, Any]:
         """The labels that were learned from, refined as the method did when training ended; ValueError: it cannot."""
         cell = facts.cell
         method = methods.build(cell.method, cell.options)
-        learned, _ = hold_out(len(given), cell.validation_fraction, cell.seed)
-        labels, truth = (torch.from_numpy(array).to(self.device) for array in (given, clean))
+        train_indices, _ = hold_out(len(noisy), cell.validation_fraction, cell.seed)
+        labels, truth = (torch.from_numpy(array).to(self.device) for array in (noisy, clean))
         memory = {name: torch.tensor(value, device=self.device) for name, value in facts.memory.items()}
-        of = torch.from_numpy(learned).to(self.device)
+        of = torch.from_numpy(train_indices).to(self.device)
         prediction = log_probs.argmax(1)
         kept = method.memory(len(labels), log_probs.shape[1])
         if not {name for name, shape in kept.items() if not shape} <= memory.keys():

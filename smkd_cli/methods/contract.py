@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 
 from smkd_cli.methods.batch import Batch, Inputs, Predictor
 from smkd_cli.methods.clock import Clock, TimeUnit
-from smkd_cli.methods.formulas import cross_entropy, logistic, mix
+from smkd_cli.methods.formulas import cross_entropy, interpolate, logistic
 from smkd_cli.methods.hooks import Hooks, LabelFacts, Need, Predictions, Rule, Views
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
 
@@ -47,8 +47,8 @@ __all__ = [
     "TimeUnit",
     "Views",
     "cross_entropy",
+    "interpolate",
     "logistic",
-    "mix",
 ]
 
 

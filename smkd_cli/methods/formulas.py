@@ -20,7 +20,7 @@ def cross_entropy(target: Tensor, own: Outputs) -> Tensor:
     return (target * own.log_probs).sum(1).neg()
 
 
-def mix(labels: Tensor, prediction: Tensor, trust: Tensor | float) -> Tensor:
+def interpolate(labels: Tensor, prediction: Tensor, trust: Tensor | float) -> Tensor:
     """q̃ = (1 − ε) q + ε p̃ (Eq. 3), (N, C), for a trust ε that is a number, () or (N,)."""
     if not isinstance(trust, float) and trust.ndim == 1:
         trust = trust.unsqueeze(1)

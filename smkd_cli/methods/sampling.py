@@ -63,8 +63,8 @@ class Balanced(Sampler):
         import numpy as np
 
         order = random.permutation(population.samples)
-        given = population.labels[order]
-        of_class = [order[given == label] for label in np.unique(given)]
+        noisy_labels = population.labels[order]
+        of_class = [order[noisy_labels == label] for label in np.unique(noisy_labels)]
         rounds = -(-len(order) // len(of_class))
         return np.stack([np.resize(members, rounds) for members in of_class], axis=1).ravel()[: len(order)]
 

@@ -19,7 +19,7 @@ class Stage:
         epochs: at least 1.
         fresh: whether the networks begin anew; the first stage always does.
         taught: whether the network that ended the stage before becomes the companion ``teacher``.
-        rate: factor of the recipe's learning rate.
+        lr_factor: factor of the recipe's learning rate.
         schedule: the recipe's over the epochs of this stage, or none.
     """
 
@@ -27,7 +27,7 @@ class Stage:
     epochs: int
     fresh: bool = False
     taught: bool = False
-    rate: float = 1.0
+    lr_factor: float = 1.0
     schedule: Literal["recipe", "constant"] = "recipe"
 
 

@@ -104,7 +104,7 @@ def _misfits_here(labels: GivenLabels, dataset: DataSet) -> list[str]:
     images = None
     if labels.manifest.image is not None:
         if dataset.missing():
-            console.say(f"{labels.name}: the names of its images are not checked, because {dataset.name} is not here")
+            console.info(f"{labels.name}: the names of its images are not checked, because {dataset.name} is not here")
         else:
             images = _image_ids(dataset.name, dataset.root.resolve())
     return list(misfits(labels.name, labels.manifest, dataset, images))

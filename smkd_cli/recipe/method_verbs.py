@@ -23,7 +23,7 @@ _WORDS = {"noise_rate": "the noise rate", "transition_matrix": "the transition m
 
 def ls() -> None:
     """Print a line per rule and method: name, kind, what it needs, stages, cost relative to CE, and citation."""
-    console.say("name\tkind\tneeds\tstages\tcost\twhat it is")
+    console.info("name\tkind\tneeds\tstages\tcost\twhat it is")
     for name in methods.names():
         rule = methods.rule(name)
         try:

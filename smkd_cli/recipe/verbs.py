@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smkd_cli import console
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import write_text
 from smkd_cli.errors import DataError, RecipeError, SmkdError, UsageError
 from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.fit import fitting_cells
@@ -56,7 +56,7 @@ def copy(recipe: str, destination: Path, force: bool) -> None:
     if target.exists() and not force:
         raise UsageError(f"{target}: exists already; name another file, or overwrite it with --force")
     text = shipped[recipe].read_text(encoding="utf-8")
-    publish_text(target, text.replace(f"\nname: {recipe}\n", f"\nname: {name_from(target.stem)}\n"))
+    write_text(target, text.replace(f"\nname: {recipe}\n", f"\nname: {name_from(target.stem)}\n"))
     console.emit(str(target))
 
 

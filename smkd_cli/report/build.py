@@ -11,7 +11,7 @@ from smkd_cli.registry import LAYOUTS, guarded
 from smkd_cli.report import notes
 from smkd_cli.report.fill import LONE, Filled, fill
 from smkd_cli.report.layout import FromResults, Layout, layouts, layouts_of, noise_label
-from smkd_cli.report.published import Published, comparable, published
+from smkd_cli.report.paper_values import Published, comparable, paper_values
 from smkd_cli.report.tables import Report, Table
 
 
@@ -50,7 +50,7 @@ def _as_found(results: Iterable[Result]) -> list[Result]:
 
 
 def _lone_cell(result: Result) -> CellRecord:
-    label = str(result.place)
+    label = str(result.path)
     noise = Noise(kind="unknown noise")
     return CellRecord(
         recipe=LONE, protocol=LONE, label=label, method=label, dataset="", networks=(), epochs=0, noise=noise, seed=0
@@ -149,7 +149,7 @@ def _of_other_data(layout: Layout) -> list[Published]:
     """The numbers of columns where no result can stand: there is nothing that they could be wrongly compared with."""
     columns = layout.columns if isinstance(layout.columns, tuple) else ()
     named = {slot.where.get("dataset") for slot in columns if slot.elsewhere}
-    return [number for number in published() if number.table == layout.number and number.dataset in named]
+    return [number for number in paper_values() if number.table == layout.number and number.dataset in named]
 
 
 def _table(layout: Layout, filled: Filled, paper: Sequence[Published], unfinished: notes.Unfinished) -> Table:
@@ -169,7 +169,7 @@ def _table(layout: Layout, filled: Filled, paper: Sequence[Published], unfinishe
 
 
 def _empty_table(layout: Layout) -> Table:
-    numbers = [number for number in published() if number.table == layout.number]
+    numbers = [number for number in paper_values() if number.table == layout.number]
     filled = fill(layout, [], [], numbers)
     return Table(
         name=layout.name,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from smkd_cli import console
-from smkd_cli.artifacts.files import publish_text
+from smkd_cli.artifacts.files import write_text
 from smkd_cli.artifacts.results import FoundResults, read_results
 from smkd_cli.errors import DataError
 from smkd_cli.report import formats
@@ -49,7 +49,7 @@ def run(
         if not found.results:
             if found.damaged or found.foreign:
                 raise DataError(_nothing_in(DEFAULT_SOURCE, found))
-            console.say(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
+            console.info(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
     _tell_what_is_passed_over(found)
     report = with_gains(build(found, trust_code), against)
     for warning in report.warnings:
@@ -60,17 +60,17 @@ def run(
             stream.write(text)
         if not formats.REGISTRY.find(output_format).with_notes:
             for note in report.notes:
-                console.say(note)
+                console.info(note)
     else:
-        publish_text(Path(output), text)
-        console.say(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
+        write_text(Path(output), text)
+        console.info(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
 
 
 def _tell_what_is_passed_over(found: FoundResults) -> None:
     if found.damaged:
         console.warn(f"passed over what cannot be used ({len(found.damaged)}): {some(found.damaged)}")
     if found.foreign:
-        console.say(f"passed over what is not of smkd ({len(found.foreign)}): {_paths(found.foreign)}")
+        console.info(f"passed over what is not of smkd ({len(found.foreign)}): {_paths(found.foreign)}")
 
 
 def _paths(paths: Sequence[Path]) -> str:

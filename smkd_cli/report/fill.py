@@ -22,7 +22,7 @@ from smkd_cli.report.layout import (
     noise_label,
     uses_oracle,
 )
-from smkd_cli.report.published import Published, accuracy_at
+from smkd_cli.report.paper_values import Published, accuracy_at
 from smkd_cli.report.tables import Column, Row, Run, TableCell, summarise, threshold_of_best_two
 from smkd_cli.words import printable, shortened
 
@@ -244,7 +244,7 @@ def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], place: str, fil
         twin = kept.setdefault(seed, sample)
         number = sample.numbers.get(layout.metric)
         if number is not None and number != twin.numbers.get(layout.metric):
-            counts, does_not = (printable(str(one.result.place)) for one in (twin, sample))
+            counts, does_not = (printable(str(one.result.path)) for one in (twin, sample))
             filled.warnings.append(
                 f"{layout.name}, {place}: seed {sample.cell.seed} is there twice with different scores; "
                 f"{counts} counts, {does_not} does not"

@@ -43,7 +43,7 @@ class Unfinished:
         """Those that lie in one folder with a result, as the runs of its recipe do; in the order of the paths."""
         if not self.paths:
             return []
-        folders = {_folder_of(result.place) for result in results}
+        folders = {_folder_of(result.path) for result in results}
         return [
             self.paths[number] for number in sorted(n for folder in folders for n in self._in_folder.get(folder, ()))
         ]

@@ -116,13 +116,13 @@ class _Plain:
                 self.last[cell.slug] = time.monotonic()
                 self.steps[cell.slug] = event.steps
                 if event.resumed:
-                    console.say(f"{cell.slug}: goes on in epoch {event.epoch}")
+                    console.info(f"{cell.slug}: goes on in epoch {event.epoch}")
             case StepsDone():
                 if time.monotonic() - self.last[cell.slug] > _PLAIN_PAUSE:
                     self.last[cell.slug] = time.monotonic()
                     done = f"step {event.steps} of {self.steps[cell.slug]}, epoch {event.epoch}"
                     accuracy = self.accuracy.get(cell.slug, "")
-                    console.say(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
+                    console.info(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
             case EpochDone(row):
                 self.accuracy[cell.slug] = f", {_accuracies(row)}, {_knowledge(row)}"
             case Skipped():
@@ -133,10 +133,10 @@ class _Plain:
                 last = scores["last"]
                 self._end(cell, f"A {last['a']:.1f} % B {last['b']:.1f} %")
             case PassedOver():
-                console.say(f"{cell.slug}: {_PASSED_OVER}")
+                console.info(f"{cell.slug}: {_PASSED_OVER}")
             case Interrupted():  # it comes back
                 pass
 
     def _end(self, cell: Cell, words: str) -> None:
         self.done += 1
-        console.say(f"[{self.done}/{self.cells}] {cell.slug}: {words}")
+        console.info(f"[{self.done}/{self.cells}] {cell.slug}: {words}")

@@ -89,7 +89,7 @@ class Rounds:
 
         self._executor.run(tasks, report, self._stop)
         if waiting:
-            self._heed_signals()
+            self._check_signals()
         for task in waiting.values():
             self._end(task, TrainingError(f"{task.cell.slug}: the executor did not say what became of it"))
 
@@ -107,7 +107,7 @@ class Rounds:
         """The cells among those held that nobody trains any more; it is waited for one, some moments or as it takes."""
         give_up, told = time.monotonic() + _PATIENCE_SECONDS, False
         while self.held:
-            self._heed_signals()
+            self._check_signals()
             free: list[Task] = []
             held, self.held = self.held, []
             for task in held:
@@ -119,7 +119,7 @@ class Rounds:
             if free or (impatient and not self._wait):
                 return free
             if impatient and self.held and not told:
-                console.say(f"waiting for {still_held(self.held)}; Ctrl-C ends this command alone")
+                console.info(f"waiting for {still_held(self.held)}; Ctrl-C ends this command alone")
                 told = True
             time.sleep(_LONG_GLANCE_SECONDS if told else _GLANCE_SECONDS)
         return []
@@ -135,6 +135,6 @@ class Rounds:
             self._end(task, None)
         return True
 
-    def _heed_signals(self) -> None:
+    def _check_signals(self) -> None:
         if self._stop:
             raise InterruptedRunError(self._stop.signal_number, "stopped between two cells; the same command goes on")

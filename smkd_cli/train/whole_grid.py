@@ -99,5 +99,5 @@ def _not_finished(tasks: Sequence[Task], done: Callable[[Path], None]) -> tuple[
             todo.append(task)
     before = len(tasks) - len(todo) - len(undone)
     if before:
-        console.say(f"{before} of {len(tasks)} cells were finished before")
+        console.info(f"{before} of {len(tasks)} cells were finished before")
     return todo, undone

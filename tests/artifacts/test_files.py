@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from smkd_cli.artifacts.files import make_folder, publish_text, published
+from smkd_cli.artifacts.files import make_folder, write_text, written_in_one_step
 from smkd_cli.errors import ClosedPipeError, DataError
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
@@ -36,7 +36,7 @@ def events(monkeypatch):
 
 
 def test_content_then_name_reach_the_disk(events, tmp_path):
-    publish_text(tmp_path / "new" / "x.txt", "text")
+    write_text(tmp_path / "new" / "x.txt", "text")
     (_, made), (first, part), *rest = events
     assert made == tmp_path  # which names the new folder
     assert (first, part.parent, part.suffix) == ("sync", tmp_path / "new", ".part")
@@ -55,7 +55,7 @@ def test_of_a_link_the_file_it_leads_to_is_written(tmp_path, target):
     (tmp_path / "folder").mkdir()
     link = tmp_path / "folder" / "link.txt"
     link.symlink_to(Path("..") / target)
-    publish_text(link, "new")
+    write_text(link, "new")
     assert link.is_symlink()
     assert (tmp_path / target).read_text() == "new"
     assert [file.name for file in (tmp_path / "folder").iterdir()] == ["link.txt"]
@@ -64,23 +64,23 @@ def test_of_a_link_the_file_it_leads_to_is_written(tmp_path, target):
 def test_a_link_that_leads_to_itself_is_refused(tmp_path):
     (tmp_path / "loop").symlink_to("loop")
     with pytest.raises(DataError, match="loop: cannot be written"):
-        publish_text(tmp_path / "loop", "x")
+        write_text(tmp_path / "loop", "x")
     assert (tmp_path / "loop").is_symlink()
 
 
 @pytest.mark.parametrize("name", ["n" * 255, "é" * 127, os.fsdecode(b"\xff" * 255)])
 def test_a_name_as_long_as_the_system_takes(tmp_path, name):
-    publish_text(tmp_path / name, "x")
+    write_text(tmp_path / name, "x")
     assert [file.name for file in tmp_path.iterdir()] == [name]
     with pytest.raises(DataError, match="cannot be written: File name too long"):
-        publish_text(tmp_path / (name + "é"), "x")
+        write_text(tmp_path / (name + "é"), "x")
 
 
 def test_a_failed_block_leaves_the_old_file(tmp_path):
     (tmp_path / "x").write_text("old")
 
     def interrupted():
-        with published(tmp_path / "x") as part:
+        with written_in_one_step(tmp_path / "x") as part:
             part.write_text("half")
             raise KeyboardInterrupt
 
@@ -95,7 +95,7 @@ def test_a_named_pipe_is_written_to_and_stays_one(tmp_path):
     read = []
     reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_text()))
     reader.start()
-    publish_text(tmp_path / "pipe", "text")
+    write_text(tmp_path / "pipe", "text")
     reader.join()
     assert read == ["text"]
     assert stat.S_ISFIFO((tmp_path / "pipe").stat().st_mode)
@@ -107,7 +107,7 @@ def test_the_reader_of_a_pipe_that_goes_away(tmp_path):
     reader.start()
 
     def write():
-        with published(tmp_path / "pipe") as path, path.open("w") as stream:
+        with written_in_one_step(tmp_path / "pipe") as path, path.open("w") as stream:
             reader.join()
             stream.write("x")
 

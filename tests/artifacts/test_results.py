@@ -18,7 +18,7 @@ from smkd_cli.errors import DataError
 def test_what_is_written_is_read(tmp_path):
     write_result(tmp_path / "run" / "result.json", record())
     [result] = read_results(str(tmp_path)).results
-    assert result.place == tmp_path / "run"
+    assert result.path == tmp_path / "run"
     assert result.cell is not None
     assert result.scores is not None
     assert (result.cell.method, result.cell.options, result.cell.noise.rate) == ("CE", {"eta": 2.0}, 0.4)
@@ -58,7 +58,7 @@ def test_run_directories_are_found_below_and_through_links(tmp_path):
         (runs / name / "recipe.yaml").touch()
     (runs / "unfinished" / "metrics.csv").touch()
     found = read_results(str(runs))
-    assert [result.place for result in found.results] == [runs / "link" / "deep" / "run"]
+    assert [result.path for result in found.results] == [runs / "link" / "deep" / "run"]
     assert found.unfinished == [runs / "unfinished"]
 
 

@@ -90,7 +90,7 @@ def fault(method: str, setup: Setup, sizes: Sequence[int], launches: Launches) -
     stepped, before = pair_of(method, setup), launches.count
     made = stepped.pair
     for size, batch in zip(sizes, itertools.cycle(stepped.batches)):
-        made.learn({name: part[:size] for name, part in batch.items()})
+        made.train_step({name: part[:size] for name, part in batch.items()})
     if made.falls_back:
         return made.falls_back
     captured = setup.step == "captured" and made.method.capturable(made.clock.stage)

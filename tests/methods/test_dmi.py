@@ -174,12 +174,12 @@ def test_the_first_stage_is_the_cross_entropy(close):
 def test_the_stages():
     assert methods.build("DMI", {}).stages(120) == (
         Stage("ce", 120),
-        Stage("dmi", 100, rate=1e-5, schedule="constant"),
+        Stage("dmi", 100, lr_factor=1e-5, schedule="constant"),
     )
     assert isinstance(methods.build("DMI", {}).sampler(0), Uniform)
     assert isinstance(methods.build("DMI", {}).sampler(1), Balanced)
     later = methods.build("DMI", {"dmi_share": 0.01, "dmi_rate": 0.5}).stages(3)[1]
-    assert (later.epochs, later.rate) == (1, 0.5)
+    assert (later.epochs, later.lr_factor) == (1, 0.5)
 
 
 def test_a_batch_smaller_than_the_classes_is_a_problem():

@@ -273,7 +273,7 @@ def test_the_stages():
         assert methods.build(name, {"transition": "oracle"}).stages(10) == (Stage("train", 10, fresh=True),)
         assert methods.build(name, {}).stages(10) == (Stage("estimate", 10), Stage("train", 10, fresh=True))
         assert methods.build(name, {"estimate_share": 0.25}).stages(200)[0].epochs == 50
-    reweight, revised = Stage("reweight", 200), Stage("revision", 200, rate=1e-3, schedule="constant")
+    reweight, revised = Stage("reweight", 200), Stage("revision", 200, lr_factor=1e-3, schedule="constant")
     assert methods.build("T-revision", {}).stages(200) == (Stage("estimate", 20), reweight, revised)
     assert methods.build("T-revision", {"transition": "oracle"}).stages(200) == (reweight, revised)
     shorter = methods.build("T-revision", {"revision_share": 0.5, "revision_rate": 0.1}).stages(200)[2]

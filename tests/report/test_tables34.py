@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from smkd_cli.report.published import comparable, published
+from smkd_cli.report.paper_values import comparable, paper_values
 
 Lines = list[dict[str, str]]
 
@@ -148,7 +148,7 @@ def test_columns_of_other_data_show_the_paper_s_values_beside_digits_too(make_ru
 def test_every_row_of_the_paper_is_in_the_layouts(lines, smkd):
     everything = list(csv.DictReader(io.StringIO(smkd("report", "--format", "csv").out)))
     for number, table in (("III", "table3"), ("IV", "table4")):
-        theirs = sorted(one.accuracy for one in published() if one.table == number)
+        theirs = sorted(one.accuracy for one in paper_values() if one.table == number)
         ours = sorted(
             float(line["paper"])
             for line in everything
@@ -233,7 +233,10 @@ def test_two_protocols_of_one_variant_are_not_pooled(make_pairs, make_run, lines
 
 
 def test_published_numbers_know_their_networks():
-    assert {number.networks for number in published() if number.table == "IV"} == {tuple(DIFFERENT), ("resnet34",) * 2}
+    assert {number.networks for number in paper_values() if number.table == "IV"} == {
+        tuple(DIFFERENT),
+        ("resnet34",) * 2,
+    }
     assert len(comparable("IV", "cifar100", DIFFERENT)) == 14
     assert comparable("IV", "cifar100", ["shufflenet_v2", "resnet18"]) == []
     assert len(comparable("III", "cifar100", ["resnet50", "resnet50"])) == 64

@@ -24,7 +24,7 @@ def divergence(logits: Tensor, teacher: Tensor, tau: float = 1.0) -> Tensor:
 
 
 def label_loss(own: Outputs, batch: Batch) -> Tensor:
-    """Cross entropy with the given labels, ()."""
+    """Cross entropy with the noisy labels, ()."""
     return cross_entropy(batch.onehot, own).mean()
 
 

@@ -1,4 +1,4 @@
-"""KDCL: both peers learn from one teacher that is made of what both say (Guo et al., CVPR 2020)."""
+"""KDCL: both peers learn from one teacher that is made of both predictions (Guo et al., CVPR 2020)."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ def linear_weight(own: Tensor, other: Tensor, labels: Tensor) -> Tensor:
 
 
 def error_covariance(own: Tensor, other: Tensor, onehot: Tensor) -> Tensor:
-    """C_ij = mean of ⟨f_i − q, f_j − q⟩, (2, 2), with f the softmax of the logits (n, C) and q the given labels."""
+    """C_ij = mean of ⟨f_i − q, f_j − q⟩, (2, 2), with f the softmax of the logits (n, C) and q the noisy labels."""
     import torch
 
     errors = torch.stack([own.softmax(1) - onehot, other.softmax(1) - onehot])
@@ -66,7 +66,7 @@ def error_covariance(own: Tensor, other: Tensor, onehot: Tensor) -> Tensor:
 
 
 def general_weights(covariance: Tensor) -> Tensor:
-    """w = C⁻¹1 / (1ᵀC⁻¹1), (2,), which may lie outside [0, 1]; ½ and ½ where both networks say the same.
+    """w = C⁻¹1 / (1ᵀC⁻¹1), (2,), which may lie outside [0, 1]; ½ and ½ where both networks predict the same.
 
     With d = C_11 + C_22 − 2 C_12, the mean of ‖f_1 − f_2‖², w_1 = (C_22 − C_12)/d; C need not have an inverse.
     """
@@ -86,7 +86,7 @@ class KDCL(Method):
     ``general``: their mix by w = C⁻¹1/(1ᵀC⁻¹1), C the covariance of both networks' errors (of probabilities) on the
     noisy validation split, measured after each epoch for the next; ½ each in the first. ``mean``: their mean, which is
     none of the paper's but what a public implementation has, with τ = 4 and CE and KL weighted one half each. KL is
-    summed over the classes. Each peer sees its own view of an image. All but ``mean`` trust the given labels.
+    summed over the classes. Each peer sees its own view of an image. All but ``mean`` trust the noisy labels.
     """
 
     name = "KDCL"

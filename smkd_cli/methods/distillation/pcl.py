@@ -59,7 +59,9 @@ class PCL(Method):
     def together(self, a: RefinedOutputs, b: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:
         import torch
 
-        said: Tensor = a.modules["ensemble"](torch.cat([a.features.mean((2, 3)), b.features.mean((2, 3))], 1))
-        labels = (batch.onehot * said.log_softmax(1)).sum(1).mean().neg()
-        peers = divergence(a.logits, said, self.tau) + divergence(b.logits, said, self.tau)
-        return labels + ramp_at(clock, self.ramp).to(said.dtype) * peers
+        ensemble_logits: Tensor = a.modules["ensemble"](
+            torch.cat([a.features.mean((2, 3)), b.features.mean((2, 3))], 1)
+        )
+        labels = (batch.onehot * ensemble_logits.log_softmax(1)).sum(1).mean().neg()
+        peers = divergence(a.logits, ensemble_logits, self.tau) + divergence(b.logits, ensemble_logits, self.tau)
+        return labels + ramp_at(clock, self.ramp).to(ensemble_logits.dtype) * peers

@@ -17,9 +17,9 @@ if TYPE_CHECKING:
 class TfKDSelf(Method):
     """First L = CE; then, from new weights, L = (1 − α) CE + α M (τ²/C) KL(sg[softmax(z_T/τ)] ‖ softmax(z/τ)).
 
-    z_T (N, C) is what the frozen network of the first stage says. KL is summed over the classes, so M/C is M times
-    their mean, as in the authors' code. The defaults are theirs for ResNet-18, whose M of 50 on 100 classes is M = C/2;
-    for ShuffleNetV2 they have α = 0.95, τ = 20, M = 1. Each stage lasts all of the recipe's epochs.
+    z_T (N, C) is the prediction of the frozen network of the first stage. KL is summed over the classes, so M/C is M
+    times their mean, as in the authors' code. The defaults are theirs for ResNet-18, whose M of 50 on 100 classes is M
+    = C/2; for ShuffleNetV2 they have α = 0.95, τ = 20, M = 1. Each stage lasts all of the recipe's epochs.
     """
 
     name = "Tf-KD_self"

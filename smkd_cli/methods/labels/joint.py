@@ -55,7 +55,7 @@ class Joint(Method):
     soft: Annotated[bool, Field(description="labels are means, or their arg max (SMKD paper: both)")] = True
     window: Annotated[int, Field(ge=2, multiple_of=2, description="epochs that labels are the mean of (authors)")] = 10
     hard_share: Annotated[
-        float, Field(gt=0, le=1, description="part of the first stage with the given labels (authors: 70 of 200)")
+        float, Field(gt=0, le=1, description="part of the first stage with the noisy labels (authors: 70 of 200)")
     ] = 0.35
     retrain_share: Annotated[
         float, Field(gt=0, description="length of the second stage, of the epochs (authors: 120 of 200)")

@@ -17,7 +17,7 @@ from smkd_cli.methods.contract import (
     Predictor,
     RefinedOutputs,
     cross_entropy,
-    mix,
+    interpolate,
 )
 from smkd_cli.methods.labels.bmm import noisy_probability
 from smkd_cli.methods.labels.prior import prior_divergence
@@ -32,8 +32,8 @@ class MDYR(Method):
     """L = mean of λ H(t_a, p) + (1 − λ) H(t_b, p) + ρ Σ_c (1/C) ln((1/C)/p̄_c) with t = (1 − B) q + B ẑ, the hard form.
 
     p (N, C) are predictions of images mixed from a and b with λ ~ Beta(32, 32), p̄ (C,) their mean over the batch; q is
-    the given label and ẑ the one-hot arg max of what the network says of the unmixed image; t is detached. As in the
-    authors' code, that is said in training mode, normalised by the batch, and the running statistics of normalisation
+    the noisy label and ẑ the one-hot arg max of the prediction for the unmixed image; t is detached. As in the authors'
+    code, that prediction is made in training mode, normalised by the batch, and the running statistics of normalisation
     follow the unmixed images first and the mixed ones then. B (n,) is the probability that a label is wrong, by a
     mixture of two Beta distributions of all training samples' losses (see ``bmm``), refitted when an epoch ends, by
     each network for itself. The authors take each batch's losses anew, in evaluation mode and of the images as they are
@@ -67,16 +67,16 @@ class MDYR(Method):
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if bool(clock.epoch >= self._warmup(clock)):
-            given = predictions.labels[predictions.train_indices].unsqueeze(1)
-            losses = -predictions.train_logits().double().log_softmax(1).gather(1, given).squeeze(1)
+            noisy_labels = predictions.labels[predictions.train_indices].unsqueeze(1)
+            losses = -predictions.train_logits().double().log_softmax(1).gather(1, noisy_labels).squeeze(1)
             memory["noisy"][predictions.train_indices] = noisy_probability(losses).to(memory["noisy"].dtype)
 
     def inputs(self, own: Predictor, other: Predictor, batch: Batch, clock: Clock) -> Inputs:
         images, share = batch.views[0], batch.drawn["share"].to(batch.onehot.dtype)
         logits = own.predict_in_training(images, count=self._guided(clock))
         hard = batch.onehot.new_zeros(batch.onehot.shape).scatter(1, logits.argmax(1, keepdim=True), 1)
-        corrected = mix(batch.onehot, hard, own.memory["noisy"][batch.indices])
-        target = mix(corrected.roll(-1, 0), corrected, share).to(batch.onehot.dtype)
+        corrected = interpolate(batch.onehot, hard, own.memory["noisy"][batch.indices])
+        target = interpolate(corrected.roll(-1, 0), corrected, share).to(batch.onehot.dtype)
         return Inputs(mixing.mixed(images, images.roll(-1, 0), share), target, logits, corrected)
 
     def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:

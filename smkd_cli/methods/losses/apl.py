@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class APL(RobustLoss):
     """α · active + β · passive.
 
-    Active, which only asks for the given label: NCE = ln p_y/Σ_c ln p_c, or NFL = FL/Σ_c [−(1 − p_c)^γ ln p_c] with
+    Active, which only asks for the onehot label: NCE = ln p_y/Σ_c ln p_c, or NFL = FL/Σ_c [−(1 − p_c)^γ ln p_c] with
     FL = −(1 − p_y)^γ ln p_y and every (1 − p)^γ detached, as in the authors' code. Passive, which pushes the other
     labels down: RCE = −ln(1e-4) (1 − p_y), or MAE = 1 − p_y as in the code (the paper's is twice that). Of the paper's
     four pairs the default, NCE with RCE, is our choice.
@@ -34,7 +34,7 @@ class APL(RobustLoss):
     gamma: Annotated[float, Field(ge=0, description="γ of the focal loss, used by NFL alone (paper: 0.5)")] = 0.5
 
     def losses(self, own: Outputs, batch: Batch) -> Tensor:
-        said, given = own.log_probs, batch.onehot
-        active = nce(said, given) if self.active == "NCE" else nfl(said, given, self.gamma)
-        passive = rce(said, given) if self.passive == "RCE" else mae(said, given)
+        log_probs, onehot = own.log_probs, batch.onehot
+        active = nce(log_probs, onehot) if self.active == "NCE" else nfl(log_probs, onehot, self.gamma)
+        passive = rce(log_probs, onehot) if self.passive == "RCE" else mae(log_probs, onehot)
         return self.alpha * active + self.beta * passive

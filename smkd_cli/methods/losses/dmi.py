@@ -69,7 +69,7 @@ class DMI(Method):
         later = share(epochs, self.dmi_share)
         return (
             Stage("ce", epochs),
-            Stage("dmi", later, rate=self.dmi_rate, schedule="constant"),
+            Stage("dmi", later, lr_factor=self.dmi_rate, schedule="constant"),
         )
 
     def sampler(self, stage: int) -> Sampler:

@@ -19,11 +19,11 @@ class GCE(RobustLoss):
     """L_q = (1 − p_y^q)/q: CE as q → 0, MAE at q = 1; its gradient is p_y^q times that of CE.
 
     ``truncated`` gives up samples whose p_y is at most k, with L_q(k) = (1 − k^q)/q. ``paper``: min(L_q, L_q(k)),
-    decided in each batch. ``stored``: w_i (L_q − L_q(k)), averaged over all N samples, with w_i of 0 and 1 kept for
-    the training set. All w_i are 1 at first; before epoch ``prune_from`` · epochs (80 of 150, not before the second),
-    and before every ``refresh``-th epoch after it (90, 100, …), w_i = 1[p_y > k]. That p_y is what the network said of
-    the sample when it last trained on it. Public code takes it from the checkpoint of best test accuracy instead, by
-    which the test set would choose the training samples. A sample that was not seen yet keeps its weight.
+    decided in each batch. ``stored``: w_i (L_q − L_q(k)), averaged over all N samples, with w_i of 0 and 1 kept for the
+    training set. All w_i are 1 at first; before epoch ``prune_from`` · epochs (80 of 150, not before the second), and
+    before every ``refresh``-th epoch after it (90, 100, …), w_i = 1[p_y > k]. That p_y is what the network predicted
+    for the sample when it last trained on it. Public code takes it from the checkpoint of best test accuracy instead,
+    by which the test set would choose the training samples. A sample that was not seen yet keeps its weight.
     """
 
     name = "GCE"
@@ -60,7 +60,7 @@ class GCE(RobustLoss):
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if not self._stored:
             return
-        # The next epoch's weights; before the second one the network has said nothing yet.
+        # The next epoch's weights; before the second one the network has predicted nothing yet.
         since = round(clock.epoch.item()) + 1 - max(2, share(round(clock.epochs.item()), self.prune_from))
         if since >= 0 and since % self.refresh == 0:
             memory["pruned"].copy_(memory["missed"] >= 1 - self.k)

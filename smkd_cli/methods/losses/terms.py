@@ -1,6 +1,6 @@
 """The terms that robust losses are made of: each takes ln p and one-hot labels (N, C) and gives losses (N,).
 
-p_y is the probability of the given label. All of them are taken from ln p, so that 1 − p_y keeps its digits near one.
+p_y is the probability of the noisy label. All of them are taken from ln p, so that 1 − p_y keeps its digits near one.
 """
 
 from __future__ import annotations

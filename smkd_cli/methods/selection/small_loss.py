@@ -33,7 +33,7 @@ def epochs_in(fraction: float, clock: Clock) -> Tensor:
 class SmallLossExchange(Method):
     """L_A = mean of CE_A over the k samples on which B's loss is smallest, k = int((1 − R)·N), at least 1.
 
-    The forget rate R is the subclass's. ``sent`` is what a network picks for its peer, ``knowledge`` the given label.
+    The forget rate R is the subclass's. ``sent`` is what a network picks for its peer, ``knowledge`` the noisy label.
     Losses are ranked detached. The mean is taken once; the public Co-teaching code divides it by k again.
     """
 

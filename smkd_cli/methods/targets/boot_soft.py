@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, interpolate
 from smkd_cli.methods.targets.contract import TargetRule
 
 
@@ -22,4 +22,4 @@ class BootSoft(TargetRule):
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         probs = own.probs.detach() if self.detach else own.probs
-        return Refined(mix(batch.target, probs, self.epsilon), trust=own.entropy.new_full((), self.epsilon))
+        return Refined(interpolate(batch.target, probs, self.epsilon), trust=own.entropy.new_full((), self.epsilon))

@@ -20,7 +20,7 @@ class CP(TargetRule):
     """q̃ = (1 − ε) q − ε p, so L = (1 − ε) H(q, p) − ε H(p).
 
     p is not detached: a detached one would leave a plain re-weighted cross entropy. The negative part of q̃ makes a
-    literal transfer H(q̃_B, p_A) unbounded below, so the peer is taught the given label unless ``peer_target`` is
+    literal transfer H(q̃_B, p_A) unbounded below, so the peer is taught the noisy label unless ``peer_target`` is
     ``literal``; then ln p is kept above ln 1e-6, the bound that the printed Algorithm 1 has.
     """
 
@@ -29,7 +29,7 @@ class CP(TargetRule):
     epsilon: Annotated[float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC)")] = 0.5
     detach: Annotated[bool, Field(description="cut the gradient through p in the target (our option)")] = False
     peer_target: Annotated[
-        Literal["onehot", "literal"], Field(description="what the peer is taught (our choice: the given label)")
+        Literal["onehot", "literal"], Field(description="what the peer is taught (our choice: the noisy label)")
     ] = "onehot"
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:

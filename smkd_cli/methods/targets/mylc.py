@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Predictions, Refined, logistic, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Predictions, Refined, interpolate, logistic
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -52,4 +52,4 @@ class MyLC(TargetRule):
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         trust = logistic(own.memory["r"] - self.rho, self.b1) * own.certainty
-        return Refined(mix(batch.target, own.probs.detach() if self.detach else own.probs, trust), trust=trust)
+        return Refined(interpolate(batch.target, own.probs.detach() if self.detach else own.probs, trust), trust=trust)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import Field
 
-from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, TimeUnit, logistic, mix
+from smkd_cli.methods.contract import Batch, Clock, Outputs, Refined, TimeUnit, interpolate, logistic
 from smkd_cli.methods.targets.contract import TargetRule
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ class ProSelfLC(TargetRule):
         predicted = own if self.temperature == 1 else Outputs.of(own.logits.detach() / self.temperature)
         trust = logistic(clock.progress(self.trust_time) - 0.5, self.b) * self._local_trust(predicted)
         probs = predicted.probs.detach() if self.detach else predicted.probs
-        return Refined(mix(batch.target, probs, trust), trust=trust)
+        return Refined(interpolate(batch.target, probs, trust), trust=trust)
 
     def _local_trust(self, predicted: Outputs) -> Tensor:
         """l, (N,)."""

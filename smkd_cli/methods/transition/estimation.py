@@ -19,12 +19,12 @@ def estimate_transition(probs: Tensor, percentile: float = 100.0) -> Tensor:
     same: its row then says that its samples are mostly given other labels. It has none if p_i is 0 everywhere.
 
     Args:
-        probs: (m, C), predicted probabilities of the training samples, of a network that learned the given labels.
+        probs: (m, C), predicted probabilities of the training samples, of a network that learned the noisy labels.
         percentile: in [0, 100]; the authors take 97 on CIFAR-10, and the largest on CIFAR-100.
 
     Raises:
         ValueError: there are no samples; the predictions are no probabilities; a class has no anchor; or all rows are
-            equal, because the network says the same of every anchor.
+            equal, because the network predicts the same for every anchor.
     """
     if probs.ndim != 2 or not probs.numel():
         raise ValueError(f"the transition matrix needs predictions (samples, classes), and these are {probs.shape}")
@@ -46,10 +46,10 @@ def estimate_transition(probs: Tensor, percentile: float = 100.0) -> Tensor:
 
 
 def check_informative(matrix: Tensor) -> None:
-    """Raise a ValueError where all rows (C, C) are equal: given labels then tell nothing of the clean ones."""
+    """Raise a ValueError where all rows (C, C) are equal: noisy labels then tell nothing of the clean ones."""
     if bool(((matrix - matrix[0]).abs() <= _RESOLUTION).all()):
         raise ValueError(
-            "all rows of the transition matrix are equal: given labels tell nothing of clean ones; "
+            "all rows of the transition matrix are equal: noisy labels tell nothing of clean ones; "
             "where it is estimated, let the first stage train longer or at another rate"
         )
 
@@ -63,6 +63,6 @@ def check_invertible(matrix: Tensor) -> None:
     values = torch.linalg.svdvals(matrix.double())
     if bool(values[-1] <= _RESOLUTION * values[0]):
         raise ValueError(
-            "singular transition matrix: two classes, or mixtures of classes, are given labels alike; "
+            "singular transition matrix: two classes, or mixtures of classes, are noisy labels alike; "
             "take Forward, which needs no inverse, or let the estimate train longer"
         )

@@ -1,11 +1,11 @@
-"""Forward: predictions pass through the transition matrix before they meet given labels (Patrini et al., CVPR 2017)."""
+"""Forward: predictions pass through the transition matrix before they meet noisy labels (Patrini et al., CVPR 2017)."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from smkd_cli.methods.contract import Batch, Clock, Outputs
-from smkd_cli.methods.transition.known import KnowsTransition, given_column
+from smkd_cli.methods.transition.known import KnowsTransition, noisy_column
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -14,8 +14,8 @@ _LEAST = 1e-7
 
 
 def forward_losses(probs: Tensor, labels: Tensor, matrix: Tensor) -> Tensor:
-    """−ln (pT)_y per sample, (N,), of predictions (N, C), given labels (N,) and T (C, C), with (pT)_y from 1e-7 on."""
-    return -(probs * given_column(matrix, labels)).sum(1).clamp_min(_LEAST).log()
+    """−ln (pT)_y per sample, (N,), of predictions (N, C), noisy labels (N,) and T (C, C), with (pT)_y from 1e-7 on."""
+    return -(probs * noisy_column(matrix, labels)).sum(1).clamp_min(_LEAST).log()
 
 
 class Forward(KnowsTransition):

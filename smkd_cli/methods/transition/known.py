@@ -90,7 +90,7 @@ class KnowsTransition(Method):
         return self.corrected(own, batch, clock)
 
 
-def given_column(matrix: Tensor, labels: Tensor) -> Tensor:
+def noisy_column(matrix: Tensor, labels: Tensor) -> Tensor:
     """T_{·y} of each sample, (N, C): how probable its given label y (N,) is for every clean class."""
     # Rows are picked, not multiplied with one-hot labels: a product may be rounded to TensorFloat-32.
     return matrix.t()[labels]

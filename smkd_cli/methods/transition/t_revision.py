@@ -9,7 +9,7 @@ from pydantic import Field
 
 from smkd_cli.methods.contract import Batch, Clock, Outputs, cross_entropy
 from smkd_cli.methods.stages import Extra, Stage, share
-from smkd_cli.methods.transition.known import KnowsTransition, given_column
+from smkd_cli.methods.transition.known import KnowsTransition, noisy_column
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -22,13 +22,13 @@ def importance(own: Outputs, batch: Batch, matrix: Tensor, delta: Tensor | None 
 
     The denominator is kept above 1e-6.
     """
-    column = given_column(matrix, batch.labels)
+    column = noisy_column(matrix, batch.labels)
     if delta is not None:
         # A product, whose gradient, unlike that of picked rows, is the same in every run on a GPU; and apart from T,
         # for a sum rounded to TensorFloat-32 would lose ΔT.
         column = column + batch.onehot @ delta.t()
-    given = (batch.onehot * own.probs).sum(1)
-    return given / (own.probs * column).sum(1).clamp_min(_LEAST)
+    of_label = (batch.onehot * own.probs).sum(1)
+    return of_label / (own.probs * column).sum(1).clamp_min(_LEAST)
 
 
 def reweighted_loss(own: Outputs, batch: Batch, matrix: Tensor) -> Tensor:
@@ -53,7 +53,7 @@ def _revision(classes: int, _widths: Sequence[int]) -> nn.Module:
 class TRevision(KnowsTransition):
     """Estimate T by CE; then L = mean of sg[β] CE, β = p_y/(pT)_y; then L = mean of β CE, β = p_y/(p(T + ΔT))_y.
 
-    p is (N, C), y the given label, T and ΔT (C, C). ΔT begins at zero and is trained by an Adam of its own in the last
+    p is (N, C), y the noisy label, T and ΔT (C, C). ΔT begins at zero and is trained by an Adam of its own in the last
     stage, where nothing is detached, as in the first version of the authors' code. Deliberately not taken from there:
     that ΔT is added once more for each sample of a batch, and a later version's detached β, which leaves ΔT without a
     gradient. The network is one through all stages, as in that code, which goes on from the weights of the estimate.
@@ -77,7 +77,7 @@ class TRevision(KnowsTransition):
 
     def learning_stages(self, epochs: int) -> tuple[Stage, ...]:
         revised = share(epochs, self.revision_share)
-        return Stage("reweight", epochs), Stage("revision", revised, rate=self.revision_rate, schedule="constant")
+        return Stage("reweight", epochs), Stage("revision", revised, lr_factor=self.revision_rate, schedule="constant")
 
     def extras(self) -> tuple[Extra, ...]:
         return (Extra("revision", _revision, lr=self.revision_lr),)

@@ -10,12 +10,12 @@ from smkd_cli.report.layout import FromResults, Layout, Measured
 
 def _knowledge_sent(result: Result) -> Measured:
     """Samples sent from A to B plus those from B to A, in each epoch; none where the scores came without the run."""
-    if result.scores is None or not has_metrics(result.place):
+    if result.scores is None or not has_metrics(result.path):
         return []
-    metrics = read_metrics(result.place, "epoch", "sent_a_to_b", "sent_b_to_a")
+    metrics = read_metrics(result.path, "epoch", "sent_a_to_b", "sent_b_to_a")
     if result.scores.last.epoch not in {None, len(metrics)}:
         raise DataError(
-            f"{result.place / 'metrics.csv'}: ends in epoch {len(metrics)}, but the run in {result.scores.last.epoch}; "
+            f"{result.path / 'metrics.csv'}: ends in epoch {len(metrics)}, but the run in {result.scores.last.epoch}; "
             "train the cell again"
         )
     return [

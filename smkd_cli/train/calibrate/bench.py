@@ -78,12 +78,12 @@ class Bench:
         try:
             give_up = time.monotonic() + _PATIENCE_SECONDS
             while not self._link.poll(_GLANCE_SECONDS):
-                self._heed_signals()
+                self._check_signals()
                 if time.monotonic() > give_up:
                     raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
             answer: Answer = self._link.recv()
         except (EOFError, OSError) as error:
-            self._heed_signals()
+            self._check_signals()
             self.close()
             answer = Failure(str(error) or "the measuring process died")
         match answer:
@@ -93,7 +93,7 @@ class Bench:
                 self.failure = why
                 return None
 
-    def _heed_signals(self) -> None:
+    def _check_signals(self) -> None:
         if self._stop:
             raise InterruptedRunError(self._stop.signal_number, "stopped before training began")
 

@@ -63,7 +63,7 @@ def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, process
         return rate
 
     if open_parts(first, recipe):
-        console.say(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
+        console.info(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
         best = search(first, recipe, speed)
     best = replace(best, matrix_peak=next(reversed(ready_for)).ask(MatrixPeak(best)))
     store.remember(key, {**_about(recipe, dataset, device), "setup": best.record(), "tried": tried})
@@ -85,7 +85,7 @@ def choose_jobs(recipe: Recipe, dataset: DataSet, setup: Setup, processes: Bench
     known = store.recall(key)
     if known is not None and known.get("jobs_for") == setup.record() and isinstance(known.get("jobs"), int):
         return max(1, int(known["jobs"]))
-    console.say("measuring once how many cells at a time train fastest here")
+    console.info("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
     kind = ImageKind(dataset.image_shape, dataset.classes)
     for count in _counts(most):

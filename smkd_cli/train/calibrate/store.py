@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smkd_cli import console
-from smkd_cli.artifacts.files import publish_text, read_regular
+from smkd_cli.artifacts.files import read_regular, write_text
 from smkd_cli.errors import DataError
 
 _SCHEMA = "smkd/calibration/1"
@@ -36,7 +36,7 @@ def remember(key: str, facts: dict[str, Any]) -> None:
     before = entries.get(key)
     entries[key] = {**(before if isinstance(before, dict) else {}), **facts}
     try:
-        publish_text(path(), json.dumps({"schema": _SCHEMA, "entries": entries}, indent=1) + "\n")
+        write_text(path(), json.dumps({"schema": _SCHEMA, "entries": entries}, indent=1) + "\n")
     except (DataError, OSError, RuntimeError) as error:
         console.warn(f"{error}; the machine will be measured again next time")
 

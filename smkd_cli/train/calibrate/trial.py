@@ -91,7 +91,7 @@ def prepare_trial(recipe: Recipe, kind: ImageKind, setup: Setup, batch_size: int
     def step() -> None:
         batch = batches[next(turn) % len(batches)]
         pair.clock.iteration.add_(1)
-        pair.learn(batch)
+        pair.train_step(batch)
 
     return Trial(pair, machine, size, step)
 

@@ -80,4 +80,4 @@ class StopRequest:
         # The signal may have come while the same stream was written to.
         with suppress(RuntimeError, OSError):
             if self.announcement is not None:
-                console.say(self.announcement())
+                console.info(self.announcement())

@@ -12,7 +12,7 @@ from smkd_cli.train.run.cell_run import CellRun, prepare_run
 from smkd_cli.train.run.checkpoint import save_checkpoint
 from smkd_cli.train.run.clock import SavingPace, Speedometer, Stopwatch
 from smkd_cli.train.run.epoch_end import end_epoch
-from smkd_cli.train.run.publish import publish_failed, publish_finished
+from smkd_cli.train.run.outputs import write_failed, write_finished
 from smkd_cli.train.run.task import Task
 from smkd_cli.train.step.epoch_plan import EpochPlan
 
@@ -57,9 +57,9 @@ class TrainingLoop:
             while progress.epoch <= epochs:
                 self._epoch(stop)
         except TrainingError as error:
-            publish_failed(run, str(error))
+            write_failed(run, str(error))
             raise
-        self._report(Finished(publish_finished(run)))
+        self._report(Finished(write_finished(run)))
 
     def _epoch(self, stop: StopRequest) -> None:
         run, state, pair, progress = self._run, self._run.state, self._run.pair, self._run.state.progress
@@ -72,7 +72,7 @@ class TrainingLoop:
         for batch in plan.batches(size, progress.step):
             pair.set_learning_rate(state.learning_rate(progress.step))
             pair.clock.iteration.add_(1)
-            pair.learn(batch)
+            pair.train_step(batch)
             progress.step += 1
             watch.lap()
             if stop:

@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from smkd_cli.artifacts.files import publish_text, sync
+from smkd_cli.artifacts.files import sync, write_text
 from smkd_cli.errors import DataError
 
 COLUMNS = (
@@ -38,7 +38,7 @@ class MetricsFile:
 
     def restart(self, rows: Sequence[Mapping[str, Any]]) -> None:
         """Write the file anew with these rows."""
-        publish_text(self.path, self._text(rows, header=True))
+        write_text(self.path, self._text(rows, header=True))
 
     def append(self, row: Mapping[str, Any]) -> None:
         """Add the row of an epoch that has just ended.

@@ -126,7 +126,7 @@ class Pair:
         """A buffer of each peer's memory, read from the device."""
         return [memory[name].cpu().numpy() for memory in self.memories]
 
-    def learn(self, batch: Columns) -> None:
+    def train_step(self, batch: Columns) -> None:
         """One step on a batch as an epoch plan has it."""
         self.images.stage(batch)
         self._steps(batch)

@@ -44,7 +44,7 @@ def learning_rate_at(recipe: Recipe, position: StagePosition, done: float) -> fl
     stage, schedule = position.stage, recipe.schedule
     return learning_rate(
         schedule.name if stage.schedule == "recipe" else "constant",
-        recipe.optimizer.lr * stage.rate,
+        recipe.optimizer.lr * stage.lr_factor,
         (position.epoch - 1 + done) / stage.epochs,
         milestones=schedule.milestones,
         gamma=schedule.gamma,

@@ -19,8 +19,8 @@ class Statistics:
 
     Args:
         noisy: (n,) the labels that are learned from, by sample index.
-        clean: (n,) clean labels by sample index, or None where they are unknown. They enter here and nowhere else in
-            training: what a network learns from never sees them.
+        clean: (n,) clean labels by sample index, or None where they are unknown. In training they are used here, and in
+            ``run/oracle.py`` where a method asks for the true noise rate or transition matrix.
 
     Attributes:
         table: (2, n, 9) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
@@ -55,17 +55,17 @@ class Statistics:
         if inputs is not None and inputs.logits is not None:  # what was learned from are other images
             logits, probs = inputs.logits, inputs.logits.softmax(1)
             refined = own.target if inputs.refined is None else inputs.refined
-        given = batch.labels.unsqueeze(1)
+        labels = batch.labels.unsqueeze(1)
         columns = (
             logits.argmax(1),
             own.certainty,
             own.trust.expand(own.entropy.shape),
             sent,
             own.knowledge.argmax(1),
-            logits.gather(1, given).squeeze(1) - logits.scatter(1, given, -math.inf).amax(1),
-            probs.gather(1, given).squeeze(1),
+            logits.gather(1, labels).squeeze(1) - logits.scatter(1, labels, -math.inf).amax(1),
+            probs.gather(1, labels).squeeze(1),
             refined.argmax(1),
-            refined[:count].gather(1, given).squeeze(1),
+            refined[:count].gather(1, labels).squeeze(1),
         )
         rows = torch.stack([column[:count] for column in columns], 1)
         self.table[peer].index_copy_(0, batch.indices, rows.to(self.table.dtype))

@@ -33,7 +33,7 @@ class PairStep:
         loss: what they learn from, with the method's memories and clock; the loop sets the clock before each call.
         images: the training images.
         rules: number of rules in their augmentation.
-        labels: (n,) int64, the given labels of all training images.
+        labels: (n,) int64, the noisy labels of all training images.
         classes: C.
         statistics: takes the outputs of the epoch.
         shared: optimisers of what both peers share.

@@ -34,7 +34,7 @@ needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a C
 def learned(stepped, steps=1):
     """Losses and gradients after so many steps."""
     for batch in stepped.batches[:steps]:
-        stepped.pair.learn(batch)
+        stepped.pair.train_step(batch)
     return stepped.pair.statistics.losses.double().cpu(), {k: v.cpu() for k, v in stepped.gradients().items()}
 
 
@@ -264,14 +264,14 @@ def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, caplog):
     monkeypatch.setattr(torch, "compile", compile_)
     eager, other = pair("BAN"), pair("BAN", replace(SETUP, step="compiled"))
     for batch in eager.batches:
-        eager.pair.learn(batch)
-        other.pair.learn(batch)
+        eager.pair.train_step(batch)
+        other.pair.train_step(batch)
     assert other.pair.falls_back == "no C++ compiler"
     assert len(called) == 1
     assert "goes on without compiled networks: no C++ compiler" in caplog.text
     assert_same_bits(state_of(eager), state_of(other))
     other.pair.set_stage(1)
-    other.pair.learn(eager.batches[0])
+    other.pair.train_step(eager.batches[0])
     assert len(asked) == 1
     assert asked[0]["options"] == {"triton.cudagraphs": False}
 
@@ -297,8 +297,8 @@ def test_on_cuda_a_captured_step_leaves_what_an_eager_one_does(method):
     eager, captured = (pair(method, replace(SETUP, device="cuda", step=step, deterministic=True)) for step in STEPS)
     smaller = {name: part[: len(part) // 2] for name, part in eager.batches[2].items()}
     for batch in (eager.batches[0], smaller, eager.batches[1], smaller):
-        eager.pair.learn(batch)
-        captured.pair.learn(batch)
+        eager.pair.train_step(batch)
+        captured.pair.train_step(batch)
     assert captured.pair.falls_back is None
     one, other = state_of(eager), state_of(captured)
     for name, value in one.items():

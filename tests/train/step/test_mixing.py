@@ -30,7 +30,7 @@ def test_m_dyr_looks_at_unmixed_images_in_training_mode_as_its_authors_do(epoch,
     stepped = pair("M-DYR")
     stepped.pair.clock.epoch.fill_(epoch)
     twins, predicted = twins_after(stepped, unmixed=unmixed)
-    stepped.pair.learn(stepped.batches[0])
+    stepped.pair.train_step(stepped.batches[0])
     for network, twin in zip(stepped.pair.networks, twins, strict=True):
         assert network.training
         for (name, buffer), expected in zip(network.named_buffers(), twin.buffers(), strict=True):
@@ -53,7 +53,7 @@ def test_a_label_is_corrected_by_what_is_predicted_in_training_mode(monkeypatch)
         return made
 
     monkeypatch.setattr(method, "inputs", watched)
-    stepped.pair.learn(stepped.batches[0])
+    stepped.pair.train_step(stepped.batches[0])
     share = stepped.batches[0]["drawn.share"].float().unsqueeze(1)
     for memory, logits in zip(stepped.pair.memories, predicted, strict=True):
         hard = torch.nn.functional.one_hot(logits.argmax(1), 10).float()

@@ -19,7 +19,7 @@ NAMES = [
 @pytest.mark.parametrize("name", NAMES)
 def test_the_gradients_are_those_of_the_sum(name):
     took, plain = pair(name, dtype=torch.float64), pair(name, dtype=torch.float64)
-    took.pair.learn(took.batches[0])
+    took.pair.train_step(took.batches[0])
     step, method = plain.pair.step, plain.pair.method
     batches = step._batches(plain.batches[0])
     a, b = (step._forward(peer, batches[peer]) for peer in range(2))

@@ -16,7 +16,7 @@ from smkd_cli.train.run.evaluation import summary
 from smkd_cli.train.step.pair import PEERS
 
 
-def publish_finished(run: CellRun) -> dict[str, Any]:
+def write_finished(run: CellRun) -> dict[str, Any]:
     """Write the weights and the result, remove the checkpoint, and give the scores.
 
     Raises:
@@ -32,7 +32,7 @@ def publish_finished(run: CellRun) -> dict[str, Any]:
     return scores
 
 
-def publish_failed(run: CellRun, error: str) -> None:
+def write_failed(run: CellRun, error: str) -> None:
     """Write a result that says why there are no scores, and remove the checkpoint.
 
     Raises:

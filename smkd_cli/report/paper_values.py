@@ -26,7 +26,7 @@ class Published:
 
 
 @cache
-def published() -> tuple[Published, ...]:
+def paper_values() -> tuple[Published, ...]:
     """All numbers of ``data/published.csv``."""
     with published_numbers().open(encoding="utf-8", newline="") as stream:
         return tuple(_read(row) for row in csv.DictReader(stream))
@@ -36,7 +36,7 @@ def comparable(table: str, dataset: str, networks: Sequence[str]) -> list[Publis
     """The numbers of a table that results of this data set and these networks can be compared with."""
     return [
         number
-        for number in published()
+        for number in paper_values()
         if number.table == table and number.dataset == dataset and number.networks == tuple(networks)
     ]
 
