@@ -277,7 +277,7 @@ def test_the_stages():
     assert methods.build("T-revision", {}).stages(200) == (Stage("estimate", 20), reweight, revised)
     assert methods.build("T-revision", {"transition": "oracle"}).stages(200) == (reweight, revised)
     shorter = methods.build("T-revision", {"revision_share": 0.5, "revision_rate": 0.1}).stages(200)[2]
-    assert shorter == replace(revised, epochs=100, rate=0.1)
+    assert shorter == replace(revised, epochs=100, lr_factor=0.1)
 
 
 def test_delta_is_a_matrix_of_zeros_per_peer_with_a_rate_of_its_own():

@@ -15,6 +15,7 @@ from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
 from smkd_cli.train.step.extras import build_extras
+from smkd_cli.train.step.half_weights import HalfWeights
 from smkd_cli.train.step.spec import PairSpec
 
 Forward = Callable[[Tensor], Tensor]
@@ -56,6 +57,11 @@ class Peer:
         Without the compiler's own graphs: on CUDA it is a part of ours.
         """
         return torch.compile(self.network, dynamic=False, options={"triton.cudagraphs": False})
+
+    @cached_property
+    def half_weights(self) -> HalfWeights:
+        """Half-precision copies of the network's weights."""
+        return HalfWeights(self.network)
 
     @property
     def optimizers(self) -> list[torch.optim.Optimizer]:

@@ -8,6 +8,7 @@ from functools import cached_property
 
 import torch
 from torch import Tensor
+from torch.func import functional_call
 from torch.nn.utils import clip_grad_norm_
 
 from smkd_cli.data.images.contract import TrainingImages
@@ -22,6 +23,8 @@ from smkd_cli.train.step.statistics import Statistics
 
 # Outputs are computed in single precision at least.
 _LEAST = torch.float32
+# Where a kernel for each weight costs time.
+_FEWER_KERNELS = {"cuda"}
 
 
 @dataclass
@@ -108,8 +111,12 @@ class PairStep:
             if self.method.wants_features():
                 features = peer.network.maps(images)  # type: ignore[operator]
                 logits = peer.network.classify(features)  # type: ignore[operator]
+            elif self.compiled:
+                logits = peer.compiled(images)
+            elif self.precision == torch.bfloat16 and images.device.type in _FEWER_KERNELS:
+                logits = functional_call(peer.network, peer.half_weights(), (images,))
             else:
-                logits = peer.compiled(images) if self.compiled else peer.network(images)
+                logits = peer.network(images)
         with torch.no_grad():
             companions = self._companions(peer, batch.views[0])
         # Maps of their own: the logits' gradient does not come through them, only what the method does with the maps.

@@ -1,0 +1,63 @@
+"""Half-precision weights copied at once: the same bits as autocast's own copies, by fewer operations."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+from pairs import SETUP, pair
+from torch.utils._python_dispatch import TorchDispatchMode
+
+from smkd_cli.train.step import step
+
+BF16 = replace(SETUP, precision="bfloat16")
+
+
+class Counted(TorchDispatchMode):
+    """Counts operations by name."""
+
+    def __init__(self):
+        super().__init__()
+        self.counts = {}
+
+    def __torch_dispatch__(self, func, types, args=(), kwargs=None):
+        name = func.name().partition(".")[0]
+        self.counts[name] = self.counts.get(name, 0) + 1
+        return func(*args, **(kwargs or {}))
+
+
+def after_steps(monkeypatch, devices, method, network="small_resnet"):
+    monkeypatch.setattr(step, "_FEWER_KERNELS", devices)
+    stepped = pair(method, BF16, network=network)
+    with Counted() as counted:
+        for batch in stepped.batches:
+            stepped.pair.train_step(batch)
+    return stepped.pair.tensors(), counted.counts
+
+
+@pytest.mark.parametrize("method", ["SMKD-P+MyLC", "CDR", "M-DYR", "BAN"])
+@pytest.mark.parametrize("network", ["small_resnet", "shufflenet_v2"])
+def test_bits_are_those_of_autocast(method, network, monkeypatch):
+    ours, fewer = after_steps(monkeypatch, {"cpu"}, method, network)
+    theirs, more = after_steps(monkeypatch, set(), method, network)
+    assert ours.keys() == theirs.keys()
+    for name, value in theirs.items():
+        assert torch.equal(value.nan_to_num(-9), ours[name].nan_to_num(-9)), name
+    assert fewer["aten::_foreach_copy_"] == 4 * 3  # forward and backward, of two peers, in three steps
+    assert "aten::_foreach_copy_" not in more
+    layers = sum(isinstance(module, torch.nn.Conv2d | torch.nn.Linear) for module in network_of(network).modules())
+    assert more["aten::_to_copy"] - fewer["aten::_to_copy"] >= 2 * 3 * 2 * layers * 0.9
+
+
+def network_of(name):
+    return pair("CE", SETUP, network=name).pair.networks[0]
+
+
+def test_gradients_are_laid_out_as_the_weights(monkeypatch):
+    monkeypatch.setattr(step, "_FEWER_KERNELS", {"cpu"})
+    stepped = pair("CE", BF16)
+    stepped.pair.train_step(stepped.batches[0])
+    for name, weight in stepped.pair.networks[0].named_parameters():
+        assert weight.grad.dtype == torch.float32
+        assert weight.grad.stride() == weight.stride(), name
