@@ -2,9 +2,9 @@
 
     import smkd_cli.api as smkd
 
-Importing this is quick: torch and pandas are loaded by what needs them. Nothing here writes to stdout or stderr:
-messages go to the logger ``smkd``, and what goes wrong is an :class:`SmkdError`. Paths are relative to the working
-directory, and data sets are looked for in ``data/`` unless another folder is named.
+Importing this is quick: torch and pandas are loaded by what needs them. Nothing here writes to stdout or stderr, but
+for warnings of worker processes: messages go to the logger ``smkd``, and what goes wrong is an :class:`SmkdError`. Paths
+are relative to the working directory, and data sets are looked for in ``data/`` unless another folder is named.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from smkd_cli.errors import (
     InterruptedRunError,
     RecipeError,
     SmkdError,
+    StillTrainingError,
     TrainingError,
     UnknownName,
     UsageError,
@@ -50,6 +51,7 @@ __all__ = [
     "RecipeError",
     "Run",
     "SmkdError",
+    "StillTrainingError",
     "TargetRule",
     "TrainingError",
     "UnknownName",
@@ -211,7 +213,8 @@ def train(
 ) -> list[Run]:
     """Train every cell of a recipe's grid that is not finished yet, as ``smkd train`` does.
 
-    Ctrl-C saves what is being trained; the same call goes on from there.
+    Ctrl-C saves what is being trained; the same call goes on from there. One cell at a time is trained in this process;
+    torch's random state and its number of threads are what they were afterwards.
 
     Args:
         recipe, overrides, profile: see :func:`load_recipe`.
@@ -219,8 +222,7 @@ def train(
         cells: patterns of names of cells; all of them where there is none.
         runs: where the run directories go.
         data: folder of the data sets.
-        jobs: cells at a time. More than one are trained in processes of their own, which import the calling script:
-            let it call this under ``if __name__ == "__main__":``.
+        jobs: cells at a time; more than one are trained in processes of their own.
         device: ``auto``, ``cpu`` or ``cuda``.
         executor: where cells are trained, by name or ``FILE.py:NAME``.
         wait: whether to wait for cells that another process trains.
@@ -233,6 +235,8 @@ def train(
         RecipeError: the recipe is wrong.
         DataError: data or files are missing, damaged, or do not fit.
         TrainingError: some cells failed; the others are finished.
+        UsageError: there is no such executor, device or cell.
+        StillTrainingError: without ``wait``, another process is training what is left.
         InterruptedRunError: a signal came; everything is saved.
 
     Example:
@@ -245,17 +249,19 @@ def train(
     from smkd_cli.artifacts.run import Run
     from smkd_cli.train.executors import find
     from smkd_cli.train.grid import Asked
+    from smkd_cli.train.machine.device import unchanged_torch
     from smkd_cli.train.whole_grid import train_grid
 
     done: list[Path] = []
-    train_grid(
-        Asked(recipe, list(overrides), profile, None if manifest is None else str(manifest), list(cells)),
-        runs=Path(runs),
-        device=device,
-        executor=find(executor, jobs),
-        data=Path(data),
-        wait=wait,
-        done=done.append,
-        watching=lambda _cells: nullcontext(report or (lambda _cell, _event: None)),
-    )
+    with unchanged_torch():
+        train_grid(
+            Asked(recipe, list(overrides), profile, None if manifest is None else str(manifest), list(cells)),
+            runs=Path(runs),
+            device=device,
+            executor=find(executor, jobs),
+            data=Path(data),
+            wait=wait,
+            done=done.append,
+            watching=lambda _cells: nullcontext(report or (lambda _cell, _event: None)),
+        )
     return [Run(path) for path in done]

@@ -8,6 +8,7 @@ import importlib.util
 import inspect
 import json
 import logging
+import os
 import re
 import shlex
 import subprocess
@@ -170,3 +171,36 @@ def test_training_from_python_is_that_of_the_command(trained, tmp_path):
         smkd.train("quickstart", ["epochs=none"], runs=tmp_path)
     with pytest.raises(smkd.UsageError, match="no cell is called so"):
         smkd.train("quickstart", settings, cells=["nothing*"], runs=tmp_path)
+
+
+def test_a_plain_script_runs_once_and_leaves_torch_as_it_was(tmp_path):
+    """No process that measures or trains imports the script that called."""
+    (tmp_path / "script.py").write_text(
+        "import torch\nimport smkd_cli.api as smkd\n"
+        "print('began')\ntorch.manual_seed(1234)\ntorch.set_num_threads(1)\n"
+        "settings = ['methods=[CE, LS]', 'options={}', 'seeds=[1]', 'epochs=1', 'networks=small_resnet']\n"
+        "runs = smkd.train('quickstart', settings, device='cpu', jobs=2)\n"
+        "print(len(runs), torch.initial_seed(), torch.get_num_threads())\n"
+    )
+    environment = os.environ | {"SMKD_CACHE": str(tmp_path / "cache")}
+    done = subprocess.run(
+        [sys.executable, "script.py"], capture_output=True, text=True, cwd=tmp_path, env=environment, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.splitlines() == ["began", "2 1234 1"]
+    measured = json.loads((tmp_path / "cache" / "calibration.json").read_text())
+    assert "failure" not in json.dumps(measured)
+
+
+@pytest.mark.parametrize("when", ["EpochDone", "Finished"])
+def test_what_the_callers_report_raises_is_raised_and_the_cell_goes_on_later(when, tmp_path):
+    def report(cell, event):
+        if type(event).__name__ == when:
+            raise KeyError("of the caller")
+
+    settings = ["methods=[CE]", "options={}", "seeds=[1]", "epochs=2", "compute={threads: 1}"]
+    with pytest.raises(KeyError, match="of the caller"):
+        smkd.train("quickstart", settings, device="cpu", runs=tmp_path, report=report)
+    (run,) = smkd.train("quickstart", settings, device="cpu", runs=tmp_path)
+    assert run.result.provenance is not None
+    assert len(run.metrics) == 2

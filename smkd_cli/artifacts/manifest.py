@@ -84,7 +84,7 @@ class Manifest:
         return content.hexdigest()
 
     def aligned_to(self, image_ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
-        """The labels in the row order of a data set.
+        """The labels in the order of a data set's images.
 
         Args:
             image_ids: str (n,), the names of its images. A manifest that names no images is taken to be in that order.
@@ -95,11 +95,16 @@ class Manifest:
         Raises:
             DataError: the manifest belongs to another data set, misses an image or has one too many.
         """
+        rows = self.rows_of(image_ids)
+        return self.label[rows], None if self.clean_label is None else self.clean_label[rows]
+
+    def rows_of(self, image_ids: NDArray[Any]) -> NDArray[np.int64]:
+        """In which row of the manifest each image of a data set stands, int64 (n,); raises as :meth:`aligned_to`."""
         about = f"the manifest of {self.dataset}, {self.split} ({len(self.label)} images)"
         if self.image is None:
             if len(image_ids) != len(self.label):
                 raise DataError(f"{about} does not fit the data set: it has {len(image_ids)} images")
-            return self.label, self.clean_label
+            return np.arange(len(self.label))
         ours = {name: row for row, name in enumerate(self.image.tolist())}
         rows = [ours.get(name, -1) for name in image_ids.tolist()]
         missing = [row for row, found in enumerate(rows) if found < 0]
@@ -115,7 +120,7 @@ class Manifest:
             raise DataError(
                 f"{about} has rows for {len(extra)} images that the data set lacks, the first is {plain(first)}"
             )
-        return self.label[rows], None if self.clean_label is None else self.clean_label[rows]
+        return np.array(rows)
 
 
 def read_manifest(source: Path | str) -> Manifest:

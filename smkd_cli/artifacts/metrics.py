@@ -10,7 +10,7 @@ from smkd_cli.errors import DataError
 from smkd_cli.words import shortened
 
 # What columns were called in files of earlier versions.
-_EARLIER = {f"precision_{way}": f"right_{way}" for way in ("a_to_b", "b_to_a")}
+EARLIER = {f"precision_{way}": f"right_{way}" for way in ("a_to_b", "b_to_a")}
 # A row of ours is some hundred bytes, and one that a disk has filled with zeros may be as long as the file.
 _LONGEST_ROW = 1 << 16
 # Sums and squares of such numbers are numbers too.
@@ -37,7 +37,7 @@ def read_metrics(run_directory: Path, *columns: str) -> list[tuple[float, ...]]:
         with path.open(encoding="utf-8", newline="") as stream:
             lines = iter(lambda: stream.readline(_LONGEST_ROW), "")
             header = _fields(next(lines, "\n"))
-            columns = tuple(_EARLIER.get(name, name) if name not in header else name for name in columns)
+            columns = tuple(EARLIER.get(name, name) if name not in header else name for name in columns)
             if missing := [column for column in ("epoch", *columns) if column not in header]:
                 raise ValueError(f"there is no column {missing[0]!r}")
             rows = []

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
+from smkd_cli.artifacts.metrics import EARLIER
 from smkd_cli.artifacts.peer import load_peer
 from smkd_cli.artifacts.result_records import ResultRecord
 from smkd_cli.artifacts.run_directory import RunDirectory
@@ -47,10 +48,19 @@ class Run:
 
     @property
     def metrics(self) -> pd.DataFrame:
-        """``metrics.csv``, a row per epoch; docs/formats.md has the columns."""
+        """``metrics.csv``, a row per epoch; docs/formats.md has the columns.
+
+        Raises:
+            DataError: the file is missing or no table.
+        """
         import pandas as pd
 
-        return pd.read_csv(self._directory.metrics)
+        path = self._directory.metrics
+        try:
+            table = pd.read_csv(path)
+        except (OSError, ValueError) as error:
+            raise DataError(f"{path}: cannot be read: {error}") from error
+        return table.rename(columns={earlier: name for name, earlier in EARLIER.items()})
 
     @property
     def manifest(self) -> Manifest:

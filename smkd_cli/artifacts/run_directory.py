@@ -106,6 +106,7 @@ class RunDirectory:
             self._clear()
             yield
         finally:
+            fcntl.flock(handle, fcntl.LOCK_UN)  # a process that was forked meanwhile may keep it open
             os.close(handle)
 
     def is_held(self) -> bool:

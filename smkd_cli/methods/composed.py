@@ -50,7 +50,10 @@ class Composed(Method):
         """What both rules define though only one can, or None."""
         both = [hook for hook in _OF_ONE if self.exchange.defines(hook) and self.target_rule.defines(hook)]
         shared = self.exchange.memory(1, 2).keys() & self.target_rule.memory(1, 2).keys()
-        return ", ".join([*both, *(f"memory {name}" for name in sorted(shared))]) or None
+        clashes = [*both, *(f"memory {name}" for name in sorted(shared))]
+        if self.exchange.name != "Zero" and any(self.sampler(number).score for number in range(len(self.stages(1)))):
+            clashes.append("what a peer gets, as each draws samples of its own")
+        return ", ".join(clashes) or None
 
     def _deciding(self, hook: str) -> Hooks:
         return self.exchange if self.exchange.defines(hook) else self.target_rule

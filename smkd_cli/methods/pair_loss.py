@@ -22,6 +22,9 @@ _NETWORKS = ("a", "b")
 class PairLoss(nn.Module):
     """What both networks of a pair learn from, as one module: it keeps the method's memories and its clock.
 
+    Which samples come when, and how their images are varied, is the loop's affair: DMI, for one, wants batches in which
+    every class is (``method.sampler``), and KDCL views of its own for each network (``method.views``).
+
     In training mode every call counts as a step, and the memories follow it; in evaluation mode nothing changes. Its
     ``state_dict`` holds memories, clock and stage, so that a loop of one's own can be resumed.
 
@@ -73,10 +76,11 @@ class PairLoss(nn.Module):
         self.stages, self.stage = method.stages(epochs), 0
         self.register_buffer("labels", labels, persistent=False)
         shapes = method.memory(len(labels), classes)
+        self._remembered = {name: _buffer_of(name) for name in shapes}
         for network in _NETWORKS:
             memory = nn.Module()
             for name, shape in shapes.items():
-                memory.register_buffer(name, torch.zeros(shape, device=labels.device))
+                memory.register_buffer(_buffer_of(name), torch.zeros(shape, device=labels.device))
             self.add_module(network, memory)
         for name, value in zip(_TIMES, torch.zeros(4, dtype=torch.float64, device=labels.device).unbind(), strict=True):
             self.register_buffer(name, value)
@@ -88,7 +92,7 @@ class PairLoss(nn.Module):
     def memory(self, index: int) -> dict[str, Tensor]:
         """What the method remembers of network 0 or 1."""
         memory: Any = self._modules[_NETWORKS[index]]
-        return dict(memory._buffers)
+        return {name: memory._buffers[buffer] for name, buffer in self._remembered.items()}
 
     @property
     def clock(self) -> Clock:
@@ -194,10 +198,17 @@ class PairLoss(nn.Module):
         self.set_time(int(clock.epoch) + 1, 0)
 
 
+def _buffer_of(name: str) -> str:
+    """What a part of the memory is called in the state: a module has names of its own, and allows no dots."""
+    return f"memory_{name.replace('.', '-')}"
+
+
 def beyond_logits(method: Method) -> list[str]:
     """What a method asks of a step beside both networks' logits; such a method needs our training loop."""
     asked = {
         "images of its own making": method.defines("inputs"),
+        "random numbers of its own": method.defines("draw"),
+        "batches that its memory decides": any(method.sampler(k).score for k in range(len(method.stages(1)))),
         "feature maps": method.wants_features(),
         "networks beside the two": bool(method.companions()),
         "further parameters": bool(method.extras()),

@@ -33,7 +33,8 @@ class Sampler(ABC):
 
     Attributes:
         score: name of the buffer (n,) of the method's memory that the order depends on, or None. Where there is one,
-            each peer has an order of its own, by its own memory. The buffer may change in ``before_training`` and
+            each peer has an order of its own, by its own memory: what ``other`` predicts in a step is then of other
+            samples. The buffer may change in ``before_training`` and
             ``after_epoch`` only: an interrupted epoch is drawn again.
     """
 

@@ -83,7 +83,8 @@ class _Live:
                 self.running[cell.slug] = self.progress.add_task(cell.slug, total=event.steps, words="")
             case StepsDone():
                 words = f"epoch {event.epoch} {self.accuracy.get(cell.slug, '')} {_speed(event)}"
-                self.progress.update(self.running[cell.slug], completed=event.steps, words=words)
+                if (bar := self.running.get(cell.slug)) is not None:
+                    self.progress.update(bar, completed=event.steps, words=words)
             case EpochDone(row):
                 self.accuracy[cell.slug] = f"{_accuracies(row)} {_knowledge(row)}"
             case Interrupted():  # it comes back
@@ -118,9 +119,9 @@ class _Plain:
                 if event.resumed:
                     console.info(f"{cell.slug}: goes on in epoch {event.epoch}")
             case StepsDone():
-                if time.monotonic() - self.last[cell.slug] > _PLAIN_PAUSE:
+                if time.monotonic() - self.last.setdefault(cell.slug, time.monotonic()) > _PLAIN_PAUSE:
                     self.last[cell.slug] = time.monotonic()
-                    done = f"step {event.steps} of {self.steps[cell.slug]}, epoch {event.epoch}"
+                    done = f"step {event.steps} of {self.steps.get(cell.slug, '?')}, epoch {event.epoch}"
                     accuracy = self.accuracy.get(cell.slug, "")
                     console.info(f"{cell.slug}: {done}{accuracy}, {_speed(event)}")
             case EpochDone(row):

@@ -96,6 +96,8 @@ class Rounds:
     def _end(self, task: Task, error: SmkdError | None) -> None:
         if error is None:
             self._done(task.directory)
+        elif isinstance(error, InterruptedRunError):
+            raise error
         elif isinstance(error, LockedError):
             self.held.append(task)
             self._watch(task.cell, PassedOver())

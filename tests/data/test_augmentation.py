@@ -69,6 +69,34 @@ def test_what_is_done_on_stored_bytes_is_what_the_rules_say(size, padding, order
     assert got.is_contiguous(memory_format=layout)
 
 
+class Upside(Flip):
+    """Top and bottom change sides."""
+
+    name = "upside"
+
+    def apply(self, pixels, drawn):
+        return pixels.flip(2).where(drawn["flipped"].view(-1, 1, 1, 1), pixels)
+
+
+class Framed(Crop):
+    """A crop of an image that is mirrored at its borders."""
+
+    name = "framed"
+
+    def apply(self, pixels, drawn):
+        return 255 - super().apply(pixels, drawn)
+
+
+@pytest.mark.parametrize("rule", [Upside(), Framed(padding=1)], ids=lambda rule: rule.name)
+def test_a_rule_that_derives_from_one_of_ours_does_what_it_says(rule):
+    images = np.random.default_rng(0).integers(0, 256, (4, 5, 6, 3), dtype=np.uint8)
+    bank = ImageBank(ArrayReader(images), MEAN, STD, CPU, [rule])
+    drawn = drawn_for([rule], 4)
+    expected = rule.apply(torch.from_numpy(images).permute(0, 3, 1, 2), drawn[0])
+    plain = ImageBank(ArrayReader(expected.permute(0, 2, 3, 1).contiguous().numpy()), MEAN, STD, CPU)
+    assert torch.equal(bank.view(torch.arange(4), drawn), plain.plain(0, 4))
+
+
 def test_a_crop_is_a_part_of_the_padded_picture_and_a_flip_a_mirror():
     pixels = torch.arange(1, 13, dtype=torch.uint8).view(1, 1, 3, 4)
     shifted = Crop(padding=1).apply(pixels, {"offsets": torch.tensor([[0, 2]])})

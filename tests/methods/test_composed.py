@@ -15,7 +15,7 @@ from smkd_cli.methods.exchange.all_knowledge import All
 from smkd_cli.methods.exchange.static import Static
 from smkd_cli.methods.exchange.zero import Zero
 from smkd_cli.methods.hooks import Hooks
-from smkd_cli.methods.sampling import Balanced
+from smkd_cli.methods.sampling import Balanced, TwoPools
 from smkd_cli.methods.targets.ce import CE
 
 CLOCK = Clock(*torch.ones(4, dtype=torch.float64).unbind())
@@ -137,3 +137,20 @@ def test_what_only_one_can_decide_is_not_asked_of_two(monkeypatch):
     with pytest.raises(UnknownName, match="decide stages, views, sampler, draw, inputs, passes_before, memory kept"):
         catalogue.build("AskingExchange+Asking", {})
     assert Composed(exchange=Zero(), target_rule=Asking()).clash() is None
+
+
+class InPools(CE):
+    """A target rule whose batches depend on a score of each peer."""
+
+    name = "InPools"
+
+    def memory(self, samples, classes):
+        return {"clean": (samples,)}
+
+    def sampler(self, stage):
+        return TwoPools("clean")
+
+
+def test_peers_with_batches_of_their_own_teach_each_other_nothing():
+    assert "each draws samples of its own" in Composed(exchange=All(), target_rule=InPools()).clash()
+    assert Composed(exchange=Zero(), target_rule=InPools()).clash() is None

@@ -39,7 +39,7 @@ class ImageBank:
     ) -> None:
         self.device, self._rules = device, tuple(augmentation)
         first = self._rules[0] if self._rules else None
-        self.padding = first.padding if isinstance(first, Crop) else 0
+        self.padding = first.padding if type(first) is Crop else 0  # a subclass may do otherwise
         self._channels_last = memory_format == torch.channels_last
         _, self.height, self.width, self._channels = reader.read(np.zeros(1, np.int64)).shape
         self.pixels = self._stored(reader)
@@ -91,12 +91,12 @@ class ImageBank:
     def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:
         """One view of some samples; see :class:`~smkd_cli.data.images.contract.TrainingImages`."""
         left = list(zip(self._rules, drawn, strict=True))
-        if left and isinstance(left[0][0], Crop):
+        if left and type(left[0][0]) is Crop:
             offsets = left.pop(0)[1]["offsets"]
             pixels = self._crops[indices, offsets[:, 0], offsets[:, 1]]
         else:
             pixels = self._crops[indices, self.padding, self.padding]
-        if left and isinstance(left[0][0], Flip):
+        if left and type(left[0][0]) is Flip:
             flipped = left.pop(0)[1]["flipped"].view(-1, 1, 1, 1)
             pixels = torch.where(flipped, pixels.flip(2 if self._channels_last else 3), pixels)
         for rule, parameters in left:

@@ -66,6 +66,9 @@ def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, process
         console.info(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
         best = search(first, recipe, speed)
     best = replace(best, matrix_peak=next(reversed(ready_for)).ask(MatrixPeak(best)))
+    if tried and all("failure" in outcome for outcome in tried):
+        console.warn(f"nothing could be measured ({tried[-1]['failure']}); it will be tried again next time")
+        return best
     store.remember(key, {**_about(recipe, dataset, device), "setup": best.record(), "tried": tried})
     return best
 

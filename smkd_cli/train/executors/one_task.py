@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+
 from smkd_cli.errors import InterruptedRunError
-from smkd_cli.train.events import Report
+from smkd_cli.train.events import Event, Report
 from smkd_cli.train.executors.contract import Ended
 from smkd_cli.train.executors.failures import as_error
 from smkd_cli.train.executors.setups import Setups
@@ -20,7 +22,7 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
 
     Args:
         task: the cell, its run directory, and the folder of the data sets; it can be pickled, for another process.
-        report: takes the cell's events.
+        report: takes the cell's events. What it raises is raised here, once what was trained is saved.
         stop: may be requested while the cell is trained.
 
     Returns:
@@ -31,14 +33,27 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
     """
     if stop:
         raise InterruptedRunError(stop.signal_number, "stopped between two cells; the same command goes on")
+    raised: list[Exception] = []
+
+    def told(event: Event) -> None:
+        try:
+            if not raised:
+                report(event)
+        except Exception as error:  # no affair of the cell: it is saved, as if a signal had come
+            raised.append(error)
+            stop.signal_number = stop.signal_number or signal.SIGTERM
+
     try:
         if task.setup is None:
             (task,), _ = _setups.choose([task], 1, stop)
         from smkd_cli.train.run.loop import train_cell
 
-        train_cell(task, stop, report)
+        train_cell(task, stop, told)
     except InterruptedRunError:
-        raise
+        if not raised:
+            raise
     except (Exception, SystemExit) as error:
         return Ended(as_error(task.cell, error))
+    if raised:
+        raise raised[0]
     return Ended()

@@ -6,7 +6,8 @@ import ctypes
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -80,6 +81,22 @@ def choose_device(wanted: str) -> torch.device:
             "--device cuda: this machine has no usable CUDA device; leave --device out to train on the CPU"
         )
     return torch.device(wanted)
+
+
+@contextmanager
+def unchanged_torch() -> Iterator[None]:
+    """What preparing a machine and training change of torch in this process is put back when this is left."""
+    threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
+    precision, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn
+    flags = cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic
+    try:
+        with torch.random.fork_rng(devices=[torch.cuda.current_device()] if torch.cuda.is_available() else []):
+            yield
+    finally:
+        torch.set_num_threads(threads)
+        torch.use_deterministic_algorithms(deterministic)
+        torch.set_float32_matmul_precision(precision)
+        cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = flags
 
 
 def prepare_machine(setup: Setup) -> Machine:

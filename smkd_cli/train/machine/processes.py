@@ -13,6 +13,7 @@ import signal
 import sys
 import threading
 import time
+import types
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing import forkserver, resource_tracker
@@ -62,7 +63,7 @@ def _start(work: Callable[[Connection], None]) -> tuple[Any, Connection]:
     ours, theirs = context.Pipe()
     try:
         process = context.Process(target=work, args=(theirs,), daemon=True)
-        with _no_signal_finds_a_child():
+        with _no_signal_finds_a_child(), _without_main():
             process.start()
     except BaseException:
         ours.close()
@@ -82,6 +83,17 @@ def end_with_parent() -> None:
         os._exit(1)
 
     threading.Thread(target=watch, name="end with parent", daemon=True).start()
+
+
+@contextmanager
+def _without_main() -> Iterator[None]:
+    """The child does not import the script that called us, which would run it again: nothing of it is needed there."""
+    main = sys.modules["__main__"]
+    sys.modules["__main__"] = types.ModuleType("__main__")
+    try:
+        yield
+    finally:
+        sys.modules["__main__"] = main
 
 
 @contextmanager

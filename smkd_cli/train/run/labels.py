@@ -27,6 +27,7 @@ class TrainingLabels:
         train_indices: (m,) int64, of the samples that are learned from.
         held_out_indices: (h,) int64, of the noisy validation split; empty without one.
         noise: what the record says of them.
+        manifest_rows: (n,) int64, where each image stands in the published manifest.
     """
 
     noisy: np.ndarray
@@ -34,6 +35,7 @@ class TrainingLabels:
     train_indices: np.ndarray
     held_out_indices: np.ndarray
     noise: dict[str, Any]
+    manifest_rows: np.ndarray
 
 
 def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> TrainingLabels:
@@ -65,7 +67,7 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
         "realised_rate": manifest.realised_rate,
         "manifest": None if cell.noise.manifest is None else manifest.sha256[:8],
     }
-    return TrainingLabels(noisy, clean, train_indices, held_out_indices, about)
+    return TrainingLabels(noisy, clean, train_indices, held_out_indices, about, manifest.rows_of(train.image_ids))
 
 
 def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:

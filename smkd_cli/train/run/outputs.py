@@ -5,6 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
+import torch
+from torch import Tensor
+
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import describe_memory
 from smkd_cli.artifacts.results import write_result
@@ -24,7 +27,8 @@ def write_finished(run: CellRun) -> dict[str, Any]:
     """
     run.metrics.sync()
     _write_peers(run)
-    samples = run.pair.records.by_sample()
+    rows = torch.from_numpy(run.labels.manifest_rows)
+    samples = {name: _in_order(rows, value.cpu()) for name, value in run.pair.records.by_sample().items()}
     write_samples(run.directory.samples, samples, sha256_of(run.directory.manifest), run.pair.classes)
     labels = run.labels
     scores = summary(run.state.progress.rows, bool(len(labels.held_out_indices)), len(labels.train_indices))
@@ -65,6 +69,13 @@ def _write_result(run: CellRun, status: str, error: str | None, scores: dict[str
     record = {"status": status, "error": error, "cell": _description(run), "scores": scores, "provenance": provenance}
     write_result(directory.result, record)
     directory.remove_checkpoint()
+
+
+def _in_order(rows: Tensor, value: Tensor) -> Tensor:
+    """Values by image (n,) as the manifest has the images, which stand in these of its rows."""
+    ordered = torch.empty_like(value)
+    ordered[rows] = value
+    return ordered
 
 
 def _description(run: CellRun) -> dict[str, Any]:

@@ -98,5 +98,8 @@ def plan_epoch(
                 raise ValueError(f"{rule.name} should draw {name} of shape ({count}, {views}, …), not {values.shape}")
             columns[f"view.{position}.{name}"] = values
     sizes = [min(batch_size, count - start) for start in range(0, count, batch_size)]
-    columns |= {f"drawn.{name}": values for name, values in draws.others(random, sizes).items()}
+    for name, values in draws.others(random, sizes).items():
+        if len(values) != count:
+            raise ValueError(f"the method should draw {name} for {count} positions, not for {len(values)}")
+        columns[f"drawn.{name}"] = values
     return EpochPlan({name: torch.from_numpy(values).to(device) for name, values in columns.items()})

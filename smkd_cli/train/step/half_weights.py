@@ -8,8 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-# What autocast computes in half precision, so that it casts their weights.
-_CAST = (nn.modules.conv._ConvNd, nn.Linear)
+# What autocast computes in half precision, so that it casts their weights. Not what is derived from them: such a layer
+# may compute something of its weights before.
+_CAST = {nn.Conv1d, nn.Conv2d, nn.Conv3d, nn.ConvTranspose1d, nn.ConvTranspose2d, nn.ConvTranspose3d, nn.Linear}
 
 
 class HalfWeights:
@@ -28,7 +29,7 @@ class HalfWeights:
         of_layers = [
             (f"{layer}.{name}" if layer else name, value)
             for layer, module in network.named_modules()
-            if isinstance(module, _CAST)
+            if type(module) in _CAST
             for name, value in module.named_parameters(recurse=False)
         ]
         self._names = [name for name, _ in of_layers]
@@ -42,11 +43,13 @@ class HalfWeights:
 class _Copies(torch.autograd.Function):
     @staticmethod
     def forward(_ctx: Any, dtype: torch.dtype, *weights: Tensor) -> tuple[Tensor, ...]:
+        _ctx.set_materialize_grads(False)  # a layer that was not used has no gradient
         return _copied(weights, dtype)
 
     @staticmethod
-    def backward(_ctx: Any, *gradients: Tensor) -> tuple[Tensor | None, ...]:
-        return (None, *_copied(gradients, torch.float32))
+    def backward(_ctx: Any, *gradients: Tensor | None) -> tuple[Tensor | None, ...]:
+        wide = iter(_copied([gradient for gradient in gradients if gradient is not None], torch.float32))
+        return (None, *(None if gradient is None else next(wide) for gradient in gradients))
 
 
 def _copied(values: Sequence[Tensor], dtype: torch.dtype) -> tuple[Tensor, ...]:

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import copy
-from functools import cached_property
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.func import functional_call
 
 from smkd_cli.scoring import mixed_precision
@@ -23,18 +22,16 @@ class PeerPredictor:
     def __init__(self, peer: Peer, precision: torch.dtype) -> None:
         self._peer, self._precision = peer, precision
         self._pending: list[tuple[Tensor, Tensor]] = []
+        network = peer.network
+        # The same weights and statistics in evaluation mode: the network itself stays in training mode. Made at once,
+        # because later, in another thread, the network may be at work on buffers that are not its own.
+        shared = {id(value): value for value in (*network.parameters(), *network.buffers())}
+        self._evaluating = copy.deepcopy(network, shared).eval()
 
     @property
     def memory(self) -> dict[str, Tensor]:
         """What the method remembers of this network."""
         return self._peer.memory
-
-    @cached_property
-    def _evaluating(self) -> nn.Module:
-        """The same weights and statistics in evaluation mode: the network itself stays in training mode."""
-        network = self._peer.network
-        shared = {id(value): value for value in (*network.parameters(), *network.buffers())}
-        return copy.deepcopy(network, shared).eval()
 
     @torch.no_grad()
     def predict(self, images: Tensor) -> Tensor:

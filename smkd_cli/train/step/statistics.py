@@ -26,14 +26,14 @@ class Statistics:
         table: (2, n, 9) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
             to the sample), certainty, trust, whether it was sent, and the class that was taught; margin and
             probability of the noisy label, class of the refined label and its mass on the noisy one.
-        losses: (2,) float64, each peer's summed loss.
+        losses: (2, 2) float64, of each peer the summed loss and how many samples it is of; a sample may come twice.
     """
 
     def __init__(self, noisy: Tensor, clean: Tensor | None) -> None:
         self._noisy = noisy
         self._clean = clean
         self.table = torch.empty(2, len(noisy), len(_COLUMNS + _KEPT), device=noisy.device)
-        self.losses = torch.empty(2, dtype=torch.float64, device=noisy.device)
+        self.losses = torch.empty(2, 2, dtype=torch.float64, device=noisy.device)
         self.reset()
 
     def reset(self) -> None:
@@ -69,7 +69,8 @@ class Statistics:
         )
         rows = torch.stack([column[:count] for column in columns], 1)
         self.table[peer].index_copy_(0, batch.indices, rows.to(self.table.dtype))
-        self.losses[peer].add_(loss.detach() * len(batch.indices))
+        self.losses[peer, 0].add_(loss.detach() * count)
+        self.losses[peer, 1].add_(count)
 
     def columns(self) -> dict[str, Tensor]:
         """The table's columns, (2, n) each, by name."""
@@ -79,13 +80,13 @@ class Statistics:
         """The epoch's metrics: accuracies in percent, ``sent`` as a count, ``precision`` as a fraction of that."""
         row: dict[str, float | None] = {}
         losses = self.losses.tolist()
-        for peer, to, loss, table in zip("ab", "ba", losses, self.table, strict=True):
+        for peer, to, (loss, positions), table in zip("ab", "ba", losses, self.table, strict=True):
             seen = ~table[:, 0].isnan()
             known = table[seen].double()
             columns = dict(zip(_COLUMNS + _KEPT, known.T, strict=True))
             count, sent = max(len(known), 1), columns["sent"].sum().item()
             clean = None if self._clean is None else self._clean[seen]
-            row[f"loss_{peer}"] = loss / count
+            row[f"loss_{peer}"] = loss / max(positions, 1)
             row[f"train_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], self._noisy[seen]) / count
             row[f"clean_accuracy_{peer}"] = None
             row[f"trust_{peer}"] = columns["trust"].sum().item() / count
@@ -101,7 +102,7 @@ class Statistics:
 
     def finite(self) -> bool:
         """Whether both losses have been finite since :meth:`reset` (reads the device)."""
-        return all(math.isfinite(loss) for loss in self.losses.tolist())
+        return all(math.isfinite(loss) for loss, _ in self.losses.tolist())
 
 
 def _agreement(predicted: Tensor, labels: Tensor) -> int:

@@ -106,7 +106,8 @@ class PairStep:
         """A peer's outputs on the batch, refined."""
         peer, features = self.peers[index], None
         images = batch.images
-        self._predictors[index].commit()
+        if batch.inputs is not None:
+            self._predictors[index].commit()
         with mixed_precision(images.device, self.precision):
             if self.method.wants_features():
                 features = peer.network.maps(images)  # type: ignore[operator]

@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from data_sets import DATA
 
-from smkd_cli.artifacts.manifest import read_manifest
+from smkd_cli.artifacts.manifest import read_manifest, write_manifest
 from smkd_cli.artifacts.metrics import read_metrics
 from smkd_cli.artifacts.samples import SAMPLES_SCHEMA, read_samples
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
@@ -167,3 +168,30 @@ def test_the_same_run_gives_the_same_bytes(run, trained):
     again = run("SMKD-S+MyLC", eta=1.05)
     assert (again / "samples.safetensors").read_bytes() == (trained / "samples.safetensors").read_bytes()
     assert torch.is_tensor(load_tensors(again / "samples.safetensors", SAMPLES_SCHEMA)[0]["a.seen"])
+
+
+def test_of_a_manifest_in_an_order_of_its_own_samples_stand_in_that_order(run, tiny, tmp_path):
+    """The same labels with the images shuffled: what is kept is shuffled with them."""
+    plain = run("CE", epochs=1)
+    manifest = read_manifest(plain / "manifest.csv")
+    order = np.random.default_rng(5).permutation(N)
+    parts = {"label": manifest.label, "clean_label": manifest.clean_label, "image": manifest.image}
+    write_manifest(tmp_path / "shuffled.csv", replace(manifest, **{name: part[order] for name, part in parts.items()}))
+    (tmp_path / "tiny.yaml").write_text(tiny)
+    settings = [
+        "methods=[CE]",
+        "epochs=1",
+        f"validation.fraction={HELD_OUT}",
+        f"noise=[{{manifest: {tmp_path}/shuffled.csv}}]",
+    ]
+    (cell,) = expand(load_recipe(str(tmp_path / "tiny.yaml"), settings, data=DATA))
+    train_cell(Task(cell, tmp_path / "cell", DATA), StopRequest(), lambda event: None)
+    ours, theirs = (read_samples(place / "samples.safetensors") for place in (tmp_path / "cell", plain))
+    for one, other in zip(ours[:2], theirs[:2], strict=True):
+        for name in ("seen", "margin", "probability", "predicted", "refined_class"):
+            assert np.array_equal(
+                getattr(one, name), getattr(other, name)[order], equal_nan=name in ("margin", "probability")
+            )
+    published = tmp_path / "cell" / "manifest.csv"
+    assert ours[2].manifest_sha256 == hashlib.sha256(published.read_bytes()).hexdigest()
+    assert np.array_equal(read_manifest(published).label, manifest.label[order])

@@ -7,9 +7,11 @@ from dataclasses import replace
 import pytest
 import torch
 from pairs import SETUP, pair
+from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.train.step import step
+from smkd_cli.train.step.half_weights import HalfWeights
 
 BF16 = replace(SETUP, precision="bfloat16")
 
@@ -61,3 +63,32 @@ def test_gradients_are_laid_out_as_the_weights(monkeypatch):
     for name, weight in stepped.pair.networks[0].named_parameters():
         assert weight.grad.dtype == torch.float32
         assert weight.grad.stride() == weight.stride(), name
+
+
+class Standardised(torch.nn.Conv2d):
+    """Computes something of its weight in single precision first."""
+
+    def forward(self, images):
+        weight = self.weight - self.weight.mean((1, 2, 3), keepdim=True)
+        return torch.nn.functional.conv2d(images, weight, self.bias, padding=1)
+
+
+def test_layers_that_compute_their_weights_and_layers_that_are_not_used_are_as_autocast_has_them():
+    network = torch.nn.Sequential(Standardised(1, 4, 3), torch.nn.Conv2d(4, 2, 1))
+    network.add_module("unused", torch.nn.Identity())
+    network.unused.weight_of_nothing = torch.nn.Linear(3, 3)
+    images = torch.randn(2, 1, 6, 6)
+    found = []
+    for weights in (dict, HalfWeights(network)):
+        network.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16):
+            out = functional_call(network, weights(), (images,))
+        out.float().sum().backward()
+        gradients = {name: value.grad for name, value in network.named_parameters()}
+        found.append((out, gradients))
+    (plain, theirs), (halved, ours) = found
+    assert torch.equal(plain, halved)
+    assert ours["unused.weight_of_nothing.weight"] is None
+    for name, gradient in theirs.items():
+        assert (gradient is None) == (ours[name] is None)
+        assert gradient is None or torch.equal(gradient, ours[name]), name
