@@ -3,8 +3,8 @@
     import smkd_cli.api as smkd
 
 Importing this is quick: torch and pandas are loaded by what needs them. Nothing here writes to stdout or stderr, but
-for warnings of worker processes: messages go to the logger ``smkd``, and what goes wrong is an :class:`SmkdError`. Paths
-are relative to the working directory, and data sets are looked for in ``data/`` unless another folder is named.
+for warnings of worker processes: messages go to the logger ``smkd``, and what goes wrong is an :class:`SmkdError`.
+Paths are relative to the working directory, and data sets are looked for in ``data/`` unless another folder is named.
 """
 
 from __future__ import annotations
