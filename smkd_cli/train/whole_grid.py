@@ -62,6 +62,7 @@ def _train(
         for cell, error in undone:
             console.warn(f"{cell.slug} is left out: {error}")
         try:
+            executor.load(len(tasks))
             stop = StopRequest()
             with stop.listening(*SIGNALS), watching([task.cell for task in tasks]) as watch:
                 rounds = Rounds(executor, stop, watch, wait, done)

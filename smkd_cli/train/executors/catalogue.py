@@ -34,6 +34,9 @@ class _Guarded(Executor):
         super().__init__(inner.jobs)
         self._called, self._inner = _called(name), inner
 
+    def load(self, cells: int) -> None:
+        used(self._called, lambda: self._inner.load(cells))
+
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
         stdout = sys.stdout
 

@@ -57,6 +57,9 @@ class Executor(ABC):
     def __init__(self, jobs: int | None) -> None:
         self.jobs = jobs
 
+    def load(self, cells: int) -> None:  # noqa: B027 (by default there is nothing to load)
+        """Load what takes a while to load, for so many cells: before signals are saved up, so that Ctrl-C ends it."""
+
     @abstractmethod
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
         """Train all cells, whatever happens to one of them.

@@ -28,10 +28,15 @@ class LocalExecutor(Executor):
         super().__init__(jobs)
         self._setups = Setups()
 
+    def load(self, cells: int) -> None:
+        """Load torch, here and where workers come from."""
+        if self.jobs != 1 and cells > 1:
+            processes.get_ready()
+        import smkd_cli.train.calibrate
+        import smkd_cli.train.run.loop  # noqa: F401
+
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
         """Train all cells; how the machine is used is measured once, before the first begins."""
-        if self.jobs != 1 and len(tasks) > 1:
-            processes.get_ready()
         ready, at_a_time = self._setups.choose(tasks, self.jobs, stop)
         if at_a_time == 1:
             _run_here(ready, report, stop)
