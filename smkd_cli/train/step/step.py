@@ -72,7 +72,8 @@ class PairStep:
         """Learn from one batch, as an epoch plan has it."""
         batches = self._batches(columns)
         if self.method.defines("inputs"):
-            batches = self.both(lambda index: self._with_inputs(index, batches[index]))
+            predictors = self._predictors  # made here, once, and not by each peer's thread
+            batches = self.both(lambda index: self._with_inputs(predictors, index, batches[index]))
         outputs = self.both(lambda index: self._forward(index, batches[index]))
         if type(self.method).together is Method.together:
             self.both(lambda index: self._learn(index, outputs, batches[index]))
@@ -97,8 +98,8 @@ class PairStep:
             made.append(Batch(labels, onehot, of, views, drawn))
         return made[0], made[-1]
 
-    def _with_inputs(self, index: int, batch: Batch) -> Batch:
-        own, other = self._predictors[index], self._predictors[1 - index]
+    def _with_inputs(self, predictors: Sequence[PeerPredictor], index: int, batch: Batch) -> Batch:
+        own, other = predictors[index], predictors[1 - index]
         with torch.no_grad():
             return replace(batch, inputs=self.method.inputs(own, other, batch, self.loss.clock))
 
