@@ -347,7 +347,8 @@ def test_workers_die_with_their_parent(recipe, tmp_path):
     assert gone(began)
 
 
-ORPHAN = """
+# What a process does stands in a module: of the script that starts it, nothing is there.
+WORK = """
 import os, time
 from smkd_cli.train.machine import processes
 
@@ -355,6 +356,11 @@ def work(link):
     processes.end_with_parent()
     link.send(os.getpid())
     time.sleep(600)
+"""
+ORPHAN = """
+import time
+from orphan_work import work
+from smkd_cli.train.machine import processes
 
 if __name__ == "__main__":
     process, link = processes.start(work)
@@ -366,6 +372,7 @@ if __name__ == "__main__":
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 def test_a_process_that_hears_and_says_nothing_ends_with_its_parent(tmp_path):
     (tmp_path / "orphan.py").write_text(ORPHAN)
+    (tmp_path / "orphan_work.py").write_text(WORK)
     parent = subprocess.Popen([sys.executable, tmp_path / "orphan.py"], stdout=subprocess.PIPE, text=True)
     with parent.stdout:  # an orphan would hold it open, so nobody waits for its end
         child = int(parent.stdout.readline())
