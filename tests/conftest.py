@@ -15,6 +15,9 @@ import pytest
 from smkd_cli import console
 from smkd_cli.app import main
 
+# Before torch is loaded: its idle threads sleep, as busy ones would take the processors from the tests beside.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
 
 @dataclass(frozen=True)
 class Result:

@@ -18,6 +18,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+import warm
 from data_sets import DATA
 from safetensors.torch import load_file
 
@@ -34,7 +35,7 @@ def trained(tmp_path_factory):
     """A run directory of SMKD-S+MyLC, two epochs."""
     folder = tmp_path_factory.mktemp("runs")
     command = ["train", "quickstart", "--runs", str(folder), "--set", "methods=[SMKD-S+MyLC]", *TRAIN]
-    subprocess.run([sys.executable, "-m", "smkd_cli", *command], check=True, capture_output=True)
+    subprocess.run([warm.program(), *command], check=True, capture_output=True)
     return next((folder / "quickstart").iterdir())
 
 
@@ -93,7 +94,7 @@ def test_labels_are_those_of_the_command(tmp_path):
     clean = digits.labels("train").labels
     ours = smkd.corrupt_labels(clean, kind="pairflip", rate=0.4, classes=10, seed=3)
     command = ["corrupt", "--dataset", "digits", "--kind", "pairflip", "--rate", "0.4", "--seed", "3", "-o", "m.csv"]
-    subprocess.run([sys.executable, "-m", "smkd_cli", *command], check=True, capture_output=True, cwd=tmp_path)
+    subprocess.run([warm.program(), *command], check=True, capture_output=True, cwd=tmp_path)
     manifest = smkd.read_manifest(tmp_path / "m.csv")
     assert np.array_equal(manifest.label, ours)
     smkd.write_manifest(tmp_path / "again.csv", manifest)
@@ -129,7 +130,7 @@ def test_the_loop_of_ones_own_ends_with_the_weights_of_the_command(tmp_path):
     path = ROOT / "examples" / "own_loop.py"
     command = re.search(r"smkd train .*?\n\n|smkd train .*?$", ast.get_docstring(ast.parse(path.read_text())), re.S)
     words = shlex.split(command.group(0).replace("\\\n", " "))
-    subprocess.run([sys.executable, "-m", "smkd_cli", *words[1:]], check=True, capture_output=True, cwd=tmp_path)
+    subprocess.run([warm.program(), *words[1:]], check=True, capture_output=True, cwd=tmp_path)
     spec = importlib.util.spec_from_file_location("own_loop", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

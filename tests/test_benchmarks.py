@@ -19,7 +19,7 @@ def run(script: str, *arguments: object) -> str:
     return done.stdout
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_the_step_is_compared_with_its_arithmetic_and_a_common_loop(tmp_path):
     fixed = (f"--compute={part}" for part in ("threads=1", "precision=float32", "memory_format=channels_last"))
     options = ("--device", "cpu", "--rounds", 1, "--seconds", 0.05, *fixed, "--json", tmp_path / "step.json")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 ROOT = Path(__file__).parents[1]
+COMPUTE = "compute={threads: 1, precision: float32, memory_format: channels_last, peers: in_turn}"
 
 
 @pytest.fixture(scope="module")
@@ -77,7 +78,7 @@ def test_a_seed_without_all_six_cases_does_not_count(thresholds, made_up):
 
 
 def test_collecting_twice_adds_nothing_and_other_numbers_are_refused(thresholds, smkd, tmp_path):
-    settings = ["seeds=[13]", "epochs=4", "methods=[{name: SMKD-P+CE, eta: 2}, All+CE]", "batch_size=512"]
+    settings = ["seeds=[13]", "epochs=4", "methods=[{name: SMKD-P+CE, eta: 2}, All+CE]", "batch_size=512", COMPUTE]
     words = [word for setting in settings for word in ("--set", setting)]
     assert smkd("train", "quickstart", *words, "--quiet").code == 0
     runs, file = tmp_path / "runs", tmp_path / "table.csv"

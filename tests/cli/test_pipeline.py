@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 SMALL = "--set epochs=2 --set seeds=[1] --set 'methods=[CE, SMKD-P+MyLC]'"
 
@@ -15,11 +15,7 @@ SMALL = "--set epochs=2 --set seeds=[1] --set 'methods=[CE, SMKD-P+MyLC]'"
 @pytest.fixture
 def shell(tmp_path):
     """Run a line of bash in an empty folder, with `smkd` on the path."""
-    program = tmp_path / "bin" / "smkd"
-    program.parent.mkdir()
-    program.write_text(f'#!/bin/sh\nexec {sys.executable} -m smkd_cli "$@"\n')
-    program.chmod(0o755)
-    environment = os.environ | {"PATH": f"{program.parent}:{os.environ['PATH']}"}
+    environment = os.environ | {"PATH": f"{warm.program().parent}:{os.environ['PATH']}"}
 
     def run(line):
         return subprocess.run(

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="uses what Linux has in /dev and /proc")
 PROGRAM = f"{sys.executable} -m smkd_cli"
@@ -30,12 +31,12 @@ compute: {threads: 1, precision: float32, memory_format: channels_last, peers: i
 
 @pytest.fixture
 def bash(tmp_path):
-    """Run a line of bash in an empty folder; ``SMKD`` in it is the program."""
+    """Run a line of bash in an empty folder; ``SMKD`` in it is the program, ``WARM`` the one that has loaded torch."""
     (tmp_path / "tiny.yaml").write_text(RECIPE)
 
     def run(line, **environment):
         return subprocess.run(
-            ["bash", "-c", line.replace("SMKD", PROGRAM)],
+            ["bash", "-c", line.replace("SMKD", PROGRAM).replace("WARM", str(warm.program()))],
             capture_output=True,
             check=False,
             cwd=tmp_path,
@@ -86,9 +87,11 @@ def test_every_command_bears_closed_streams(bash, command, code):
     assert b"AttributeError" not in result.stderr
 
 
-@pytest.mark.parametrize(("jobs", "words"), [(1, "2>/dev/full"), (2, "2>&-"), (2, "2> >(true)")])
-def test_training_goes_on_when_nobody_hears(bash, tmp_path, jobs, words):
-    result = bash(f"SMKD train tiny.yaml --device cpu --jobs {jobs} {words}")
+@pytest.mark.parametrize(
+    ("program", "jobs", "words"), [("WARM", 1, "2>/dev/full"), ("SMKD", 2, "2>&-"), ("WARM", 2, "2> >(true)")]
+)
+def test_training_goes_on_when_nobody_hears(bash, tmp_path, program, jobs, words):
+    result = bash(f"{program} train tiny.yaml --device cpu --jobs {jobs} {words}")
     assert result.returncode == 0
     assert sorted(result.stdout.decode().split()) == [f"runs/tiny/ce_symmetric-0.4_seed{seed}" for seed in (1, 2)]
     assert len(list(tmp_path.rglob("result.json"))) == 2
@@ -97,7 +100,7 @@ def test_training_goes_on_when_nobody_hears(bash, tmp_path, jobs, words):
 def test_training_goes_on_when_its_terminal_has_gone(bash, tmp_path):
     (tmp_path / "long.yaml").write_text(RECIPE.replace("epochs: 1", "epochs: 12").replace("[1, 2]", "[1]"))
     ours, theirs = pty.openpty()
-    command = [sys.executable, "-m", "smkd_cli", "train", "long.yaml", "--jobs", "1", "--device", "cpu"]
+    command = [warm.program(), "train", "long.yaml", "--jobs", "1", "--device", "cpu"]
     process = subprocess.Popen(
         command, stdout=subprocess.PIPE, stderr=theirs, cwd=tmp_path, env=os.environ | {"TERM": "xterm"}
     )

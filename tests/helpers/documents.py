@@ -9,10 +9,17 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+import warm
+
 ROOT = Path(__file__).parents[2]
 _TRAINING = re.compile(r"\bsmkd train (?![^|\n]*--dry-run)[^|\n]*")
-# What a reader trains for minutes, a test trains for seconds, where the command does not say how long itself.
-_SHORT = {"epochs": " --set epochs=1", "seeds": " --set seeds=[1]"}
+# What a reader trains for minutes, a test trains for seconds, where the command does not say how long itself; what is
+# fastest on this machine is not measured.
+_SHORT = {
+    "epochs": " --set epochs=1",
+    "seeds": " --set seeds=[1]",
+    "compute": " --set 'compute={threads: 1, precision: float32, memory_format: channels_last, peers: in_turn}'",
+}
 _FEW = " --set 'methods=[CE, SMKD-P+MyLC]'"
 
 
@@ -39,7 +46,7 @@ def shortened(text: str) -> str:
 
 
 def _less(command: str) -> str:
-    return "".join(more for key, more in _SHORT.items() if f"--set {key}=" not in command)
+    return "".join(more for key, more in _SHORT.items() if f"{key}=" not in command)
 
 
 def _few(command: str) -> str:
@@ -56,10 +63,10 @@ class Clone:
     def make(cls, folder: Path) -> Clone:
         (folder / "recipes").symlink_to(ROOT / "recipes")
         (folder / "bin").mkdir()
-        for name, line in {"smkd": f"{sys.executable} -m smkd_cli", "python": sys.executable}.items():
-            program = folder / "bin" / name
-            program.write_text(f'#!/bin/sh\nexec {line} "$@"\n')
-            program.chmod(0o755)
+        (folder / "bin" / "smkd").symlink_to(warm.program())
+        python = folder / "bin" / "python"
+        python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+        python.chmod(0o755)
         return cls(folder)
 
     def run(self, line: str, where: Path | None = None) -> subprocess.CompletedProcess[str]:

@@ -14,28 +14,37 @@ from smkd_cli.train.machine import processes
 
 
 def run_in_process(
-    arguments: Sequence[object], words: Path, saving_pause: float | None = None, silence: float | None = None
+    arguments: Sequence[object],
+    words: Path,
+    saving_pause: float | None = None,
+    silence: float | None = None,
+    new_session: bool = False,
 ) -> Any:
     """Start ``smkd`` with these arguments, all it says going to a file.
 
     Args:
         saving_pause: seconds from one checkpoint to the next, where they are not to be the usual ones.
         silence: seconds that a worker which was asked to stop may be silent, likewise.
+        new_session: whether it leads a session of its own, so that its workers can be sent a signal along with it.
     """
     processes.get_ready()
     process = multiprocessing.get_context("forkserver").Process(
-        target=_main, args=([str(argument) for argument in arguments], str(words), saving_pause, silence)
+        target=_main, args=([str(argument) for argument in arguments], str(words), saving_pause, silence, new_session)
     )
     process.start()
     return process
 
 
-def _main(arguments: Sequence[str], words: str, saving_pause: float | None, silence: float | None) -> None:
+def _main(
+    arguments: Sequence[str], words: str, saving_pause: float | None, silence: float | None, new_session: bool
+) -> None:
     from smkd_cli.app import main
     from smkd_cli.train.executors import worker_process
     from smkd_cli.train.machine.signals import SIGNALS
     from smkd_cli.train.run import clock
 
+    if new_session:
+        os.setsid()
     signal.pthread_sigmask(signal.SIG_UNBLOCK, SIGNALS)
     if saving_pause is not None:
         clock._SAVING_PAUSE, clock._SAVING_SHARE = saving_pause, 1.0

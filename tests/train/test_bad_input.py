@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import warm
 from records import scored
 
 from smkd_cli.artifacts.tensors import save_tensors
@@ -128,7 +129,7 @@ def test_a_disk_that_is_full(recipe, tmp_path):
 @pytest.mark.parametrize("jobs", [1, 2])
 def test_a_reader_that_goes_away(recipe, tmp_path, jobs):
     recipe.write_text(recipe.read_text().replace("seeds: [1]", "seeds: [1, 2, 3]"))
-    command = f"{sys.executable} -m smkd_cli train {recipe} --jobs {jobs} | true; exit ${{PIPESTATUS[0]}}"
+    command = f"{warm.program()} train {recipe} --jobs {jobs} | true; exit ${{PIPESTATUS[0]}}"
     result = subprocess.run(["bash", "-c", command], capture_output=True, text=True, check=False, cwd=tmp_path)
     assert result.returncode == 141
     assert "Traceback" not in result.stderr

@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import pty
 import subprocess
-import sys
+
+import warm
 
 
 def test_a_terminal_shows_cells_and_accuracies(recipe, tmp_path):
@@ -13,7 +14,7 @@ def test_a_terminal_shows_cells_and_accuracies(recipe, tmp_path):
     environment = {**os.environ, "TERM": "xterm", "COLUMNS": "160"}
     environment.pop("NO_COLOR", None)
     process = subprocess.Popen(
-        [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--set", "epochs=25", "--jobs", "1"],
+        [warm.program(), "train", str(recipe), "--set", "epochs=25", "--jobs", "1"],
         stdout=subprocess.PIPE,
         stderr=theirs,
         cwd=tmp_path,

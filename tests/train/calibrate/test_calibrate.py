@@ -324,10 +324,10 @@ def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compu
     [
         (signal.SIGTERM, 0.0),
         (signal.SIGINT, 0.3),
-        (signal.SIGINT, 1.5),
-        (signal.SIGTERM, 1.5),
-        (signal.SIGHUP, 0.3),
         (signal.SIGUSR1, 1.5),
+        pytest.param(signal.SIGINT, 1.5, marks=pytest.mark.long),
+        pytest.param(signal.SIGTERM, 1.5, marks=pytest.mark.long),
+        pytest.param(signal.SIGHUP, 0.3, marks=pytest.mark.long),
     ],
 )
 def test_a_signal_while_measuring_ends_the_command(recipe, tmp_path, number, delay):

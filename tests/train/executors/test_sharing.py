@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
-import sys
 import threading
 import time
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+import warm
 from falling import METHOD
 
 from smkd_cli.artifacts.run_directory import LockedError, RunDirectory
@@ -115,7 +115,7 @@ def test_nobody_waits_to_pass_a_cell_over(tmp_path):
 
 
 def test_two_commands_share_a_grid(recipe, tmp_path):
-    command = [sys.executable, "-m", "smkd_cli", "train", str(recipe), "--device", "cpu", "--jobs", "1"]
+    command = [warm.program(), "train", str(recipe), "--device", "cpu", "--jobs", "1"]
     command += ["--set", "methods=[CE, LS, CP, MyLC]", "--set", "seeds=[1, 2]"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, **pipes, cwd=tmp_path) for _ in range(2)]
