@@ -21,19 +21,19 @@ from smkd_cli import networks
 from smkd_cli.data import DataSet, find
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate.trial import ImageKind, prepare_trial
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import prepare_machine
-from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 Steps = Callable[[int], None]
-Contestant = Callable[[Recipe, Setup, Path], Steps]
+Contestant = Callable[[Recipe, ComputeConfig, Path], Steps]
 _WORKERS = 4
 
 
-def ours(recipe: Recipe, setup: Setup, data: Path) -> Steps:
+def ours(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """Our step for SMKD-P+MyLC: augmentation, both peers, statistics, the update of clock and rate."""
     dataset = find(recipe.dataset, data)
-    trial = prepare_trial(recipe, ImageKind(dataset.image_shape, dataset.classes), setup, recipe.batch_size)
+    trial = prepare_trial(recipe, ImageKind(dataset.image_shape, dataset.classes), compute, recipe.batch_size)
 
     def steps(count: int) -> None:
         for _ in range(count):
@@ -55,14 +55,14 @@ def _sgd(network: nn.Module, fused: bool | None = None) -> torch.optim.Optimizer
     return torch.optim.SGD(network.parameters(), lr=1e-4, momentum=0.9, weight_decay=5e-4, fused=fused)
 
 
-def arithmetic(recipe: Recipe, setup: Setup, data: Path) -> Steps:
+def arithmetic(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """Two plain loops over a fixed batch: cross entropy, backward, fused update, nothing else."""
-    device = torch.device(setup.device)
-    layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format]
-    torch.set_num_threads(setup.threads)
-    if setup.device == "cuda":
-        torch.backends.cudnn.benchmark = not setup.deterministic
-        products = setup.precision != "float32"
+    device = torch.device(compute.device)
+    layout = {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[compute.memory_format]
+    torch.set_num_threads(compute.threads)
+    if compute.device == "cuda":
+        torch.backends.cudnn.benchmark = not compute.deterministic
+        products = compute.precision != "float32"
         torch.set_float32_matmul_precision("high" if products else "highest")
         torch.backends.cudnn.allow_tf32 = products
     dataset = find(recipe.dataset, data)
@@ -71,13 +71,13 @@ def arithmetic(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     height, width, channels = dataset.image_shape
     images = torch.randn(recipe.batch_size, channels, height, width, device=device).to(memory_format=layout)
     labels = torch.randint(dataset.classes, (recipe.batch_size,), device=device)
-    mixed = setup.precision == "bfloat16"
+    mixed = compute.precision == "bfloat16"
 
     def steps(count: int) -> None:
         for _ in range(count):
             for network, optimizer in zip(pair, optimizers, strict=True):
                 optimizer.zero_grad()
-                with torch.autocast(setup.device, torch.bfloat16, enabled=mixed):
+                with torch.autocast(compute.device, torch.bfloat16, enabled=mixed):
                     loss = functional.cross_entropy(network(images), labels)
                 loss.backward()
                 optimizer.step()
@@ -87,11 +87,11 @@ def arithmetic(recipe: Recipe, setup: Setup, data: Path) -> Steps:
     return steps
 
 
-def arithmetic_tuned(recipe: Recipe, setup: Setup, data: Path) -> Steps:
+def arithmetic_tuned(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """The plain loops with what can be had without touching them: our allocator's settings, or a CUDA graph."""
-    prepare_machine(setup)
-    plain = arithmetic(recipe, setup, data)
-    if setup.device != "cuda":
+    prepare_machine(compute)
+    plain = arithmetic(recipe, compute, data)
+    if compute.device != "cuda":
         return plain
     graphs = CudaGraphs()
     graphs.warm_up(lambda: plain(1))
@@ -141,10 +141,10 @@ class _Pictures(torch.utils.data.Dataset[tuple[Tensor, int, int]]):
         return self.transform(picture), int(self.labels[index]), index
 
 
-def common(recipe: Recipe, setup: Setup, data: Path) -> Steps:
+def common(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """DataLoader with workers, two backward passes, boolean indexing for the confident, numbers read every step."""
-    device = torch.device(setup.device)
-    torch.set_num_threads(setup.threads)
+    device = torch.device(compute.device)
+    torch.set_num_threads(compute.threads)
     dataset = find(recipe.dataset, data)
     pair = _pair(recipe, dataset, device, torch.contiguous_format)
     optimizers = [_sgd(network) for network in pair]
@@ -155,8 +155,8 @@ def common(recipe: Recipe, setup: Setup, data: Path) -> Steps:
         recipe.batch_size,
         shuffle=True,
         drop_last=True,
-        num_workers=min(_WORKERS, setup.threads),
-        pin_memory=setup.device == "cuda",
+        num_workers=min(_WORKERS, compute.threads),
+        pin_memory=compute.device == "cuda",
         persistent_workers=True,
     )
 

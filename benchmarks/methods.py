@@ -38,9 +38,9 @@ from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.methods import LabelFacts
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import Recipe
-from smkd_cli.train.calibrate import benches, choose_setup
+from smkd_cli.train.calibrate import benches, choose_compute
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import choose_device, prepare_machine
-from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.step.build import build_pair
 from smkd_cli.train.step.pair import Pair
 
@@ -94,9 +94,9 @@ class Ours:
         self.pair.machine.synchronize()
 
 
-def ours(recipe: Recipe, setup: Setup, method: str, stage: int, images: int, data: Path) -> Ours:
+def ours(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, images: int, data: Path) -> Ours:
     """Our step, ready to be taken."""
-    machine = prepare_machine(setup)
+    machine = prepare_machine(compute)
     dataset = find(recipe.dataset, data)
     clean = dataset.labels("train").labels
     count = min(images, len(clean))
@@ -131,9 +131,9 @@ def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classe
             method.after_epoch(memory, pair.clock, predictions)
 
 
-def required(recipe: Recipe, setup: Setup, method: str, stage: int, data: Path, step: Ours) -> Steps:
+def required(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, data: Path, step: Ours) -> Steps:
     """The passes of a method's definition, in plain PyTorch; ``step`` is asked which modules it calls with what."""
-    machine = prepare_machine(setup)
+    machine = prepare_machine(compute)
     made = methods.build(method, options_of(method))
     count = sum(companion.first_stage <= stage for companion in made.companions()) + made.passes_before(stage)
     dataset = find(recipe.dataset, data)
@@ -145,11 +145,11 @@ def required(recipe: Recipe, setup: Setup, method: str, stage: int, data: Path, 
     images = torch.randn(recipe.batch_size, channels, height, width, device=machine.device)
     images = images.to(memory_format=machine.memory_format)
     labels = torch.randint(dataset.classes, (recipe.batch_size,), device=machine.device)
-    mixed = setup.precision == "bfloat16"
+    mixed = compute.precision == "bfloat16"
     beside = modules_called(step.pair, lambda: step(1))
 
     def one(peer: int) -> None:
-        with torch.autocast(setup.device, torch.bfloat16, enabled=mixed):
+        with torch.autocast(compute.device, torch.bfloat16, enabled=mixed):
             with torch.no_grad():
                 for network in frozen:
                     network[peer](images)
@@ -185,27 +185,29 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=0.3, help="of each loop in a round; of a longer step, one")
     parser.add_argument("--together", type=int, default=1, help="how many methods take turns with cross entropy")
     parser.add_argument("--without-required", action="store_true", help="compare with cross entropy only")
-    parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
+    parser.add_argument(
+        "--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the compute configuration"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()
     device = choose_device(arguments.device)
     recipe = recipe_of(arguments.case, arguments.compute, arguments.data)
     with benches() as processes:
-        setup = choose_setup(recipe, find(recipe.dataset, arguments.data), device, processes)
-    report = {"machine": describe(device.type), "case": arguments.case, "setup": setup.record(), "methods": []}
-    print(json.dumps(report["machine"]), setup, sep="\n")
+        compute = choose_compute(recipe, find(recipe.dataset, arguments.data), device, processes)
+    report = {"machine": describe(device.type), "case": arguments.case, "compute": compute.record(), "methods": []}
+    print(json.dumps(report["machine"]), compute, sep="\n")
     print(f"{'method':24} {'stage':14} {'ms/step':>8} {'/ required':>10} {'images/s':>9} {'of CE':>6}")
-    cross_entropy = ours(recipe, setup, "CE", 0, arguments.images, arguments.data)
+    cross_entropy = ours(recipe, compute, "CE", 0, arguments.images, arguments.data)
     once = max(1, int(arguments.seconds / max(timed(cross_entropy, 2), 1e-9)))
     chosen = [each for each in measured() if not arguments.methods or each[0] in arguments.methods]
     for first in range(0, len(chosen), arguments.together):
         group = chosen[first : first + arguments.together]
         loops: dict[Any, Steps] = {}
         for each in group:
-            loops[each] = step = ours(recipe, setup, *each, arguments.images, arguments.data)
+            loops[each] = step = ours(recipe, compute, *each, arguments.images, arguments.data)
             if not arguments.without_required:
-                loops[each, "required"] = required(recipe, setup, *each, arguments.data, step)
+                loops[each, "required"] = required(recipe, compute, *each, arguments.data, step)
         for steps in loops.values():
             steps(1)
         loops["ce"] = cross_entropy  # warm since before the first group

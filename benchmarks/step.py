@@ -30,9 +30,9 @@ from machine import DATA, describe
 from smkd_cli import networks
 from smkd_cli.data import find
 from smkd_cli.recipe import Recipe, load_recipe
-from smkd_cli.train.calibrate import benches, choose_setup
+from smkd_cli.train.calibrate import benches, choose_compute
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import choose_device
-from smkd_cli.train.machine.setup import Setup
 
 SMALL = ("small_resnet:digits:128", "small_resnet:cifar100:128", "shufflenet_v2:cifar100:128")
 CASES = {
@@ -44,15 +44,15 @@ SECONDS = 1.0
 ROUNDS = 7
 
 
-def serve(contestant: Contestant, recipe: Recipe, setup: Setup, data: Path, link: Connection) -> None:
+def serve(contestant: Contestant, recipe: Recipe, compute: ComputeConfig, data: Path, link: Connection) -> None:
     """A contestant's process: take so many steps when told, answer with the seconds, or with the peak memory (GiB)."""
-    steps = contestant(recipe, setup, data)
+    steps = contestant(recipe, compute, data)
     steps(2)
     link.send("ready")
     while (count := link.recv()) is not None:
         if count == "memory":
             peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
-            link.send(torch.cuda.max_memory_reserved() / 2**30 if setup.device == "cuda" else peak)
+            link.send(torch.cuda.max_memory_reserved() / 2**30 if compute.device == "cuda" else peak)
             continue
         # Workers of a loader have filled their queue while others had their turn; that does not count.
         steps(1)
@@ -64,7 +64,7 @@ def serve(contestant: Contestant, recipe: Recipe, setup: Setup, data: Path, link
 def compare(
     contestants: Mapping[str, Contestant],
     recipe: Recipe,
-    setup: Setup,
+    compute: ComputeConfig,
     data: Path,
     rounds: int,
     seconds: float = SECONDS,
@@ -78,7 +78,7 @@ def compare(
     processes = []
     for name, contestant in contestants.items():
         link, theirs = context.Pipe()
-        processes.append(context.Process(target=serve, args=(contestant, recipe, setup, data, theirs)))
+        processes.append(context.Process(target=serve, args=(contestant, recipe, compute, data, theirs)))
         processes[-1].start()
         theirs.close()
         with suppress(EOFError):
@@ -115,12 +115,12 @@ def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any
     recipe = recipe_of(spec, arguments.compute, arguments.data)
     dataset = find(recipe.dataset, arguments.data)
     with benches() as processes:
-        setup = choose_setup(recipe, dataset, choose_device(device), processes)
+        compute = choose_compute(recipe, dataset, choose_device(device), processes)
     operations = sum(
         networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
     )
-    results = compare(CONTESTANTS, recipe, setup, arguments.data, arguments.rounds, arguments.seconds)
-    print(f"\n{spec}, {setup}")
+    results = compare(CONTESTANTS, recipe, compute, arguments.data, arguments.rounds, arguments.seconds)
+    print(f"\n{spec}, {compute}")
     print(f"{'':18} {'ms/step':>9} {'images/s':>9} {'/ arithmetic':>13} {'/ common':>9} {'MFU':>6} {'GiB':>6}")
     rows = {}
     for name, times in results.items():
@@ -134,7 +134,7 @@ def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any
             if results[other]
         }
         speed = recipe.batch_size / statistics.median(seconds)
-        mfu = speed * operations / setup.matrix_peak if setup.matrix_peak else None
+        mfu = speed * operations / compute.matrix_peak if compute.matrix_peak else None
         rows[name] = {
             "milliseconds_per_step": 1e3 * statistics.median(seconds),
             "images_per_second": speed,
@@ -150,7 +150,7 @@ def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any
             f"{name:18} {milliseconds:9.2f} {speed:9.0f} {against[0]:13.3f} {against[1]:9.3f} {share:>6} {memory:6.2f}",
             flush=True,
         )
-    return {"case": spec, "setup": setup.record(), "loops": rows}
+    return {"case": spec, "compute": compute.record(), "loops": rows}
 
 
 def main() -> None:
@@ -159,7 +159,9 @@ def main() -> None:
     parser.add_argument("--device", default="auto", choices=["auto", "cpu", "cuda"])
     parser.add_argument("--rounds", type=int, default=ROUNDS)
     parser.add_argument("--seconds", type=float, default=SECONDS, help="of each loop in a round")
-    parser.add_argument("--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the setup")
+    parser.add_argument(
+        "--compute", action="append", default=[], metavar="KEY=VALUE", help="fix a part of the compute configuration"
+    )
     parser.add_argument("--data", type=Path, default=DATA, help="folder of the data sets")
     parser.add_argument("--json", type=Path, help="write the figures here")
     arguments = parser.parse_args()

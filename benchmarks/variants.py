@@ -1,8 +1,8 @@
-"""What each part of the training step's setup brings on this machine.
+"""What each setting of the training step's compute configuration brings on this machine.
 
     python benchmarks/variants.py --device cpu [small_resnet:digits:128 ...]
 
-The chosen setup and what it would be with one part changed take turns, each in a process of its own, as in ``step.py``.
+The chosen configuration and others with one setting changed take turns, each in its own process, as in ``step.py``.
 A ratio above 1 is what the chosen value of that part saves.
 """
 
@@ -22,9 +22,9 @@ from step import CASES, compare, recipe_of
 
 from smkd_cli.data import find
 from smkd_cli.recipe import Recipe
-from smkd_cli.train.calibrate import benches, choose_setup
+from smkd_cli.train.calibrate import benches, choose_compute
 from smkd_cli.train.machine import device
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 
 ROUNDS = 7
 PARTS = {
@@ -35,27 +35,27 @@ PARTS = {
 }
 
 
-def changed(recipe: Recipe, setup: Setup, data: Path, part: str, value: str) -> Steps:
-    """Our step with one part of its setup changed."""
-    return ours(recipe, replace(setup, **{part: value}), data)
+def changed(recipe: Recipe, compute: ComputeConfig, data: Path, part: str, value: str) -> Steps:
+    """Our step with one setting of its compute configuration changed."""
+    return ours(recipe, replace(compute, **{part: value}), data)
 
 
-def system_allocator(recipe: Recipe, setup: Setup, data: Path) -> Steps:
+def system_allocator(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """Our step with the C library's memory handling as it is by default."""
     device._MALLOC_OPTIONS = ()
-    return ours(recipe, setup, data)
+    return ours(recipe, compute, data)
 
 
-def variants(setup: Setup) -> dict[str, Any]:
-    """The chosen setup first, then one per other value of a part."""
+def variants(compute: ComputeConfig) -> dict[str, Any]:
+    """The chosen configuration first, then one per other value of a setting."""
     made: dict[str, Any] = {"as chosen": ours}
     for part, values in PARTS.items():
         for value in values:
-            alone = part == "peers" and setup.device == "cpu" and setup.threads == 1
-            only_cuda = value in {"tf32", "captured"} and setup.device == "cpu"
-            if value != getattr(setup, part) and not alone and not only_cuda:
+            alone = part == "peers" and compute.device == "cpu" and compute.threads == 1
+            only_cuda = value in {"tf32", "captured"} and compute.device == "cpu"
+            if value != getattr(compute, part) and not alone and not only_cuda:
                 made[f"{part}: {value}"] = partial(changed, part=part, value=value)
-    if setup.device == "cpu":
+    if compute.device == "cpu":
         made["system allocator"] = system_allocator
     return made
 
@@ -72,9 +72,9 @@ def main() -> None:
     for spec in arguments.cases or CASES[chosen_device.type]:
         recipe = recipe_of(spec, [], DATA)
         with benches() as processes:
-            setup = choose_setup(recipe, find(recipe.dataset, DATA), chosen_device, processes)
-        print(f"\n{spec}, {setup}")
-        results = compare(variants(setup), recipe, setup, DATA, arguments.rounds)
+            compute = choose_compute(recipe, find(recipe.dataset, DATA), chosen_device, processes)
+        print(f"\n{spec}, {compute}")
+        results = compare(variants(compute), recipe, compute, DATA, arguments.rounds)
         chosen, rows = results["as chosen"], {}
         for name, times in results.items():
             if not times:
@@ -88,7 +88,7 @@ def main() -> None:
                 "peak_memory_gib": times[-1],
             }
             print(f"{name:26} {milliseconds:9.2f} ms  {ratio:6.3f}  {times[-1]:6.2f} GiB", flush=True)
-        report["cases"].append({"case": spec, "setup": setup.record(), "variants": rows})
+        report["cases"].append({"case": spec, "compute": compute.record(), "variants": rows})
         if arguments.json:
             arguments.json.write_text(json.dumps(report, indent=1) + "\n")
 

@@ -15,7 +15,8 @@ from smkd_cli.artifacts.files import make_folder, read_regular, write_text
 from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
 
-CHECKPOINT_SCHEMA = "smkd/checkpoint/3"
+CHECKPOINT_SCHEMA = "smkd/checkpoint/4"
+EARLIER_CHECKPOINT_SCHEMA = "smkd/checkpoint/3"  # calls the compute configuration `setup`
 PEER_SCHEMA = "smkd/peer/1"
 # Ours, and those that safetensors' own writer left.
 _HALF_WRITTEN = re.compile(r"\..+\.part|\.tmp[A-Za-z0-9]{6}")

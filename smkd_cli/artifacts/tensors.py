@@ -95,14 +95,14 @@ def load_tensors(path: Path, schema: str) -> tuple[dict[str, Tensor], dict[str, 
     return load_as(path, schema, _ANY_FACTS)
 
 
-def load_as(path: Path, schema: str, facts: TypeAdapter[T]) -> tuple[dict[str, Tensor], T]:
-    """As :func:`load_tensors`, with facts of a type.
+def load_as(path: Path, schema: str, facts: TypeAdapter[T], *earlier: str) -> tuple[dict[str, Tensor], T]:
+    """As :func:`load_tensors`, with facts of a type; schemas of ``earlier`` versions may be read too.
 
     Raises:
         DataError: as :func:`load_tensors`, or the facts are not of that type.
     """
     tensors, header = _read(path)
-    about = _facts_of(path, header, schema, facts)
+    about = _facts_of(path, header, schema, facts, *earlier)
     if _checksum(tensors, header["facts"]) != header.get("sha256"):
         raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
     return tensors, about
@@ -117,8 +117,8 @@ def read_facts(path: Path, schema: str, facts: TypeAdapter[T]) -> T:
     return _facts_of(path, _read(path, tensors=False)[1], schema, facts)
 
 
-def _facts_of(path: Path, header: Mapping[str, str], schema: str, facts: TypeAdapter[T]) -> T:
-    if header.get("schema") != schema:
+def _facts_of(path: Path, header: Mapping[str, str], schema: str, facts: TypeAdapter[T], *earlier: str) -> T:
+    if header.get("schema") not in {schema, *earlier}:
         raise DataError(f"{path}: its schema is {header.get('schema')!r:.80}, not {schema!r}; was it written by smkd?")
     try:
         return facts.validate_json(header.get("facts", ""))

@@ -1,6 +1,6 @@
 """Takes the step of every method in each of its stages on CUDA tensors without numbers, over the stand-in runtime.
 
-Run by ``test_standin.py``, with ``{"setups": [...], "methods": [...], "sizes": [...]}`` as argument, the sizes of the
+Run by ``test_standin.py``, with ``{"configs": [...], "methods": [...], "sizes": [...]}`` as argument, the sizes of the
 batches that are learned from; prints a list of what went wrong.
 """
 
@@ -21,7 +21,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.methods import Companion
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.step import cuda_graph, optimizers
 from smkd_cli.train.step.peer import Peer
 
@@ -75,9 +75,9 @@ def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recur
     return module
 
 
-def pair_of(method: str, setup: Setup) -> Stepped:
+def pair_of(method: str, compute: ComputeConfig) -> Stepped:
     """A pair whose optimisers take their rate from the device, as they do on CUDA."""
-    stepped = untaught_pair(method, setup)
+    stepped = untaught_pair(method, compute)
     made = [optimizer for peer in stepped.pair.peers for optimizer in peer.optimizers]
     for optimizer in (*made, *(extra.optimizer for extra in stepped.pair.shared.values())):
         for group in optimizer.param_groups:
@@ -85,15 +85,15 @@ def pair_of(method: str, setup: Setup) -> Stepped:
     return stepped
 
 
-def fault(method: str, setup: Setup, sizes: Sequence[int], launches: Launches) -> str | None:
+def fault(method: str, compute: ComputeConfig, sizes: Sequence[int], launches: Launches) -> str | None:
     """What is wrong with the steps, or None."""
-    stepped, before = pair_of(method, setup), launches.count
+    stepped, before = pair_of(method, compute), launches.count
     made = stepped.pair
     for size, batch in zip(sizes, itertools.cycle(stepped.batches)):
         made.train_step({name: part[:size] for name, part in batch.items()})
     if made.falls_back:
         return made.falls_back
-    captured = setup.step == "captured" and made.method.capturable(made.clock.stage)
+    captured = compute.step == "captured" and made.method.capturable(made.clock.stage)
     if launches.count - before != captured * len(sizes):
         return f"{launches.count - before} of {len(sizes)} steps were replayed"
     # Updates that are fused want gradients laid out as their weights are.
@@ -109,14 +109,15 @@ def main() -> None:
     without_numbers()
     faults, launches, numberless = [], Launches(), FakeTensorMode(allow_non_fake_inputs=True)
     gc.freeze()  # captures collect garbage, and torch is none
-    for setup, method in itertools.product([Setup(**record) for record in asked["setups"]], asked["methods"]):
+    configs = [ComputeConfig(**record) for record in asked["configs"]]
+    for compute, method in itertools.product(configs, asked["methods"]):
         try:
             with numberless, OnTheDevice():
-                found = fault(method, setup, asked["sizes"], launches)
+                found = fault(method, compute, asked["sizes"], launches)
         except Exception:
             found = traceback.format_exc()
         if found:
-            faults.append(f"{method}, {setup}: {found}")
+            faults.append(f"{method}, {compute}: {found}")
     json.dump(faults, sys.stdout)
 
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pairs import BATCH, SETUP, all_stages
+from pairs import BATCH, COMPUTE, all_stages
 
 METHODS = list(all_stages())
-CUDA = replace(SETUP, device="cuda", deterministic=True)
+CUDA = replace(COMPUTE, device="cuda", deterministic=True)
 PRECISIONS = ("bfloat16", "float32")
 PEERS = ("in_turn", "side_by_side")
 # What the others do too, one way or another: selecting, learning together, asking a library, ranking.
@@ -19,10 +19,10 @@ FEW = ["SMKD-P+MyLC", "FFL", "DMI", "CDR"]
 
 @pytest.fixture
 def faults(standin):
-    """What is wrong with the steps of these methods and setups."""
+    """What is wrong with the steps of these methods and compute configurations."""
 
-    def of(setups, methods, sizes=(BATCH, BATCH)):
-        asked = {"setups": [one.record() for one in setups], "methods": methods, "sizes": sizes}
+    def of(configs, methods, sizes=(BATCH, BATCH)):
+        asked = {"configs": [one.record() for one in configs], "methods": methods, "sizes": sizes}
         return standin("steps.py", json.dumps(asked))
 
     return of
@@ -45,15 +45,15 @@ def test_every_method_is_captured_in_every_stage(faults, peers, precision):
 @pytest.mark.slow
 @pytest.mark.long
 def test_every_method_goes_without_capturing(faults):
-    setups = [replace(CUDA, peers=peers, precision=precision) for precision in PRECISIONS for peers in PEERS]
-    assert faults(setups, METHODS) == []
+    configs = [replace(CUDA, peers=peers, precision=precision) for precision in PRECISIONS for peers in PEERS]
+    assert faults(configs, METHODS) == []
 
 
 def test_eager_steps_and_the_last_smaller_batch(faults):
     """Where steps are captured, the smaller batch has a graph of its own."""
-    setups = [replace(CUDA, peers=peers, precision=precision) for precision in PRECISIONS for peers in PEERS]
-    setups += [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
-    assert faults(setups, FEW, sizes=[BATCH, BATCH // 2, BATCH, BATCH // 2]) == []
+    configs = [replace(CUDA, peers=peers, precision=precision) for precision in PRECISIONS for peers in PEERS]
+    configs += [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
+    assert faults(configs, FEW, sizes=[BATCH, BATCH // 2, BATCH, BATCH // 2]) == []
 
 
 def test_what_cannot_be_captured_is_noticed(faults):

@@ -18,12 +18,12 @@ from smkd_cli.methods import LabelFacts
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import prepare_machine
-from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.step.build import build_pair
 from smkd_cli.train.step.pair import Pair
 
-SETUP = Setup("cpu", 1, "float32", "channels_last", "in_turn", "eager")
+COMPUTE = ComputeConfig("cpu", 1, "float32", "channels_last", "in_turn", "eager")
 IMAGES, BATCH, CLASSES = 48, 16, 10
 # A method of a file of its own, that asks for all that a method may ask of a step.
 DIVIDE = f"{Path(__file__).with_name('divide_mix.py')}:Divide"
@@ -91,10 +91,10 @@ class Predicted:
 
 
 def pair(
-    method: str, setup: Setup = SETUP, dtype: torch.dtype = torch.float32, network: str = "small_resnet"
+    method: str, compute: ComputeConfig = COMPUTE, dtype: torch.dtype = torch.float32, network: str = "small_resnet"
 ) -> Stepped:
     """A pair in the middle of a stage, so that thresholds and trusts have a say: ``DMI@0``, or the last of ``DMI``."""
-    stepped = untaught_pair(method, setup, network)
+    stepped = untaught_pair(method, compute, network)
     made, method_of, device = stepped.pair, stepped.pair.method, stepped.pair.machine.device
     if dtype != torch.float32:
         _widen(made, dtype)
@@ -115,7 +115,7 @@ def pair(
     return stepped
 
 
-def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resnet") -> Stepped:
+def untaught_pair(method: str, compute: ComputeConfig = COMPUTE, network: str = "small_resnet") -> Stepped:
     """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device."""
     name, _, stage = method.partition("@")
     recipe = load_recipe(
@@ -123,7 +123,7 @@ def untaught_pair(method: str, setup: Setup = SETUP, network: str = "small_resne
         [f"networks={network}", f"batch_size={BATCH}", "augmentation={crop_padding: 1, flip: true}"],
         data=DATA,
     )
-    machine = prepare_machine(setup)
+    machine = prepare_machine(compute)
     pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
     labels = np.arange(IMAGES) % CLASSES
     method_of = methods.build(name, options_of(name))

@@ -26,7 +26,7 @@ from smkd_cli.train.calibrate.requests import (
     SteadySpeed,
 )
 from smkd_cli.train.machine import processes
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.signals import StopRequest
 
 # A measurement that takes longer hangs. Compiling two large networks takes minutes.
@@ -137,37 +137,37 @@ def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
 def _serve(link: Connection) -> None:
     """Answer requests until the line is closed.
 
-    Signals that stop stay blocked: they are the parent's affair, which then kills us. If they ended us, a setup would
-    be remembered as one that cannot run.
+    Signals that stop stay blocked: they are the parent's affair, which then kills us. If they ended us, a configuration
+    would be remembered as one that cannot run.
     """
     console.open_streams()
     processes.end_with_parent()
-    trials: dict[tuple[str, trial.ImageKind, Setup], trial.Trial] = {}
+    trials: dict[tuple[str, trial.ImageKind, ComputeConfig], trial.Trial] = {}
 
     def forget() -> None:
         trials.clear()
         gc.collect()  # a pair and its graph refer to each other
         torch.cuda.empty_cache()
 
-    def peak(setup: Setup) -> float:
+    def peak(compute: ComputeConfig) -> float:
         forget()  # the number of threads is that of the whole process, and a trial's peers may need another
-        return trial.matrix_peak(setup)
+        return trial.matrix_peak(compute)
 
-    def ready(recipe: Recipe, images: trial.ImageKind, setup: Setup) -> trial.Trial:
-        key = (recipe.model_dump_json(), images, setup)
+    def ready(recipe: Recipe, images: trial.ImageKind, compute: ComputeConfig) -> trial.Trial:
+        key = (recipe.model_dump_json(), images, compute)
         if key not in trials:
             forget()
-            trials[key] = trial.prepare_trial(recipe, images, setup)
+            trials[key] = trial.prepare_trial(recipe, images, compute)
         return trials[key]
 
     def measured(request: Request) -> float:
         match request:
-            case BestSpeed(recipe, images, setup, seconds):
-                return trial.best_speed(ready(recipe, images, setup), seconds)
-            case SteadySpeed(recipe, images, setup, seconds):
-                return trial.steady_speed(ready(recipe, images, setup), seconds)
-            case MatrixPeak(setup):
-                return peak(setup)
+            case BestSpeed(recipe, images, compute, seconds):
+                return trial.best_speed(ready(recipe, images, compute), seconds)
+            case SteadySpeed(recipe, images, compute, seconds):
+                return trial.steady_speed(ready(recipe, images, compute), seconds)
+            case MatrixPeak(compute):
+                return peak(compute)
             case Room():
                 return trial.room()
 
@@ -178,6 +178,6 @@ def _serve(link: Connection) -> None:
             return
         try:
             answer: Answer = Measured(measured(request))
-        except Exception as error:  # whatever it is, this setup cannot be used
+        except Exception as error:  # whatever it is, this configuration cannot be used
             answer = Failure(f"{type(error).__name__}: {error}")
         link.send(answer)

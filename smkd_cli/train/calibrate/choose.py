@@ -1,4 +1,4 @@
-"""The setup of a grid's cells and the number of cells at a time: remembered, or measured now."""
+"""The compute configuration of a grid's cells and the number of cells at a time: read from a cache, or measured now."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from smkd_cli.train.calibrate.bench import Bench, Benches
 from smkd_cli.train.calibrate.requests import BestSpeed, MatrixPeak, Room, SteadySpeed
 from smkd_cli.train.calibrate.search import open_parts, search
 from smkd_cli.train.calibrate.trial import ImageKind
+from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.device import device_name
-from smkd_cli.train.machine.setup import Setup, cores, first_choice
 
 _TRIAL_SECONDS = 0.2
 _JOBS_TRIAL_SECONDS = 1.0
@@ -31,8 +31,8 @@ _MOST_JOBS_ON_A_GPU = 8
 _ROOM_FOR_ANOTHER = 3.0
 
 
-def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, processes: Benches) -> Setup:
-    """How the cells of a recipe use this device, with its matrix-product peak.
+def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, processes: Benches) -> ComputeConfig:
+    """The fastest compute configuration of a recipe's cells on this device, with its matrix-product peak.
 
     It depends on the machine, the networks, the shape of the data and the recipe's ``compute``, not on methods, noise,
     seeds, or what else runs: a cell alone and a cell of a grid get the same.
@@ -42,24 +42,24 @@ def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, process
     """
     key = _key(recipe, dataset, device)
     known = store.recall(key)
-    if known is not None and (remembered := Setup.from_record(known.get("setup"))):
+    if known is not None and (remembered := ComputeConfig.from_record(known.get("chosen"))):
         return remembered
     best = first = first_choice(recipe, device.type)
     kind = ImageKind(dataset.image_shape, dataset.classes)
     tried: list[dict[str, Any]] = []
     # What is best so far stays ready beside what is tried, on a GPU if its memory does for both.
-    ready_for: dict[Bench, Setup | None] = dict.fromkeys(processes.take(1 if device.type == "cuda" else 2))
+    ready_for: dict[Bench, ComputeConfig | None] = dict.fromkeys(processes.take(1 if device.type == "cuda" else 2))
 
-    def speed(setup: Setup) -> float | None:
-        bench = next((bench for bench, held in ready_for.items() if held == setup), next(iter(ready_for)))
+    def speed(compute: ComputeConfig) -> float | None:
+        bench = next((bench for bench, held in ready_for.items() if held == compute), next(iter(ready_for)))
         del ready_for[bench]
-        ready_for[bench] = setup  # who was asked last is the last to get another setup
-        rate = bench.ask(BestSpeed(recipe, kind, setup, _TRIAL_SECONDS))
+        ready_for[bench] = compute  # the bench that was used last is the last to get another configuration
+        rate = bench.ask(BestSpeed(recipe, kind, compute, _TRIAL_SECONDS))
         outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
-        tried.append(setup.record() | outcome)
+        tried.append(compute.record() | outcome)
         if rate is not None and len(ready_for) == 1 and (bench.ask(Room()) or 0.0) >= _ROOM_FOR_ANOTHER:
             ready_for.clear()
-            ready_for.update({processes.take(2)[1]: None, bench: setup})
+            ready_for.update({processes.take(2)[1]: None, bench: compute})
         return rate
 
     if open_parts(first, recipe):
@@ -69,11 +69,11 @@ def choose_setup(recipe: Recipe, dataset: DataSet, device: torch.device, process
     if tried and all("failure" in outcome for outcome in tried):
         console.warn(f"nothing could be measured ({tried[-1]['failure']}); it will be tried again next time")
         return best
-    store.remember(key, {**_about(recipe, dataset, device), "setup": best.record(), "tried": tried})
+    store.remember(key, {**_about(recipe, dataset, device), "chosen": best.record(), "tried": tried})
     return best
 
 
-def choose_jobs(recipe: Recipe, dataset: DataSet, setup: Setup, processes: Benches) -> int:
+def choose_jobs(recipe: Recipe, dataset: DataSet, compute: ComputeConfig, processes: Benches) -> int:
     """How many cells at a time train fastest together: measured by running the steps of 1, 2, 4 … at once.
 
     On a processor, at most as many as there are cores for.
@@ -81,22 +81,22 @@ def choose_jobs(recipe: Recipe, dataset: DataSet, setup: Setup, processes: Bench
     Raises:
         InterruptedRunError: a signal came while measuring.
     """
-    most = _MOST_JOBS_ON_A_GPU if setup.device == "cuda" else max(1, cores() // setup.threads)
+    most = _MOST_JOBS_ON_A_GPU if compute.device == "cuda" else max(1, cores() // compute.threads)
     if most == 1:
         return 1
-    key = _key(recipe, dataset, torch.device(setup.device))
+    key = _key(recipe, dataset, torch.device(compute.device))
     known = store.recall(key)
-    if known is not None and known.get("jobs_for") == setup.record() and isinstance(known.get("jobs"), int):
+    if known is not None and known.get("jobs_for") == compute.record() and isinstance(known.get("jobs"), int):
         return max(1, int(known["jobs"]))
     console.info("measuring once how many cells at a time train fastest here")
     best, best_speed = 1, 0.0
     kind = ImageKind(dataset.image_shape, dataset.classes)
     for count in _counts(most):
-        speed = _together(processes.take(count), recipe, kind, setup)
+        speed = _together(processes.take(count), recipe, kind, compute)
         if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
             break
         best, best_speed = count, speed
-    store.remember(key, {"jobs": best, "jobs_for": setup.record()})
+    store.remember(key, {"jobs": best, "jobs_for": compute.record()})
     return best
 
 
@@ -105,12 +105,12 @@ def _counts(most: int) -> list[int]:
     return sorted({*(2**power for power in range(most.bit_length()) if 2**power <= most), most})
 
 
-def _together(processes: Any, recipe: Recipe, kind: ImageKind, setup: Setup) -> float | None:
+def _together(processes: Any, recipe: Recipe, kind: ImageKind, compute: ComputeConfig) -> float | None:
     """Images per second of all processes at once; None if one of them fails (no memory is left, for example)."""
 
     def ask(seconds: float) -> list[float | None]:
         for process in processes:
-            process.send(SteadySpeed(recipe, kind, setup, seconds))
+            process.send(SteadySpeed(recipe, kind, compute, seconds))
         return [process.receive() for process in processes]
 
     # Once to get ready, because the one that is ready first would measure itself alone.

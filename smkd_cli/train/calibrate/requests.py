@@ -6,34 +6,34 @@ from dataclasses import dataclass
 
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate.trial import ImageKind
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 
 
 @dataclass(frozen=True)
 class BestSpeed:
-    """Images per second of a recipe's step with a setup, in the fastest of several rounds."""
+    """Images per second of a recipe's step with a compute configuration, in the fastest of several rounds."""
 
     recipe: Recipe
     images: ImageKind
-    setup: Setup
+    compute: ComputeConfig
     seconds: float
 
 
 @dataclass(frozen=True)
 class SteadySpeed:
-    """Images per second of a recipe's step with a setup, over all of the time."""
+    """Images per second of a recipe's step with a compute configuration, over all of the time."""
 
     recipe: Recipe
     images: ImageKind
-    setup: Setup
+    compute: ComputeConfig
     seconds: float
 
 
 @dataclass(frozen=True)
 class MatrixPeak:
-    """Floating-point operations per second of a large matrix product with a setup."""
+    """Floating-point operations per second of a large matrix product with a compute configuration."""
 
-    setup: Setup
+    compute: ComputeConfig
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Which setups are tried, and which one is taken: a greedy walk over the parts that a recipe leaves open."""
+"""The search for the fastest compute configuration: greedy, over one setting at a time that the recipe leaves open."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ from statistics import median
 from typing import Any
 
 from smkd_cli.recipe import Recipe
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 
-# Images per second with a setup, None where it does not run at all.
-Speed = Callable[[Setup], float | None]
+# Images per second with a configuration, None where it does not run at all.
+Speed = Callable[[ComputeConfig], float | None]
 
 # What is tried instead of the first choice. On CUDA, neither float32 products without TF32 nor steps that are not
 # captured are ever the fastest.
@@ -29,8 +29,8 @@ _VALUES: dict[str, dict[str, tuple[str, ...]]] = {
 _PARTS = ("precision", "peers", "threads", "memory_format", "step")
 _PRECISE = ("bfloat16", "tf32", "float32")
 
-# By what factor another setup must be faster: more than the measurement errs by; a lower precision must be well worth
-# it, and a higher one may cost a little.
+# By what factor another configuration must be faster: more than the measurement's error. A lower precision must be well
+# worth it, and a higher one may cost a little.
 _GAIN, _GAIN_OF_LESS_PRECISION, _GAIN_OF_MORE_PRECISION = 1.03, 1.25, 0.95
 # So slow against what it must be is believed at once.
 _HOPELESS = 0.5
@@ -38,34 +38,34 @@ _HOPELESS = 0.5
 _TIMES = {"cpu": 5, "cuda": 2}
 
 
-def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
-    """The best setup found.
+def search(first: ComputeConfig, recipe: Recipe, speed: Speed) -> ComputeConfig:
+    """The fastest configuration found.
 
     Args:
         first: where the walk begins; parts that the recipe fixes keep its values.
-        speed: measures a setup.
+        speed: measures a configuration.
     """
-    best: Setup | None = None
+    best: ComputeConfig | None = None
 
-    def consider(setup: Setup) -> bool:
+    def consider(compute: ComputeConfig) -> bool:
         nonlocal best
         if best is None:
-            runs = speed(setup) is not None
-            best = setup if runs else None
+            runs = speed(compute) is not None
+            best = compute if runs else None
             return runs
-        factor = _factor(best, setup)
+        factor = _factor(best, compute)
         of_best: list[float] = []
-        of_setup: list[float] = []
+        of_other: list[float] = []
         # In turns and by their medians: a machine's speed drifts, and one measurement may be far off either way.
-        for _ in range(_TIMES[setup.device]):
+        for _ in range(_TIMES[compute.device]):
             of_best.append(speed(best) or 0.0)
-            once = speed(setup)
+            once = speed(compute)
             if once is None or once < _HOPELESS * factor * of_best[-1]:
                 return False
-            of_setup.append(once)
-        if median(of_setup) < factor * median(of_best):
+            of_other.append(once)
+        if median(of_other) < factor * median(of_best):
             return False
-        best = setup
+        best = compute
         return True
 
     consider(first)
@@ -78,12 +78,12 @@ def search(first: Setup, recipe: Recipe, speed: Speed) -> Setup:
     return best or first
 
 
-def open_parts(first: Setup, recipe: Recipe) -> bool:
+def open_parts(first: ComputeConfig, recipe: Recipe) -> bool:
     """Whether there is anything to choose."""
     return any(getattr(recipe.compute, part) == "auto" and any(_values(part, first)) for part in _PARTS)
 
 
-def _values(part: str, best: Setup) -> Iterator[Any]:
+def _values(part: str, best: ComputeConfig) -> Iterator[Any]:
     """What else a part could be."""
     if part == "threads":
         if best.device == "cpu":
@@ -99,7 +99,7 @@ def _values(part: str, best: Setup) -> Iterator[Any]:
         yield from (value for value in _VALUES[best.device].get(part, ()) if value != getattr(best, part))
 
 
-def _factor(best: Setup, other: Setup) -> float:
+def _factor(best: ComputeConfig, other: ComputeConfig) -> float:
     if best.precision == other.precision:
         return _GAIN
     less = _PRECISE.index(other.precision) < _PRECISE.index(best.precision)

@@ -11,7 +11,8 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import read_regular, write_text
 from smkd_cli.errors import DataError
 
-_SCHEMA = "smkd/calibration/1"
+_SCHEMA = "smkd/calibration/2"
+_EARLIER_SCHEMA = "smkd/calibration/1"  # `setup` instead of `chosen`
 _LARGEST = 1 << 24  # bytes; a kilobyte is kept for each kind of grid
 
 
@@ -46,7 +47,12 @@ def _read() -> dict[str, Any]:
         content = json.loads(read_regular(path(), _LARGEST) or b"")
     except (OSError, ValueError, RuntimeError):  # also of a user without a home, and of JSON nested too deep
         return {}
-    if not isinstance(content, dict) or content.get("schema") != _SCHEMA:
+    if not isinstance(content, dict) or content.get("schema") not in {_SCHEMA, _EARLIER_SCHEMA}:
         return {}
     entries = content.get("entries")
-    return entries if isinstance(entries, dict) else {}
+    if not isinstance(entries, dict):
+        return {}
+    for entry in entries.values():
+        if isinstance(entry, dict) and "setup" in entry:
+            entry["chosen"] = entry.pop("setup")
+    return entries

@@ -12,12 +12,12 @@ import torch
 from smkd_cli import methods, networks
 from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.recipe import Recipe
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import Machine, prepare_machine
-from smkd_cli.train.machine.setup import Setup
 from smkd_cli.train.step.build import build_pair
 from smkd_cli.train.step.pair import Pair
 
-# One method stands for all, so that every cell of every grid on these networks gets the same setup.
+# One method stands for all, so that every cell of every grid on these networks gets the same configuration.
 _METHOD = ("SMKD-P+MyLC", dict[str, object]())
 # A step of a large network takes seconds on a processor; a part of its batch tells as much.
 _OPERATIONS_PER_CPU_STEP = 40e9
@@ -66,15 +66,15 @@ class Trial:
     once: float | None = None
 
 
-def prepare_trial(recipe: Recipe, kind: ImageKind, setup: Setup, batch_size: int | None = None) -> Trial:
+def prepare_trial(recipe: Recipe, kind: ImageKind, compute: ComputeConfig, batch_size: int | None = None) -> Trial:
     """A pair on images of a kind.
 
     Args:
         batch_size: the recipe's by default, or fewer images where a step on a processor would take too long.
     """
-    machine = prepare_machine(setup)
+    machine = prepare_machine(compute)
     height, width, channels = kind.image_shape
-    size = batch_size or _batch_size(recipe, kind, setup)
+    size = batch_size or _batch_size(recipe, kind, compute)
     recipe = recipe.model_copy(update={"batch_size": size})
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
@@ -100,7 +100,7 @@ def best_speed(trial: Trial, seconds: float) -> float:
     """Images per second in the fastest of several rounds, about ``seconds`` in all: what disturbs one makes it slower.
 
     Raises:
-        RuntimeError: the step cannot be done as the setup says.
+        RuntimeError: the step cannot be done as configured.
     """
     once = _warm(trial)
     rounds = min(_ROUNDS, max(1, int(seconds / once)))  # a long step evens out by itself what disturbs a short one
@@ -112,7 +112,7 @@ def steady_speed(trial: Trial, seconds: float) -> float:
     """Images per second over all of ``seconds``: the share that is left to this process while others run too.
 
     Raises:
-        RuntimeError: the step cannot be done as the setup says.
+        RuntimeError: the step cannot be done as configured.
     """
     steps = max(1, int(seconds / _ROUNDS / _warm(trial)))
     images, start = 0, time.perf_counter()
@@ -148,8 +148,8 @@ def room() -> float:
     return free / (torch.cuda.max_memory_reserved() + _CONTEXT_BYTES)
 
 
-def _batch_size(recipe: Recipe, kind: ImageKind, setup: Setup) -> int:
-    if setup.device == "cuda":
+def _batch_size(recipe: Recipe, kind: ImageKind, compute: ComputeConfig) -> int:
+    if compute.device == "cuda":
         return recipe.batch_size
     per_image = sum(
         networks.facts(name).training_operations(kind.image_shape, kind.classes) for name in recipe.networks
@@ -157,13 +157,13 @@ def _batch_size(recipe: Recipe, kind: ImageKind, setup: Setup) -> int:
     return min(recipe.batch_size, max(8, int(_OPERATIONS_PER_CPU_STEP / per_image)))
 
 
-def matrix_peak(setup: Setup) -> float:
+def matrix_peak(compute: ComputeConfig) -> float:
     """Floating-point operations per second of a large product of random matrices, the best of several."""
-    prepare_machine(setup)
-    device = torch.device(setup.device)
-    torch.set_num_threads(setup.threads)
-    dtype = torch.bfloat16 if setup.precision == "bfloat16" else torch.float32
-    size = 8192 if setup.device == "cuda" else 1024
+    prepare_machine(compute)
+    device = torch.device(compute.device)
+    torch.set_num_threads(compute.threads)
+    dtype = torch.bfloat16 if compute.precision == "bfloat16" else torch.float32
+    size = 8192 if compute.device == "cuda" else 1024
     a, b = (torch.randn(size, size, device=device).to(dtype) for _ in range(2))
     best, began = float("inf"), time.perf_counter()
     while time.perf_counter() - began < _PEAK_SECONDS:

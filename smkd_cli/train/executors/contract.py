@@ -66,7 +66,7 @@ class Executor(ABC):
 
         Args:
             tasks: the cells, each with its run directory, the folder of the data sets, and the device that the user
-                asks for. How the machine is used (``setup``) is not in them: it is chosen where a cell is trained,
+                asks for. The compute configuration (``compute``) is not in them: it is chosen where a cell is trained,
                 which :func:`~smkd_cli.train.executors.train_task` does.
             report: takes each cell's events, which may be left out, and once per cell :class:`Ended`, which may not:
                 the cell's path is then printed, or its error told at the end. To be called from one thread at a time.

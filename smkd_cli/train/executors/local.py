@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from functools import partial
 
 from smkd_cli.errors import InterruptedRunError
+from smkd_cli.train.executors.compute import ComputeChooser
 from smkd_cli.train.executors.contract import Executor, ReportCell
 from smkd_cli.train.executors.one_task import train_task
-from smkd_cli.train.executors.setups import Setups
 from smkd_cli.train.executors.worker_pool import WorkerPool
 from smkd_cli.train.machine import processes
 from smkd_cli.train.machine.signals import StopRequest
@@ -26,7 +26,7 @@ class LocalExecutor(Executor):
 
     def __init__(self, jobs: int | None) -> None:
         super().__init__(jobs)
-        self._setups = Setups()
+        self._compute_chooser = ComputeChooser()
 
     def load(self, cells: int) -> None:
         """Load torch, here and where workers come from."""
@@ -37,7 +37,7 @@ class LocalExecutor(Executor):
 
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
         """Train all cells; how the machine is used is measured once, before the first begins."""
-        ready, at_a_time = self._setups.choose(tasks, self.jobs, stop)
+        ready, at_a_time = self._compute_chooser.choose(tasks, self.jobs, stop)
         if at_a_time == 1:
             _run_here(ready, report, stop)
         else:

@@ -6,19 +6,19 @@ import signal
 
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.train.events import Event, Report
+from smkd_cli.train.executors.compute import ComputeChooser
 from smkd_cli.train.executors.contract import Ended
 from smkd_cli.train.executors.failures import as_error
-from smkd_cli.train.executors.setups import Setups
 from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.task import Task
 
-_setups = Setups()
+_compute_chooser = ComputeChooser()
 
 
 def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
     """Train a cell in this process, or go on with it from its last checkpoint.
 
-    A task without a setup gets the one that is fastest on this machine, measured the first time (docs/performance.md).
+    A task without a compute configuration gets the fastest one, measured the first time (docs/performance.md).
 
     Args:
         task: the cell, its run directory, and the folder of the data sets; it can be pickled, for another process.
@@ -44,8 +44,8 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
             stop.signal_number = stop.signal_number or signal.SIGTERM
 
     try:
-        if task.setup is None:
-            (task,), _ = _setups.choose([task], 1, stop)
+        if task.compute is None:
+            (task,), _ = _compute_chooser.choose([task], 1, stop)
         from smkd_cli.train.run.loop import train_cell
 
         train_cell(task, stop, told)

@@ -1,4 +1,4 @@
-"""This process, set up as a cell's setup says, and a description of it for the record."""
+"""Prepares this process for a cell's compute configuration, and describes it for the record."""
 
 from __future__ import annotations
 
@@ -15,48 +15,48 @@ import torch
 
 from smkd_cli import __version__
 from smkd_cli.errors import UsageError
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.parallel import Both, OnStreams, OnThreads, in_turn
-from smkd_cli.train.machine.setup import Setup
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where a cell is trained: its setup in the terms of torch.
+    """Where a cell is trained: its compute configuration as torch objects.
 
     Attributes:
         precision: of autocast; float32 is none.
         both: runs a piece of work for each peer.
     """
 
-    setup: Setup
+    compute: ComputeConfig
     device: torch.device
     precision: torch.dtype
     memory_format: torch.memory_format
     both: Both
 
     def synchronize(self) -> None:
-        """Wait until the device has done what it was told."""
+        """Wait until all work queued on the device is done."""
         if self.device.type == "cuda":
             torch.cuda.synchronize(self.device)
 
     def mfu(self, images_per_second: float, operations_per_image: int) -> float | None:
         """Model FLOP utilisation: the share of the measured matrix-product peak that training uses, 0 to 1."""
-        peak = self.setup.matrix_peak
+        peak = self.compute.matrix_peak
         return None if peak is None else images_per_second * operations_per_image / peak
 
     def describe(self) -> dict[str, Any]:
-        """The record of it: versions, device and setup."""
+        """The record of it: versions, device and compute configuration."""
         return {
             "smkd": __version__,
             "torch": str(torch.__version__),
             "python": platform.python_version(),
             "device_name": device_name(self.device),
-            **self.setup.record(),
+            **self.compute.record(),
         }
 
 
 def device_name(device: torch.device) -> str:
-    """The name of the GPU, or of the processor as the system tells it."""
+    """The name of the GPU, or of the processor as the system reports it."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     try:
@@ -67,7 +67,7 @@ def device_name(device: torch.device) -> str:
 
 
 def choose_device(wanted: str) -> torch.device:
-    """``auto`` is CUDA where there is one.
+    """The device for ``--device``; ``auto`` is CUDA where there is one.
 
     Raises:
         UsageError: no such device here.
@@ -85,7 +85,7 @@ def choose_device(wanted: str) -> torch.device:
 
 @contextmanager
 def unchanged_torch() -> Iterator[None]:
-    """What preparing a machine and training change of torch in this process is put back when this is left."""
+    """Restore torch's global settings on exit: preparing a machine and training change them."""
     threads, deterministic = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
     precision, cudnn = torch.get_float32_matmul_precision(), torch.backends.cudnn
     flags = cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic
@@ -99,37 +99,37 @@ def unchanged_torch() -> Iterator[None]:
         cudnn.allow_tf32, cudnn.benchmark, cudnn.deterministic = flags
 
 
-def prepare_machine(setup: Setup) -> Machine:
-    """Set this process up for a cell."""
-    side_by_side = setup.peers == "side_by_side"
-    cuda = setup.device == "cuda"
-    torch.use_deterministic_algorithms(cuda and setup.deterministic)
-    threads = setup.threads // 2 if side_by_side and not cuda else setup.threads
+def prepare_machine(compute: ComputeConfig) -> Machine:
+    """Apply a compute configuration to this process."""
+    side_by_side = compute.peers == "side_by_side"
+    cuda = compute.device == "cuda"
+    torch.use_deterministic_algorithms(cuda and compute.deterministic)
+    threads = compute.threads // 2 if side_by_side and not cuda else compute.threads
     torch.set_num_threads(threads)
     _keep_freed_memory()
     both: Both = in_turn
     if cuda:
-        _prepare_cuda(setup)
+        _prepare_cuda(compute)
         both = OnStreams() if side_by_side else in_turn
     elif side_by_side:
         both = OnThreads(threads)
     return Machine(
-        setup,
-        torch.device(setup.device),
-        torch.bfloat16 if setup.precision == "bfloat16" else torch.float32,
-        {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[setup.memory_format],
+        compute,
+        torch.device(compute.device),
+        torch.bfloat16 if compute.precision == "bfloat16" else torch.float32,
+        {"channels_last": torch.channels_last, "contiguous": torch.contiguous_format}[compute.memory_format],
         both,
     )
 
 
-def _prepare_cuda(setup: Setup) -> None:
-    products = setup.precision != "float32"
+def _prepare_cuda(compute: ComputeConfig) -> None:
+    products = compute.precision != "float32"
     # The compiler reads these settings by their older names, which the newer ones would make unreadable.
     torch.set_float32_matmul_precision("high" if products else "highest")
     torch.backends.cudnn.allow_tf32 = products
     # Trying out algorithms may end with other ones, and so with other bits, from run to run.
-    torch.backends.cudnn.benchmark = not setup.deterministic
-    torch.backends.cudnn.deterministic = setup.deterministic
+    torch.backends.cudnn.benchmark = not compute.deterministic
+    torch.backends.cudnn.deterministic = compute.deterministic
     torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")  # deterministic; read once, when cuBLAS first starts
 

@@ -11,8 +11,8 @@ from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.data import find
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
+from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.device import prepare_machine
-from smkd_cli.train.machine.setup import Setup, cores, first_choice
 from smkd_cli.train.run.checkpoint import Checkpoint, load_checkpoint
 from smkd_cli.train.run.evaluation import Evaluation
 from smkd_cli.train.run.labels import TrainingLabels, labels_for
@@ -65,7 +65,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     method = methods.build(cell.method, cell.options)
     method_files = files_of(cell, method)
     saved = load_checkpoint(directory, method_files)
-    machine = prepare_machine(_setup(task, None if saved is None else saved[1]))
+    machine = prepare_machine(_compute(task, None if saved is None else saved[1]))
     dataset = find(recipe.dataset, task.data)
     labels = labels_for(cell, dataset, dataset.labels("train"), directory.manifest)
     images = dataset.images("train")
@@ -115,11 +115,11 @@ def _restore(
         raise DataError(f"{directory.checkpoint}: {error}; remove it to start again") from error
 
 
-def _setup(task: Task, saved: Checkpoint | None) -> Setup:
-    """The setup that the run began with, where this machine can follow it: then resuming keeps the bits."""
-    setup = task.setup or first_choice(task.cell.training, "cpu")
+def _compute(task: Task, saved: Checkpoint | None) -> ComputeConfig:
+    """The compute configuration that the run began with, if this machine supports it: resuming keeps the bits."""
+    compute = task.compute or first_choice(task.cell.training, "cpu")
     if saved is not None:
-        begun = saved.setup
-        if begun.device == setup.device and begun.threads <= max(cores(), setup.threads):
+        begun = saved.compute
+        if begun.device == compute.device and begun.threads <= max(cores(), compute.threads):
             return begun
-    return setup
+    return compute

@@ -1,4 +1,4 @@
-"""What a cell's training needs to be told."""
+"""The input of a cell's training."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from smkd_cli.recipe import Cell
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 
 
 @dataclass(frozen=True)
@@ -17,13 +17,13 @@ class Task:
         cell: what is trained.
         directory: the cell's run directory.
         data: folder of the data sets.
-        setup: how the machine is used; None where that is not chosen yet (``train_cell`` then takes the usual way on a
-            CPU).
-        device: for whom it is not chosen yet: what ``--device`` asks for, auto, cpu or cuda.
+        compute: the compute configuration; None where it is not chosen yet (``train_cell`` then takes the usual one of
+            a CPU).
+        device: what ``--device`` asks for (auto, cpu or cuda), where it is not chosen yet.
     """
 
     cell: Cell
     directory: Path
     data: Path
-    setup: Setup | None = None
+    compute: ComputeConfig | None = None
     device: str = "auto"

@@ -104,7 +104,7 @@ class Pair:
             gradient_clip=recipe.optimizer.gradient_clip,
         )
         capturable = self.method.capturable(number)
-        self._steps = StageSteps(self.step, self.tensors, recipe.batch_size, machine.setup, capturable)
+        self._steps = StageSteps(self.step, self.tensors, recipe.batch_size, machine.compute, capturable)
 
     def plan_epoch(self, indices: np.ndarray, epoch: int) -> EpochPlan:
         """Draw an epoch of this stage over the samples with these indices (m,); epochs count from 1, through all."""
@@ -141,7 +141,7 @@ class Pair:
 
     @property
     def falls_back(self) -> str | None:
-        """Why a step is not done as the setup says, once that is known."""
+        """Why steps are not taken as configured, once that is known."""
         return self._steps.impossible
 
     def set_learning_rate(self, rate: float) -> None:

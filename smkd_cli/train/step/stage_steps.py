@@ -1,4 +1,4 @@
-"""The steps of a stage as a setup has them taken: eagerly, captured in CUDA graphs, or with compiled networks."""
+"""The steps of a stage as configured: eager, captured in CUDA graphs, or with compiled networks."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from torch import Tensor
 
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.step.captured_step import CapturedStep, NoGraphs, Step
 from smkd_cli.train.step.cuda_graph import CudaGraphs
 from smkd_cli.train.step.epoch_plan import Columns
@@ -23,7 +23,7 @@ class StageSteps:
         step: done eagerly.
         state: the tensors that it changes.
         batch_size: of whole batches.
-        setup: how steps are to be taken.
+        compute: whose ``step`` is the kind of step.
         capturable: whether the method lets this stage's steps be captured.
     """
 
@@ -32,16 +32,16 @@ class StageSteps:
         step: PairStep,
         state: Callable[[], dict[str, Tensor]],
         batch_size: int,
-        setup: Setup,
+        compute: ComputeConfig,
         capturable: bool,
     ) -> None:
         self._batch_size = batch_size
-        captured = setup.device == "cuda" and setup.step != "eager" and capturable
+        captured = compute.device == "cuda" and compute.step != "eager" and capturable
         graphs = CudaGraphs() if captured else NoGraphs()
         self._whole: Step
         self._rest: Step
         self._whole, self._rest = (CapturedStep(step, state, graphs) if captured else step for _ in range(2))
-        if setup.step == "compiled":
+        if compute.step == "compiled":
             compiled = replace(step, compiled=True)
             otherwise = "goes on without compiled networks"
             self._whole = CapturedStep(compiled, state, graphs, self._whole, otherwise)
@@ -63,7 +63,7 @@ class StageSteps:
 
     @property
     def impossible(self) -> str | None:
-        """Why a step is not done as the setup says, once that is known."""
+        """Why steps are not taken as configured, once that is known."""
         steps = [step for step in (self._whole, self._rest) if isinstance(step, CapturedStep)]
         return next((step.impossible for step in steps if step.impossible), None)
 

@@ -21,15 +21,15 @@ from hypothesis import strategies as st
 from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.calibrate import bench, choose, choose_setup, store, trial
+from smkd_cli.train.calibrate import bench, choose, choose_compute, store, trial
 from smkd_cli.train.calibrate.requests import BestSpeed, MatrixPeak, Room
 from smkd_cli.train.calibrate.search import search
-from smkd_cli.train.machine.setup import Setup, cores, first_choice
+from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 from smkd_cli.train.step.pair import Pair
 
-CPU = Setup("cpu", 8, "float32", "channels_last", "in_turn", "eager")
-CUDA = Setup("cuda", 8, "bfloat16", "channels_last", "in_turn", "captured")
+CPU = ComputeConfig("cpu", 8, "float32", "channels_last", "in_turn", "eager")
+CUDA = ComputeConfig("cuda", 8, "bfloat16", "channels_last", "in_turn", "captured")
 CELL = Path("runs/tiny/smkd-p+mylc_symmetric-0.4_seed1")
 OPEN = "compute={threads: auto}"
 DIGITS = find("digits", DATA)
@@ -43,10 +43,10 @@ def with_compute(recipe):
 
 
 def speeds(table):
-    """A machine on which a setup is as fast as its parts multiply to; a part of speed None does not run at all."""
+    """A machine where a configuration's speed is the product of its parts' speeds; one with a None does not run."""
 
-    def speed(setup):
-        factors = [table.get(value, 1.0) for value in (getattr(setup, part) for part in table["parts"])]
+    def speed(compute):
+        factors = [table.get(value, 1.0) for value in (getattr(compute, part) for part in table["parts"])]
         return None if None in factors else 100.0 * float(torch.tensor(factors).prod())
 
     return speed
@@ -75,23 +75,23 @@ def test_more_precision_may_cost_a_little(with_compute, cost, taken):
 
 def test_what_does_not_run_is_not_taken(with_compute):
     assert search(CUDA, with_compute("threads: auto"), machine(captured=None)).step == "compiled"
-    assert search(CPU, with_compute("threads: auto"), lambda setup: None) == CPU
+    assert search(CPU, with_compute("threads: auto"), lambda compute: None) == CPU
 
 
 @pytest.mark.parametrize(("compute", "step"), [("threads: 8", "compiled"), ("deterministic: true", "captured")])
 def test_compiling_is_tried_last_on_a_gpu_and_not_where_bits_count(with_compute, compute, step):
     tried, undisturbed = [], machine(compiled=1.2, side_by_side=1.1)
 
-    def speed(setup):
-        tried.append(setup)
-        return undisturbed(setup)
+    def speed(compute):
+        tried.append(compute)
+        return undisturbed(compute)
 
     recipe = with_compute(compute)
     best = search(first_choice(recipe, "cuda"), recipe, speed)
     assert (best.step, best.peers) == (step, "side_by_side")
-    assert "eager" not in {setup.step for setup in tried}
-    first_compiled = next((number for number, setup in enumerate(tried) if setup.step == "compiled"), len(tried))
-    assert {setup.peers for setup in tried[first_compiled:]} <= {"side_by_side"}
+    assert "eager" not in {compute.step for compute in tried}
+    first_compiled = next((number for number, compute in enumerate(tried) if compute.step == "compiled"), len(tried))
+    assert {compute.peers for compute in tried[first_compiled:]} <= {"side_by_side"}
 
 
 @pytest.mark.parametrize("off", [0.6, 1.6])
@@ -99,8 +99,8 @@ def test_compiling_is_tried_last_on_a_gpu_and_not_where_bits_count(with_compute,
 def test_one_measurement_far_off_changes_nothing(with_compute, off, which):
     undisturbed, asked = machine(side_by_side=1.1), iter(range(100))
 
-    def speed(setup):
-        return undisturbed(setup) * (off if next(asked) == which else 1.0)
+    def speed(compute):
+        return undisturbed(compute) * (off if next(asked) == which else 1.0)
 
     best = search(CPU, with_compute("threads: 8, precision: float32"), speed)
     assert best == replace(CPU, peers="side_by_side")
@@ -109,10 +109,10 @@ def test_one_measurement_far_off_changes_nothing(with_compute, off, which):
 def test_a_machine_that_slows_down_changes_nothing(with_compute):
     undisturbed, factor = machine(contiguous=1.1, side_by_side=0.9), 1.0
 
-    def speed(setup):
+    def speed(compute):
         nonlocal factor
         factor *= 0.98
-        return factor * undisturbed(setup)
+        return factor * undisturbed(compute)
 
     assert search(CPU, with_compute("threads: 8"), speed) == replace(CPU, memory_format="contiguous")
 
@@ -138,7 +138,7 @@ def test_what_a_recipe_fixes_is_never_changed(fixed, seed):
     recipe = load_recipe("quickstart", [f"compute={json.dumps(fixed)}"], data=DATA)
     first = first_choice(recipe, "cpu")
     random = torch.Generator().manual_seed(seed)
-    best = search(first, recipe, lambda setup: torch.rand((), generator=random).item())
+    best = search(first, recipe, lambda compute: torch.rand((), generator=random).item())
     for part, value in fixed.items():
         alone = part == "peers" and best.threads == 1  # one thread serves one peer at a time
         assert getattr(best, part) == ("in_turn" if alone else value)
@@ -148,25 +148,33 @@ def test_what_a_recipe_fixes_is_never_changed(fixed, seed):
 
 def measured(recipe):
     with bench.benches() as processes:
-        return choose_setup(recipe, DIGITS, torch.device("cpu"), processes)
+        return choose_compute(recipe, DIGITS, torch.device("cpu"), processes)
+
+
+def rename_as_in_version_1(cache):
+    text = cache.read_text()
+    assert '"schema": "smkd/calibration/2"' in text
+    cache.write_text(text.replace("calibration/2", "calibration/1").replace('"chosen"', '"setup"'))
 
 
 def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "cache"))
     (cell,) = expand(load_recipe(str(recipe), [OPEN], data=DATA))
-    setup = measured(cell.recipe)
-    assert setup.device == "cpu"
-    assert 1 <= setup.threads <= cores()
-    assert setup.matrix_peak > 1e8
+    compute = measured(cell.recipe)
+    assert compute.device == "cpu"
+    assert 1 <= compute.threads <= cores()
+    assert compute.matrix_peak > 1e8
     (entry,) = json.loads((tmp_path / "cache" / "calibration.json").read_text())["entries"].values()
-    assert entry["setup"] == setup.record()
+    assert entry["chosen"] == compute.record()
     assert all(tried["images_per_second"] > 0 for tried in entry["tried"])
 
     def never(*_arguments):
         raise AssertionError("measured again")
 
     monkeypatch.setattr(bench.Bench, "ask", never)
-    assert measured(cell.recipe) == setup
+    assert measured(cell.recipe) == compute
+    rename_as_in_version_1(tmp_path / "cache" / "calibration.json")
+    assert measured(cell.recipe) == compute
     other = cell.recipe.model_copy(update={"batch_size": 32})
     with pytest.raises(AssertionError, match="measured again"):
         measured(other)
@@ -174,9 +182,9 @@ def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
 
 @pytest.fixture
 def made_ready(with_compute, monkeypatch, tmp_path):
-    """The setup that is chosen, and every setup in the order in which a process got ready for it."""
+    """The configuration that is chosen, and every configuration in the order in which a process got ready for it."""
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
-    monkeypatch.setattr("smkd_cli.train.machine.setup.cores", lambda: 4)
+    monkeypatch.setattr("smkd_cli.train.machine.compute.cores", lambda: 4)
     monkeypatch.setattr(choose, "device_name", lambda device: "a device")
 
     def of(device, speed, room=0.0):
@@ -190,31 +198,31 @@ def made_ready(with_compute, monkeypatch, tmp_path):
 
             def ask(self, request):
                 if isinstance(request, BestSpeed):
-                    setup = request.setup
-                    if setup != self.ready_for:
-                        made.append(setup)
-                        self.ready_for = setup
-                    return speed(setup)
+                    compute = request.compute
+                    if compute != self.ready_for:
+                        made.append(compute)
+                        self.ready_for = compute
+                    return speed(compute)
                 return room if isinstance(request, Room) else 1e9
 
         everyone = [Process() for _ in range(4)]
         benches = SimpleNamespace(take=lambda count: everyone[:count])
-        return choose_setup(with_compute("threads: auto"), DIGITS, torch.device(device), benches), made
+        return choose_compute(with_compute("threads: auto"), DIGITS, torch.device(device), benches), made
 
     return of
 
 
 @pytest.mark.parametrize("side_by_side", [0.9, 1.5])
-def test_a_processor_gets_each_setup_ready_once(made_ready, side_by_side):
-    setup, made = made_ready("cpu", machine(side_by_side=side_by_side))
-    assert setup.peers == ("side_by_side" if side_by_side > 1 else "in_turn")
+def test_a_processor_gets_each_configuration_ready_once(made_ready, side_by_side):
+    compute, made = made_ready("cpu", machine(side_by_side=side_by_side))
+    assert compute.peers == ("side_by_side" if side_by_side > 1 else "in_turn")
     assert len(made) == len(set(made)) > 1
 
 
 @pytest.mark.parametrize(("room", "times"), [(10.0, 5), (0.5, 15)])
-def test_a_gpu_with_room_for_two_gets_each_setup_ready_once(made_ready, room, times):
-    setup, made = made_ready("cuda", machine(side_by_side=1.1, compiled=1.2, contiguous=0.9, tf32=0.6), room)
-    assert (setup.precision, setup.peers, setup.step) == ("bfloat16", "side_by_side", "compiled")
+def test_a_gpu_with_room_for_two_gets_each_configuration_ready_once(made_ready, room, times):
+    compute, made = made_ready("cuda", machine(side_by_side=1.1, compiled=1.2, contiguous=0.9, tf32=0.6), room)
+    assert (compute.precision, compute.peers, compute.step) == ("bfloat16", "side_by_side", "compiled")
     assert (len(set(made)), len(made)) == (5, times)
 
 
@@ -251,10 +259,10 @@ def test_who_has_no_home_is_remembered_nothing(monkeypatch, caplog):
     assert "the machine will be measured again next time" in caplog.text
 
 
-@pytest.mark.parametrize("setup", [None, [], {}, {"device": "cpu"}, CPU.record() | {"threads": "many"}])
-def test_a_remembered_setup_that_is_none_is_measured_again(setup):
-    assert Setup.from_record(setup) is None
-    assert Setup.from_record(CPU.record() | {"more": 1}) == CPU
+@pytest.mark.parametrize("record", [None, [], {}, {"device": "cpu"}, CPU.record() | {"threads": "many"}])
+def test_a_record_that_is_not_valid_is_measured_again(record):
+    assert ComputeConfig.from_record(record) is None
+    assert ComputeConfig.from_record(CPU.record() | {"more": 1}) == CPU
 
 
 def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypatch, tmp_path):
@@ -278,7 +286,7 @@ def test_a_process_that_dies_answers_with_none(with_compute):
 
 
 @pytest.mark.parametrize("number", SIGNALS)
-def test_a_signal_to_a_measuring_process_does_not_make_a_setup_one_that_cannot_run(with_compute, number):
+def test_a_signal_to_a_measuring_process_does_not_make_a_configuration_one_that_cannot_run(with_compute, number):
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
@@ -310,9 +318,9 @@ def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, m
         assert "Resource temporarily unavailable" in process.failure
 
 
-def test_a_setup_that_falls_back_to_another_is_not_measured_as_itself(with_compute, monkeypatch):
-    setup = replace(CPU, threads=1)
-    made = trial.prepare_trial(with_compute("threads: 1"), KIND, setup)
+def test_a_configuration_that_falls_back_to_another_is_not_measured_as_itself(with_compute, monkeypatch):
+    compute = replace(CPU, threads=1)
+    made = trial.prepare_trial(with_compute("threads: 1"), KIND, compute)
     assert trial.steady_speed(made, 0.01) > 0
     monkeypatch.setattr(Pair, "falls_back", "operation not permitted")
     with pytest.raises(RuntimeError, match="operation not permitted"):
@@ -350,11 +358,11 @@ def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path
     monkeypatch.setattr(choose, "cores", lambda: 16)
     together = {1: 100.0, 2: 190.0, 4: 300.0, 8: 310.0, 16: 400.0}
     monkeypatch.setattr(choose, "_together", lambda processes, *_: together[len(processes)])
-    recipe, setup = with_compute("threads: 1"), replace(CPU, threads=1)
+    recipe, compute = with_compute("threads: 1"), replace(CPU, threads=1)
     with bench.benches() as made:
-        assert choose.choose_jobs(recipe, DIGITS, setup, made) == 4
+        assert choose.choose_jobs(recipe, DIGITS, compute, made) == 4
         together.clear()  # remembered
-        assert choose.choose_jobs(recipe, DIGITS, setup, made) == 4
+        assert choose.choose_jobs(recipe, DIGITS, compute, made) == 4
         assert choose.choose_jobs(recipe, DIGITS, replace(CPU, threads=16), made) == 1
 
 
@@ -363,7 +371,7 @@ def test_steps_are_timed_together(with_compute):
         assert choose._together(made.take(2), with_compute("threads: 1"), KIND, replace(CPU, threads=1)) > 0
 
 
-def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smkd, recipe):
+def test_the_compute_configuration_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smkd, recipe):
     result = smkd("train", recipe, "--set", "epochs=1", "--set", OPEN)
     assert result.code == 0, result.err
     provenance = json.loads((CELL / "result.json").read_text())["provenance"]
@@ -375,7 +383,7 @@ def test_the_setup_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smk
     assert float(metrics["mfu"]) == pytest.approx(expected, rel=1e-9)
 
 
-def test_a_resumed_run_keeps_the_setup_that_it_began_with(recipe, tmp_path):
+def test_a_resumed_run_keeps_the_compute_configuration_that_it_began_with(recipe, tmp_path):
     from smkd_cli.train.run.loop import train_cell
     from smkd_cli.train.run.task import Task
 

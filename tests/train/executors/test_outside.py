@@ -24,7 +24,7 @@ class Mine(Executor):
     def run(self, tasks, report, stop):
         print("words")
         for task in tasks:
-            assert task.setup is None
+            assert task.compute is None
             {body}
 """
 TRAINS = "report(task.cell, train_task(task, partial(report, task.cell), stop))"

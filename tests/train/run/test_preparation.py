@@ -11,7 +11,7 @@ from data_sets import DATA
 
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.events import EpochDone, StepsDone
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run import clock
 from smkd_cli.train.run.loop import train_cell
@@ -26,9 +26,9 @@ def train(recipe, tmp_path):
 
     def run(folder, step):
         (cell,) = expand(load_recipe(str(recipe), data=DATA))
-        setup = Setup("cpu", 1, "float32", "channels_last", "in_turn", step)
+        compute = ComputeConfig("cpu", 1, "float32", "channels_last", "in_turn", step)
         events = []
-        train_cell(Task(cell, tmp_path / folder, DATA, setup), StopRequest(), events.append)
+        train_cell(Task(cell, tmp_path / folder, DATA, compute), StopRequest(), events.append)
         return tmp_path / folder, events
 
     return run

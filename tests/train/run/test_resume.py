@@ -18,11 +18,11 @@ import torch
 from data_sets import DATA
 from program import alive, descendants, gone, run_in_process, wait_for
 
-from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA
+from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, EARLIER_CHECKPOINT_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import DataError, InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.loop import train_cell
 from smkd_cli.train.run.task import Task
@@ -48,8 +48,8 @@ def train_here(recipe, tmp_path):
     """Train the tiny cell in a folder, stopping after so many steps if that is given."""
     (cell,) = expand(load_recipe(str(recipe), data=DATA))
 
-    def run(folder, stop_after=None, setup=None):
-        task = Task(cell, tmp_path / folder, DATA, setup)
+    def run(folder, stop_after=None, compute=None):
+        task = Task(cell, tmp_path / folder, DATA, compute)
         stop = StopRequest() if stop_after is None else StopAfter(stop_after)
         train_cell(task, stop, lambda event: None)
         return task.directory
@@ -75,14 +75,14 @@ def test_stopped_at_every_single_step(train_here, bits, assert_same):
 
 
 @pytest.mark.parametrize(
-    "setup",
+    "compute",
     [
-        Setup("cpu", 2, "float32", "channels_last", "in_turn", "eager"),
-        Setup("cpu", 2, "float32", "channels_last", "side_by_side", "eager"),
-        Setup("cpu", 2, "bfloat16", "contiguous", "side_by_side", "eager"),
+        ComputeConfig("cpu", 2, "float32", "channels_last", "in_turn", "eager"),
+        ComputeConfig("cpu", 2, "float32", "channels_last", "side_by_side", "eager"),
+        ComputeConfig("cpu", 2, "bfloat16", "contiguous", "side_by_side", "eager"),
         *(
             pytest.param(
-                Setup("cuda", 1, precision, "channels_last", peers, step, deterministic=True),
+                ComputeConfig("cuda", 1, precision, "channels_last", peers, step, deterministic=True),
                 marks=pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
             )
             for precision in ("bfloat16", "tf32", "float32")
@@ -90,14 +90,29 @@ def test_stopped_at_every_single_step(train_here, bits, assert_same):
             for step in ("eager", "captured")
         ),
     ],
-    ids=lambda setup: f"{setup.device}-{setup.precision}-{setup.peers}-{setup.step}",
+    ids=lambda compute: f"{compute.device}-{compute.precision}-{compute.peers}-{compute.step}",
 )
-def test_however_the_machine_is_used(train_here, bits, assert_same, setup):
-    whole = train_here("whole", setup=setup)
+def test_however_the_machine_is_used(train_here, bits, assert_same, compute):
+    whole = train_here("whole", compute=compute)
     for steps in (4, 5, 2):
         with pytest.raises(InterruptedRunError):
-            train_here("parts", steps, setup)
-    assert_same(bits(whole), bits(train_here("parts", setup=setup)))
+            train_here("parts", steps, compute)
+    assert_same(bits(whole), bits(train_here("parts", compute=compute)))
+
+
+def test_a_checkpoint_of_the_earlier_version_goes_on(train_here, tmp_path, bits, assert_same):
+    """It called the compute configuration ``setup``."""
+    begun = ComputeConfig("cpu", 1, "float32", "contiguous", "in_turn", "eager")
+    whole = train_here("whole", compute=begun)
+    with pytest.raises(InterruptedRunError):
+        train_here("parts", 8, begun)
+    path = tmp_path / "parts" / "checkpoint" / "state.safetensors"
+    tensors, facts = load_tensors(path, CHECKPOINT_SCHEMA)
+    facts["setup"] = facts.pop("compute")
+    save_tensors(path, tensors, EARLIER_CHECKPOINT_SCHEMA, facts)
+    assert_same(bits(whole), bits(train_here("parts")))
+    result = json.loads((tmp_path / "parts" / "result.json").read_text())
+    assert result["provenance"]["memory_format"] == "contiguous"
 
 
 def test_a_damaged_checkpoint_is_refused(train_here, tmp_path):
@@ -158,8 +173,8 @@ def test_a_checkpoint_of_other_tensors_is_refused(train_here, tmp_path, change, 
         ("progress", {"stage": 5}, "is in stage 0"),
         ("progress", {"rows": []}, "the rows are not those of the epochs before 2"),
         ("progress", {"rows": [{"epoch": 1}]}, "the row of epoch 1 is not one of metrics.csv"),
-        ("setup", {"threads": 0}, "setup.threads"),
-        ("setup", {"memory_format": "sideways"}, "setup.memory_format"),
+        ("compute", {"threads": 0}, "compute.threads"),
+        ("compute", {"memory_format": "sideways"}, "compute.memory_format"),
         ("recipe_sha256", 3, "recipe_sha256"),
         ("method_files", ["a"], "method_files"),
     ],

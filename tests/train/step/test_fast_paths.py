@@ -12,7 +12,7 @@ from unittest import mock
 
 import pytest
 import torch
-from pairs import SETUP, all_stages, pair
+from pairs import COMPUTE, all_stages, pair
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.methods.selection import cdr
@@ -76,12 +76,12 @@ def exact():
 @pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
 @pytest.mark.parametrize("method", METHODS)
 def test_float32(exact, method, layout):
-    assert_close(learned(pair(method, replace(SETUP, memory_format=layout))), exact(method), "float32")
+    assert_close(learned(pair(method, replace(COMPUTE, memory_format=layout))), exact(method), "float32")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_mixed_precision(exact, method):
-    stepped = pair(method, replace(SETUP, precision="bfloat16"))
+    stepped = pair(method, replace(COMPUTE, precision="bfloat16"))
     found = learned(stepped)
     if method in JUMPY:
         assert torch.allclose(found[0], exact(method)[0], rtol=0.3, atol=0.3)
@@ -92,7 +92,7 @@ def test_mixed_precision(exact, method):
 
 @pytest.mark.parametrize("method", METHODS)
 def test_peers_side_by_side_give_the_bits_of_peers_in_turn(method):
-    in_turn, side_by_side = pair(method), pair(method, replace(SETUP, threads=2, peers="side_by_side"))
+    in_turn, side_by_side = pair(method), pair(method, replace(COMPUTE, threads=2, peers="side_by_side"))
     for stepped in (in_turn, side_by_side):
         learned(stepped, steps=3)
     assert_same_bits(state_of(in_turn), state_of(side_by_side))
@@ -151,7 +151,7 @@ def test_a_question_to_the_device_is_noticed(ask):
 @pytest.mark.filterwarnings("default")  # the compiler's own are its makers' affair
 @pytest.mark.parametrize("method", METHODS)
 def test_compiled(exact, method):
-    assert_close(learned(pair(method, replace(SETUP, step="compiled"))), exact(method), "float32")
+    assert_close(learned(pair(method, replace(COMPUTE, step="compiled"))), exact(method), "float32")
 
 
 class Recordings:
@@ -262,7 +262,7 @@ def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, caplog):
         return compiled
 
     monkeypatch.setattr(torch, "compile", compile_)
-    eager, other = pair("BAN"), pair("BAN", replace(SETUP, step="compiled"))
+    eager, other = pair("BAN"), pair("BAN", replace(COMPUTE, step="compiled"))
     for batch in eager.batches:
         eager.pair.train_step(batch)
         other.pair.train_step(batch)
@@ -281,9 +281,9 @@ def test_networks_that_do_not_compile_learn_as_they_are(monkeypatch, caplog):
 @pytest.mark.parametrize("step", ["eager", "captured"])
 @pytest.mark.parametrize("method", METHODS)
 def test_on_cuda(exact, method, step, peers):
-    setup = replace(SETUP, device="cuda", step=step, peers=peers, deterministic=True)
+    compute = replace(COMPUTE, device="cuda", step=step, peers=peers, deterministic=True)
     for precision in ("float32", "bfloat16"):
-        stepped = pair(method, replace(setup, precision=precision))
+        stepped = pair(method, replace(compute, precision=precision))
         found = learned(stepped)
         assert stepped.pair.falls_back is None
         if precision == "float32" or method not in JUMPY:
@@ -294,7 +294,7 @@ def test_on_cuda(exact, method, step, peers):
 @pytest.mark.parametrize("method", ["SMKD-P+MyLC", "FFL", "PCL", "T2S-KD", "M-DYR", "Co-teaching+", "CDR"])
 def test_on_cuda_a_captured_step_leaves_what_an_eager_one_does(method):
     """Whole batches and a smaller one, several times: what a graph keeps between its replays would show."""
-    eager, captured = (pair(method, replace(SETUP, device="cuda", step=step, deterministic=True)) for step in STEPS)
+    eager, captured = (pair(method, replace(COMPUTE, device="cuda", step=step, deterministic=True)) for step in STEPS)
     smaller = {name: part[: len(part) // 2] for name, part in eager.batches[2].items()}
     for batch in (eager.batches[0], smaller, eager.batches[1], smaller):
         eager.pair.train_step(batch)
@@ -310,7 +310,7 @@ def test_on_cuda_a_captured_step_leaves_what_an_eager_one_does(method):
 @pytest.mark.filterwarnings("default")  # the compiler's own are its makers' affair
 @pytest.mark.parametrize("peers", ["in_turn", "side_by_side"])
 def test_on_cuda_compiled_networks_are_captured_too(exact, peers):
-    stepped = pair("SMKD-P+MyLC", replace(SETUP, device="cuda", step="compiled", peers=peers))
+    stepped = pair("SMKD-P+MyLC", replace(COMPUTE, device="cuda", step="compiled", peers=peers))
     assert_close(learned(stepped), exact("SMKD-P+MyLC"), "float32")
     learned(stepped, steps=3)
     assert stepped.pair.falls_back is None
@@ -318,7 +318,7 @@ def test_on_cuda_compiled_networks_are_captured_too(exact, peers):
 
 @needs_cuda
 def test_on_cuda_a_graph_is_really_captured():
-    stepped = pair("SMKD-P+MyLC", replace(SETUP, device="cuda", step="captured"))
+    stepped = pair("SMKD-P+MyLC", replace(COMPUTE, device="cuda", step="captured"))
     with mock.patch.object(
         torch.cuda.CUDAGraph, "replay", autospec=True, side_effect=torch.cuda.CUDAGraph.replay
     ) as replay:
@@ -330,7 +330,7 @@ def test_on_cuda_a_graph_is_really_captured():
 
 @needs_cuda
 def test_on_cuda_a_failed_capture_leaves_nothing_behind():
-    stepped = pair("SMKD-P+MyLC", replace(SETUP, device="cuda", step="captured"))
+    stepped = pair("SMKD-P+MyLC", replace(COMPUTE, device="cuda", step="captured"))
     inner = stepped.pair.step
 
     def asks(*batch):

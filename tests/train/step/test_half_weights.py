@@ -6,14 +6,14 @@ from dataclasses import replace
 
 import pytest
 import torch
-from pairs import SETUP, pair
+from pairs import COMPUTE, pair
 from torch.func import functional_call
 from torch.utils._python_dispatch import TorchDispatchMode
 
 from smkd_cli.train.step import step
 from smkd_cli.train.step.half_weights import HalfWeights
 
-BF16 = replace(SETUP, precision="bfloat16")
+BF16 = replace(COMPUTE, precision="bfloat16")
 
 
 class Counted(TorchDispatchMode):
@@ -53,7 +53,7 @@ def test_bits_are_those_of_autocast(method, network, monkeypatch):
 
 
 def network_of(name):
-    return pair("CE", SETUP, network=name).pair.networks[0]
+    return pair("CE", COMPUTE, network=name).pair.networks[0]
 
 
 def test_gradients_are_laid_out_as_the_weights(monkeypatch):

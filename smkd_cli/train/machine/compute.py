@@ -1,6 +1,6 @@
-"""How a cell uses its machine: what a recipe's ``compute`` section asks for, made definite for one device.
+"""The compute configuration of a cell: a recipe's ``compute`` section, resolved for one device.
 
-Free of torch, so that it can be written to and read from records by anyone.
+It does not import torch, so records can be read and written quickly.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from smkd_cli.recipe import Recipe
 
 
 @dataclass(frozen=True)
-class Setup:
-    """A definite way to run the steps of a cell; every value that can change the bits of a result is in it.
+class ComputeConfig:
+    """The compute configuration of a cell, with nothing left to ``auto``: all settings that can change a result's bits.
 
     Attributes:
         device: ``cpu`` or ``cuda``.
@@ -41,12 +41,12 @@ class Setup:
     matrix_peak: Annotated[float, Field(gt=0, allow_inf_nan=False)] | None = None
 
     def record(self) -> dict[str, Any]:
-        """The setup as JSON has it."""
+        """The values by name, as JSON-able types."""
         return asdict(self)
 
     @classmethod
-    def from_record(cls, record: object) -> Setup | None:
-        """The inverse of :meth:`record`; keys that it does not know are passed over. None if that is no setup."""
+    def from_record(cls, record: object) -> ComputeConfig | None:
+        """The inverse of :meth:`record`, ignoring unknown keys; None if the record is not valid."""
         try:
             return TypeAdapter(cls).validate_python(record)
         except ValidationError:
@@ -58,8 +58,8 @@ def cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def first_choice(recipe: Recipe, device: str) -> Setup:
-    """What is taken where nothing is measured: each part as the recipe asks, or the usual best on this device."""
+def first_choice(recipe: Recipe, device: str) -> ComputeConfig:
+    """The configuration that needs no measuring: the recipe's values, and the device's usual best for each ``auto``."""
     wanted = recipe.compute
     threads = cores() if wanted.threads == "auto" else int(wanted.threads)
     precision = {"cpu": "float32", "cuda": "bfloat16"}[device] if wanted.precision == "auto" else wanted.precision
@@ -72,4 +72,4 @@ def first_choice(recipe: Recipe, device: str) -> Setup:
     if device == "cpu" and threads == 1:
         peers = "in_turn"
     layout = "channels_last" if wanted.memory_format == "auto" else wanted.memory_format
-    return Setup(device, threads, precision, layout, peers, step, wanted.deterministic)
+    return ComputeConfig(device, threads, precision, layout, peers, step, wanted.deterministic)

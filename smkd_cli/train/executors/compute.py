@@ -1,4 +1,4 @@
-"""How this machine is used for the cells that are trained on it: measured, or remembered, before the first begins."""
+"""Chooses the compute configuration of the cells that are trained on this machine, before the first begins."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from smkd_cli.data import DataSet, find
 from smkd_cli.recipe import Recipe
 from smkd_cli.recipe.protocol import Compute
-from smkd_cli.train.machine.setup import Setup
+from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.task import Task
 
@@ -17,17 +17,17 @@ from smkd_cli.train.run.task import Task
 Kind = tuple[tuple[str, str], int, Compute, str, Path, str]
 
 
-class Setups:
-    """The setups of this machine, each chosen once."""
+class ComputeChooser:
+    """Compute configurations for this machine, each chosen once."""
 
     def __init__(self) -> None:
-        self._chosen: dict[Kind, Setup] = {}
+        self._chosen: dict[Kind, ComputeConfig] = {}
 
     def choose(self, tasks: Sequence[Task], jobs: int | None, stop: StopRequest) -> tuple[list[Task], int]:
-        """The tasks, each with its setup, and how many of them to train at a time.
+        """The tasks, each with its compute configuration, and how many of them to train at a time.
 
         Args:
-            tasks: those that have a setup keep it.
+            tasks: those that have a compute configuration keep it.
             jobs: how many are wanted; None for as many as are fastest together.
             stop: what may end the measuring.
 
@@ -36,21 +36,22 @@ class Setups:
             UsageError: this machine has no such device.
         """
         # Imported only now: torch takes its seconds to load.
-        from smkd_cli.train.calibrate import benches, choose_jobs, choose_setup
+        from smkd_cli.train.calibrate import benches, choose_compute, choose_jobs
         from smkd_cli.train.machine.device import choose_device
 
         kinds = {_kind(task): task for task in reversed(tasks)}
         with benches(stop) as measuring:
-            setups = {}
+            chosen = {}
             for kind, task in kinds.items():
-                setup = task.setup or self._chosen.get(kind)
-                if setup is None:
-                    setup = choose_setup(*_what(task), choose_device(task.device), measuring)
-                    self._chosen[kind] = setup
-                setups[kind] = setup
+                compute = task.compute or self._chosen.get(kind)
+                if compute is None:
+                    compute = choose_compute(*_what(task), choose_device(task.device), measuring)
+                    self._chosen[kind] = compute
+                chosen[kind] = compute
             if jobs is None and len(tasks) > 1:
-                jobs = min(choose_jobs(*_what(task), setups[kind], measuring) for kind, task in kinds.items())
-        return [replace(task, setup=task.setup or setups[_kind(task)]) for task in tasks], min(jobs or 1, len(tasks))
+                jobs = min(choose_jobs(*_what(task), chosen[kind], measuring) for kind, task in kinds.items())
+        ready = [replace(task, compute=task.compute or chosen[_kind(task)]) for task in tasks]
+        return ready, min(jobs or 1, len(tasks))
 
 
 def _what(task: Task) -> tuple[Recipe, DataSet]:
