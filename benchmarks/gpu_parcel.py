@@ -55,10 +55,10 @@ def pack_data(files: Iterable[Path], root: Path, folder: Path, size: int, beside
     with archive.open("rb") as stream:
         while content := stream.read(size if pieces else size - beside_first):
             name = f"{ARCHIVE}.{len(pieces) + 1}"
-            place = folder / str(len(pieces) + 1)
-            place.mkdir(parents=True, exist_ok=True)
-            (place / name).write_bytes(content)
-            pieces[name] = md5(place / name)
+            part = folder / str(len(pieces) + 1)
+            part.mkdir(parents=True, exist_ok=True)
+            (part / name).write_bytes(content)
+            pieces[name] = md5(part / name)
     archive.unlink()
     for number in range(1, len(pieces) + 1):
         (folder / str(number) / MANIFEST).write_text(json.dumps({"pieces": pieces, "files": known}, indent=1) + "\n")
@@ -90,12 +90,12 @@ def receive_data(folders: Iterable[Path], work: Path) -> str:
         known = pieces_here / MANIFEST
         if known.exists() and known.read_bytes() != manifest.read_bytes():
             raise ParcelError(f"{folder}: is of another parcel than the pieces in {pieces_here}")
-        _place(manifest, known)
+        _copy_into_place(manifest, known)
         for name, expected in json.loads(manifest.read_text())["pieces"].items():
             if (folder / name).exists():
                 if md5(folder / name) != expected:
                     raise ParcelError(f"{folder / name}: damaged on its way; send it again")
-                _place(folder / name, pieces_here / name)
+                _copy_into_place(folder / name, pieces_here / name)
     if not (pieces_here / MANIFEST).exists():
         return "no pieces of data yet"
     manifest = json.loads((pieces_here / MANIFEST).read_text())
@@ -107,7 +107,7 @@ def receive_data(folders: Iterable[Path], work: Path) -> str:
     return f"the data is in {work / 'data'}"
 
 
-def _place(source: Path, destination: Path) -> None:
+def _copy_into_place(source: Path, destination: Path) -> None:
     if not destination.exists():
         part = destination.with_name(f".{destination.name}.part")
         shutil.copyfile(source, part)

@@ -54,8 +54,8 @@ class Part:
 
 
 @dataclass
-class Place:
-    """Where things stand: ``work`` outlives a command on the machine, ``out`` is what comes back from it.
+class Workspace:
+    """The folders of a run: ``work`` outlives a command on the machine, ``out`` is what comes back from it.
 
     Attributes:
         ledger: whose new cells come back.
@@ -144,11 +144,11 @@ class StoppedError(Exception):
         self.number = number
 
 
-def run(parts: Sequence[Part], place: Place, seconds: float) -> int:
+def run(parts: Sequence[Part], workspace: Workspace, seconds: float) -> int:
     """Do what is not done, in order and what failed before last, for so many seconds; gives 1 if a part failed."""
     until = time.monotonic() + seconds
-    open_parts = [part for part in parts if not place.state.get(part.name, {}).get("done")]
-    tries = {part.name: place.state.get(part.name, {}).get("tries", 0) for part in open_parts}
+    open_parts = [part for part in parts if not workspace.state.get(part.name, {}).get("done")]
+    tries = {part.name: workspace.state.get(part.name, {}).get("tries", 0) for part in open_parts}
     failed = False
     for part in sorted(open_parts, key=lambda part: tries[part.name]):
         left = until - time.monotonic() - _GRACE_SECONDS
@@ -157,43 +157,43 @@ def run(parts: Sequence[Part], place: Place, seconds: float) -> int:
         elif part.needs is not None and not part.needs.is_dir():
             print(f"{part.name}: waits for {part.needs}", flush=True)
         elif left >= min(_LEAST_SECONDS, part.seconds):
-            failed |= not _do(part, place, min(part.seconds, left))
-    place.publish()
+            failed |= not _do(part, workspace, min(part.seconds, left))
+    workspace.publish()
     for part in parts:
-        about = place.state.get(part.name, {})
+        about = workspace.state.get(part.name, {})
         print(f"{part.name:28} {'done' if about.get('done') else about.get('end', 'not yet')}", flush=True)
     return int(failed)
 
 
-def _do(part: Part, place: Place, seconds: float) -> bool:
-    before = place.state.get(part.name, {}).get("tries", 0)
-    place.note(part, tries=before if part.endless else before + 1, end="killed")
+def _do(part: Part, workspace: Workspace, seconds: float) -> bool:
+    before = workspace.state.get(part.name, {}).get("tries", 0)
+    workspace.note(part, tries=before if part.endless else before + 1, end="killed")
     words = [word.replace("{minutes}", f"{seconds / 60:.3f}") for word in part.words]
     print(f"\n=== {part.name}, at most {seconds:.0f} s", flush=True)
     start = time.monotonic()
-    code, over = _watched(words, place, seconds)
+    code, over = _watched(words, workspace, seconds)
     well = "goes on next time" if part.endless else "done"
     end = "time is over" if over else well if code == 0 else f"exit code {code}"
-    place.note(
+    workspace.note(
         part, end=end, seconds=round(time.monotonic() - start, 1), done=code == 0 and not over and not part.endless
     )
     if part.endless and code:
-        place.note(part, tries=before + 1)
+        workspace.note(part, tries=before + 1)
     if part.json is not None:
-        _merge(part.step, place)
-    place.publish()
+        _merge(part.step, workspace)
+    workspace.publish()
     return code == 0 and not over
 
 
-def _watched(words: Sequence[str], place: Place, seconds: float) -> tuple[int, bool]:
+def _watched(words: Sequence[str], workspace: Workspace, seconds: float) -> tuple[int, bool]:
     """Run a command, its words to the screen and the log; gives its exit code and whether its time was over."""
     over = threading.Event()
     how: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True, "errors": "replace"}
-    how |= {"cwd": ROOT, "env": environment(place), "process_group": 0, "preexec_fn": _end_with_parent}
-    with (place.results / "log.txt").open("a", encoding="utf-8") as log:
+    how |= {"cwd": ROOT, "env": environment(workspace), "process_group": 0, "preexec_fn": _end_with_parent}
+    with (workspace.results / "log.txt").open("a", encoding="utf-8") as log:
         print(f"\n$ {' '.join(words)}", file=log, flush=True)
         # Threads are begun after it: what runs in the child before the command must find no lock of theirs.
-        with subprocess.Popen(words, **how) as process, _published_regularly(place):
+        with subprocess.Popen(words, **how) as process, _published_regularly(workspace):
 
             def end() -> None:
                 over.set()
@@ -230,13 +230,13 @@ def _end(process: subprocess.Popen[str]) -> None:
 
 
 @contextmanager
-def _published_regularly(place: Place) -> Iterator[None]:
+def _published_regularly(workspace: Workspace) -> Iterator[None]:
     """Whoever kills us finds nearly everything in ``out``."""
     ended = threading.Event()
 
     def publish() -> None:
         while not ended.wait(_PUBLISHED_EVERY):
-            place.publish()
+            workspace.publish()
 
     thread = threading.Thread(target=publish)
     thread.start()
@@ -247,40 +247,40 @@ def _published_regularly(place: Place) -> Iterator[None]:
         thread.join()
 
 
-def _merge(step: str, place: Place) -> None:
+def _merge(step: str, workspace: Workspace) -> None:
     """One file for the figures of a step: those of all its parts so far, of one machine."""
-    found = [json.loads(path.read_text()) for path in sorted((place.work / "figures").glob(f"{step}*.json"))]
+    found = [json.loads(path.read_text()) for path in sorted((workspace.work / "figures").glob(f"{step}*.json"))]
     if not found:
         return
     cases = [case for report in found for case in report["cases"]]
     machine = found[-1]["machine"]
     name = re.sub(r"[^a-z0-9]+", "-", machine.get("gpu", "cpu").lower()).strip("-")
     kind = {"headline": "step"}.get(step, step)
-    _write(place.results / f"{kind}-{name}.json", json.dumps({"machine": machine, "cases": cases}, indent=1) + "\n")
+    _write(workspace.results / f"{kind}-{name}.json", json.dumps({"machine": machine, "cases": cases}, indent=1) + "\n")
 
 
-def environment(place: Place) -> dict[str, str]:
+def environment(workspace: Workspace) -> dict[str, str]:
     """What commands find: the project, the wheels, the data, and a memory of what was measured here."""
-    paths = [str(ROOT), str(BENCHMARKS), str(place.work / "site")]
-    data = place.work / "data"
+    paths = [str(ROOT), str(BENCHMARKS), str(workspace.work / "site")]
+    data = workspace.work / "data"
     here = {"SMKD_DATA": str(data)} if data.is_dir() else {}
-    cache = {"SMKD_CACHE": str(place.work / "cache")}
+    cache = {"SMKD_CACHE": str(workspace.work / "cache")}
     return {**os.environ, **here, **cache, "PYTHONPATH": os.pathsep.join(paths), "PYTHONUNBUFFERED": "1"}
 
 
-def parts(place: Place, device: str, small: bool, jobs: str) -> list[Part]:
+def parts(workspace: Workspace, device: str, small: bool, jobs: str) -> list[Part]:
     """All of them, in order."""
-    python, figures = sys.executable, place.work / "figures"
+    python, figures = sys.executable, workspace.work / "figures"
     figures.mkdir(exist_ok=True)
     graph = "captured" if device == "cuda" else "eager"
     case = "small_resnet:digits:32" if small else "resnet34:cifar100:128"
     quick = ["--rounds", "1"] if small else []
-    imports = place.results / "imports.json"
+    imports = workspace.results / "imports.json"
     made = [
         Part(
             "imports", "imports", [python, "benchmarks/gpu_imports.py", "--device", device, "--json", str(imports)], 180
         ),
-        Part("first epoch", "imports", _first_epoch(python, place, device, graph), 180),
+        Part("first epoch", "imports", _first_epoch(python, workspace, device, graph), 180),
     ]
     for step in (graph,) if small else (graph, "compiled"):
         for peers in ("in_turn", "side_by_side"):
@@ -292,25 +292,25 @@ def parts(place: Place, device: str, small: bool, jobs: str) -> list[Part]:
             made.append(Part(f"headline {step} {peers}", "headline", words, 240, json_file))
     tests = [python, "-m", "pytest", "-rfE", "-p", "no:cacheprovider", "-k", "cuda", "--durations=10", "tests/train"]
     tests += [] if small else ["-n", "4", "--dist", "worksteal"]
-    made.append(Part("tests", "tests", [*tests, "--junitxml", str(place.results / "tests.xml")], 540))
+    made.append(Part("tests", "tests", [*tests, "--junitxml", str(workspace.results / "tests.xml")], 540))
     json_file = figures / "variants.json"
     words = [python, "benchmarks/variants.py", case, "--device", device, "--json", str(json_file), *quick]
     made.append(Part("variants", "variants", words, 540, json_file))
-    data = None if small else place.work / "data"
-    ledger = [python, "benchmarks/ledger.py", str(place.ledger), "--run", "--minutes", "{minutes}"]
-    ledger += ["--work", str(place.work / "runs"), "--results", str(place.cells)]
+    data = None if small else workspace.work / "data"
+    ledger = [python, "benchmarks/ledger.py", str(workspace.ledger), "--run", "--minutes", "{minutes}"]
+    ledger += ["--work", str(workspace.work / "runs"), "--results", str(workspace.cells)]
     made.append(
         Part("cells", "cells", [*ledger, "--", "--jobs", jobs, "--device", device], 86_400, endless=True, needs=data)
     )
     return made
 
 
-def _first_epoch(python: str, place: Place, device: str, graph: str) -> list[str]:
+def _first_epoch(python: str, workspace: Workspace, device: str, graph: str) -> list[str]:
     """Training as a user would, for a moment, on data that comes with a package."""
     compute = f"{{precision: bfloat16, memory_format: channels_last, peers: in_turn, step: {graph}, threads: 1}}"
     changes = ["methods=[SMKD-P+MyLC]", "seeds=[1]", "epochs=1", f"compute={compute}"]
     words = [word for change in changes for word in ("--set", change)]
-    runs = str(place.work / "first")
+    runs = str(workspace.work / "first")
     return [python, "-m", "smkd_cli", "train", "quickstart", *words, "--device", device, "--runs", runs]
 
 
@@ -342,14 +342,16 @@ def main() -> int:
     small = bool(os.environ.get("SMKD_GPU_REHEARSAL"))
     work = Path(os.environ["SMKD_GPU_WORK"])
     ledger = _rehearsed_ledger(work) if small else arguments.ledger.resolve()
-    place = Place(work, arguments.out.resolve(), ledger)
+    workspace = Workspace(work, arguments.out.resolve(), ledger)
     steps = STEPS if "all" in arguments.steps else arguments.steps
-    chosen = [part for part in parts(place, "cpu" if small else "cuda", small, arguments.jobs) if part.step in steps]
+    chosen = [
+        part for part in parts(workspace, "cpu" if small else "cuda", small, arguments.jobs) if part.step in steps
+    ]
     if arguments.again:
         for part in chosen:
-            place.note(part, tries=0, done=False)
-    if place.committed.is_dir() and not place.cells.is_dir():
-        shutil.copytree(place.committed, place.cells)
+            workspace.note(part, tries=0, done=False)
+    if workspace.committed.is_dir() and not workspace.cells.is_dir():
+        shutil.copytree(workspace.committed, workspace.cells)
 
     def stop(number: int, _frame: object) -> None:
         raise StoppedError(number)
@@ -357,9 +359,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(number, stop)
     try:
-        return run(chosen, place, 60 * arguments.minutes)
+        return run(chosen, workspace, 60 * arguments.minutes)
     except StoppedError as stopped:
-        place.publish()
+        workspace.publish()
         return 128 + stopped.number
 
 

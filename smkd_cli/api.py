@@ -184,7 +184,7 @@ def load_recipe(
         data: folder of the data sets.
 
     Raises:
-        RecipeError: something in it is wrong; the message has every problem with its place.
+        RecipeError: something in it is wrong; the message has every problem with its location.
 
     Example:
         >>> recipe = smkd.load_recipe("quickstart", ["seeds=[1]", "methods=[CE, SMKD-P+MyLC]", "options={}"])

@@ -50,7 +50,7 @@ def open_streams() -> None:
     * Data on stdout and stdin is UTF-8 whatever the locale; bytes of paths that are not come through as they are.
     * Words on stderr are not the work: what cannot be shown is escaped, and what cannot be written is lost.
 
-    Streams that somebody has put in the place of the process's own keep what they are. From here on messages are shown.
+    Streams that replace the process's own are left as they are. From here on messages are shown.
     """
     _settings["shown"] = True
     _settings["data"] = False

@@ -135,9 +135,9 @@ def test_the_loop_of_ones_own_ends_with_the_weights_of_the_command(tmp_path):
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     networks, pair = module.train()
-    place = next((tmp_path / "runs" / "quickstart").iterdir())
+    run_directory = next((tmp_path / "runs" / "quickstart").iterdir())
     for network, peer in zip(networks, "ab", strict=True):
-        weights = load_file(place / f"peer_{peer}.safetensors")
+        weights = load_file(run_directory / f"peer_{peer}.safetensors")
         assert network.state_dict().keys() == weights.keys()
         for name, value in network.state_dict().items():
             assert torch.equal(value, weights[name]), name

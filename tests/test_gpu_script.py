@@ -155,11 +155,11 @@ def test_what_is_needed_is_what_the_project_says():
 
 
 @pytest.fixture
-def place(tmp_path):
+def workspace(tmp_path):
     ledger = tmp_path / "ledgers" / "ledger.yaml"
     ledger.parent.mkdir()
     ledger.write_text("results: ../committed\nlines: []\n")
-    return lambda: steps.Place(tmp_path / "work", tmp_path / "out", ledger)
+    return lambda: steps.Workspace(tmp_path / "work", tmp_path / "out", ledger)
 
 
 def part(tmp_path, name, code="", seconds=60.0, **more):
@@ -172,14 +172,14 @@ def said(tmp_path):
     return (tmp_path / "list").read_text().split()
 
 
-def test_steps_are_done_in_order_once_and_the_failed_one_comes_last_and_not_for_ever(tmp_path, place):
+def test_steps_are_done_in_order_once_and_the_failed_one_comes_last_and_not_for_ever(tmp_path, workspace):
     parts = [part(tmp_path, "a"), part(tmp_path, "b", "raise SystemExit(3)"), part(tmp_path, "c")]
-    assert steps.run(parts, place(), 600) == 1
+    assert steps.run(parts, workspace(), 600) == 1
     assert said(tmp_path) == ["a", "b", "c"]
     parts.append(part(tmp_path, "d"))
-    assert steps.run(parts, place(), 600) == 1
+    assert steps.run(parts, workspace(), 600) == 1
     assert said(tmp_path)[3:] == ["d", "b"]
-    assert steps.run(parts, place(), 600) == 0
+    assert steps.run(parts, workspace(), 600) == 0
     assert said(tmp_path)[5:] == []
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert {name: (about["done"], about["end"]) for name, about in summary.items()} == {
@@ -190,43 +190,43 @@ def test_steps_are_done_in_order_once_and_the_failed_one_comes_last_and_not_for_
     }
 
 
-def test_a_step_that_hangs_is_ended_and_the_next_is_done(tmp_path, place):
+def test_a_step_that_hangs_is_ended_and_the_next_is_done(tmp_path, workspace):
     slow = "import subprocess, sys; subprocess.run([sys.executable, '-c', 'import time; time.sleep(600)'])"
     start = time.monotonic()
-    assert steps.run([part(tmp_path, "slow", slow, 1.0), part(tmp_path, "next")], place(), 600) == 1
+    assert steps.run([part(tmp_path, "slow", slow, 1.0), part(tmp_path, "next")], workspace(), 600) == 1
     assert time.monotonic() - start < 30
     assert said(tmp_path) == ["slow", "next"]
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["slow"]["end"] == "time is over"
 
 
-def test_nothing_is_begun_that_there_is_no_time_or_no_data_for(tmp_path, place, capsys):
+def test_nothing_is_begun_that_there_is_no_time_or_no_data_for(tmp_path, workspace, capsys):
     parts = [
         part(tmp_path, "long"),
         part(tmp_path, "waiting", needs=tmp_path / "data"),
         part(tmp_path, "short", "", 5.0),
     ]
-    steps.run(parts, place(), 39)
+    steps.run(parts, workspace(), 39)
     assert said(tmp_path) == ["short"]
-    steps.run(parts[1:], place(), 600)
+    steps.run(parts[1:], workspace(), 600)
     assert f"waiting: waits for {tmp_path / 'data'}" in capsys.readouterr().out
     (tmp_path / "data").mkdir()
-    steps.run(parts[1:], place(), 600)
+    steps.run(parts[1:], workspace(), 600)
     assert said(tmp_path) == ["short", "waiting"]
 
 
-def test_what_has_no_end_goes_on_each_time_and_knows_its_minutes(tmp_path, place):
+def test_what_has_no_end_goes_on_each_time_and_knows_its_minutes(tmp_path, workspace):
     code = f"import sys; open({str(tmp_path / 'minutes')!r}, 'a').write(sys.argv[1] + ' ')"
     endless = part(tmp_path, "cells", code, 86_400, endless=True)
     endless = steps.Part(endless.name, "cells", [*endless.words, "{minutes}"], 86_400, endless=True)
     for _ in range(3):
-        assert steps.run([endless], place(), 80) == 0
+        assert steps.run([endless], workspace(), 80) == 0
     assert said(tmp_path) == ["cells"] * 3
-    assert place().state["cells"]["end"] == "goes on next time"
+    assert workspace().state["cells"]["end"] == "goes on next time"
     assert all(0.9 < float(minutes) <= 1 for minutes in (tmp_path / "minutes").read_text().split())
 
 
-def test_figures_of_a_step_come_together_even_if_one_of_its_parts_fails(tmp_path, place):
-    here = place()
+def test_figures_of_a_step_come_together_even_if_one_of_its_parts_fails(tmp_path, workspace):
+    here = workspace()
     (here.work / "figures").mkdir()
     written = [here.work / "figures" / f"headline-{name}.json" for name in "ab"]
     report = {"machine": {"gpu": "NVIDIA Made-up 80GB"}, "cases": [{"case": "x"}]}
@@ -239,8 +239,8 @@ def test_figures_of_a_step_come_together_even_if_one_of_its_parts_fails(tmp_path
     assert came == {"machine": report["machine"], "cases": report["cases"] * 2}
 
 
-def test_new_cells_come_back_as_an_archive_for_the_project_s_root(tmp_path, place):
-    here = place()
+def test_new_cells_come_back_as_an_archive_for_the_project_s_root(tmp_path, workspace):
+    here = workspace()
     assert here.cells == tmp_path / "work" / "cells" / "committed"
     for folder in (
         tmp_path / "committed" / "table1" / "old",
@@ -257,9 +257,9 @@ def test_new_cells_come_back_as_an_archive_for_the_project_s_root(tmp_path, plac
     assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["cells.tar.gz"]
 
 
-def test_few_files_come_back_with_plain_names(tmp_path, place):
+def test_few_files_come_back_with_plain_names(tmp_path, workspace):
     """Such a machine may send a handful of files only."""
-    made = steps.parts(place(), "cuda", False, "1")
+    made = steps.parts(workspace(), "cuda", False, "1")
     assert [part.step for part in made] == sorted((part.step for part in made), key=steps.STEPS.index)
     assert {part.step for part in made} == set(steps.STEPS)
     assert all(part.seconds <= 540 for part in made if not part.endless)
@@ -271,7 +271,7 @@ def test_whoever_stops_it_finds_what_was_done(tmp_path, number):
     script.write_text(
         "import sys\nsys.path.insert(0, sys.argv.pop(1))\nimport gpu_steps as g\ng._PUBLISHED_EVERY = 0.05\n"
         "word = [sys.executable, '-c']\n"
-        "g.parts = lambda place, *_: [g.Part('a', 'imports', [*word, 'print(1)'], 60),"
+        "g.parts = lambda workspace, *_: [g.Part('a', 'imports', [*word, 'print(1)'], 60),"
         " g.Part('b', 'tests', [*word, 'import os, time; print(\"begun\", os.getpid(), flush=True); time.sleep(600)'],"
         " 60)]\n"
         "sys.exit(g.main())\n"

@@ -65,8 +65,8 @@ class Clone:
         assert process.returncode == 0, words
         return said
 
-    def cell(self, name, place="results"):
-        return self.folder / place / "small" / f"{name}_symmetric-0.4_seed1"
+    def cell(self, name, results="results"):
+        return self.folder / results / "small" / f"{name}_symmetric-0.4_seed1"
 
 
 @pytest.mark.slow

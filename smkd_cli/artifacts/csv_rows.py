@@ -35,7 +35,7 @@ class Rows:
 
     def __init__(self, lines: Lines, columns: int, separator: str = ",", *, exact: bool = True) -> None:
         self._lines, self._columns, self._separator, self._exact = lines, columns, separator, exact
-        self._start = lines.place()
+        self._start = lines.tell()
         self._row = (separator * (columns - 1) + "\n").encode()
         self._not_structure = bytes(byte for byte in range(256) if byte not in f'{separator}\n"'.encode())
         space = rb"[ ]*" if separator == "\t" else rb"[ \t]*"
@@ -44,7 +44,7 @@ class Rows:
 
     def rewind(self) -> None:
         """Start again with the first row."""
-        self._lines.go_back(self._start)
+        self._lines.seek(self._start)
         self._blank: list[NDArray[np.int64]] = []
         self._rows = 0
 

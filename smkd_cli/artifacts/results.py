@@ -75,23 +75,23 @@ def _read_folder(folder: Path, source: str) -> FoundResults:
     seen = {os.path.realpath(folder)}
     waiting = [folder]
     while waiting:
-        place = waiting.pop()
+        folder = waiting.pop()
         try:
-            with os.scandir(place) as scan:
+            with os.scandir(folder) as scan:
                 entries = {entry.name: entry for entry in scan}
         except OSError as error:
-            found.damaged.append(f"{printable(str(place))}: cannot be read: {error.strerror or error}")
+            found.damaged.append(f"{printable(str(folder))}: cannot be read: {error.strerror or error}")
             continue
         begun = "recipe.yaml" in entries and bool(entries.keys() & {"manifest.csv", "metrics.csv"})
         if "result.json" in entries:
-            here = _read_file_in_folder(place / "result.json", source, begun)
+            here = _read_file_in_folder(folder / "result.json", source, begun)
             found.add(here)
             if not here.foreign:
                 continue
         elif begun:
-            found.unfinished.append(place)
+            found.unfinished.append(folder)
             continue
-        waiting += reversed(list(_folders_in(place, entries, seen, found.damaged)))
+        waiting += reversed(list(_folders_in(folder, entries, seen, found.damaged)))
     return found
 
 
@@ -173,10 +173,10 @@ _NO_LINES = (
 )
 
 
-def _result(record: ResultRecord | ScoreRecord, source: str, place: Path) -> FoundResults:
+def _result(record: ResultRecord | ScoreRecord, source: str, folder: Path) -> FoundResults:
     if isinstance(record, ResultRecord):
         finished = record.provenance.finished
-        return FoundResults([Result(source, place, record.cell, record.scores, record.error, finished)])
+        return FoundResults([Result(source, folder, record.cell, record.scores, record.error, finished)])
     if record.split == "train":
         return FoundResults(train_split=1)
     return FoundResults([Result(source, Path(record.checkpoint), record.pair(), record.scores())])

@@ -119,14 +119,14 @@ class Lines:
             block += b"\n"
         return block
 
-    def place(self) -> tuple[int, int]:
-        """Where the reader stands; see :meth:`go_back`."""
+    def tell(self) -> tuple[int, int]:
+        """The current position; see :meth:`seek`."""
         return self._stream.tell(), self.number
 
-    def go_back(self, place: tuple[int, int]) -> None:
-        """Read on from an earlier place."""
-        self._stream.seek(place[0])
-        self.number = place[1]
+    def seek(self, position: tuple[int, int]) -> None:
+        """Go back to a position that :meth:`tell` gave."""
+        self._stream.seek(position[0])
+        self.number = position[1]
 
     def _check(self, block: bytes) -> None:
         half = LONGEST_LINE // 2

@@ -96,8 +96,8 @@ class TwoPools(Sampler):
         sizes = np.minimum(len(samples) - start, population.batch_size)
         first = positions - start < (sizes + 1) // 2
         order = np.empty_like(samples)
-        for pool, places in ((samples[above], first), (samples[~above], ~first)):
-            order[places] = _repeated(random, pool if len(pool) else samples, int(places.sum()))
+        for pool, mask in ((samples[above], first), (samples[~above], ~first)):
+            order[mask] = _repeated(random, pool if len(pool) else samples, int(mask.sum()))
         return order
 
 

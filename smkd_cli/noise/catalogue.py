@@ -37,7 +37,7 @@ def find(kind: str) -> NoiseKind:
 
 
 def transitions(kind: str, rate: float, classes: int, dataset: str | None = None) -> Transitions:
-    """The probability P(noisy = j | clean = i) of every label, without a place in memory for each.
+    """The probability P(noisy = j | clean = i) of every label, in memory linear in the classes.
 
     Args:
         kind: one of :func:`kinds`, or ``FILE.py:NAME``.

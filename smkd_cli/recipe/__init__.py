@@ -1,4 +1,4 @@
-"""What a recipe may say: strict YAML with places, schema, checks, profiles and overrides, and the cells of its grid.
+"""Recipes: strict YAML with locations, schema, checks, profiles and overrides, and the cells of a grid.
 
 :func:`load_recipe` reads and checks, :func:`expand` makes the cells that are trained,
 :func:`fitting_cells` after a look at the files that the recipe names. Nothing here imports torch.

@@ -30,7 +30,7 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
 
     Args:
         valid: the fields of the recipe that have the right form, by name; the others are passed over. Of ``methods``
-            and ``noise`` it holds the sound entries by their places in the list.
+            and ``noise`` it holds the valid entries by their indices in the list.
         data: folder of the data sets.
 
     Returns:

@@ -25,8 +25,8 @@ def problem_lines(problems: Sequence[object]) -> str:
     return "\n".join(lines)
 
 
-class Where(NamedTuple):
-    """A place: line and column count from 1; both are 0 for what was not read from a text with lines."""
+class Location(NamedTuple):
+    """A location in a text: line and column count from 1; both are 0 for what was not read from a text with lines."""
 
     source: str
     line: int = 0
@@ -39,28 +39,28 @@ class Where(NamedTuple):
 class Problem(NamedTuple):
     """What is wrong, and where."""
 
-    where: Where
+    location: Location
     message: str
 
     def __str__(self) -> str:
-        return f"{self.where}: {shortened(self.message, _LONGEST_MESSAGE)}"
+        return f"{self.location}: {shortened(self.message, _LONGEST_MESSAGE)}"
 
 
 @dataclass
 class Document:
-    """Plain data (dict, list, str, int, float, bool, None) with the places of its keys and values, by path.
+    """Plain data (dict, list, str, int, float, bool, None) with the locations of its keys and values, by path.
 
     Problems that do not stop the reading gather in ``problems``, so that a user sees all of them at once.
     """
 
     data: Any
-    root: Where
-    values: dict[KeyPath, Where] = field(default_factory=dict)
-    keys: dict[KeyPath, Where] = field(default_factory=dict)
+    root: Location
+    values: dict[KeyPath, Location] = field(default_factory=dict)
+    keys: dict[KeyPath, Location] = field(default_factory=dict)
     problems: list[Problem] = field(default_factory=list)
 
-    def where(self, path: KeyPath, *, key: bool = False) -> Where:
-        """Where the value (or key) at a path stands; for a path that does not exist, its nearest ancestor."""
+    def location(self, path: KeyPath, *, key: bool = False) -> Location:
+        """The location of the value (or key) at a path; for a path that does not exist, its nearest ancestor."""
         if key and path in self.keys:
             return self.keys[path]
         while path and path not in self.values:
@@ -70,7 +70,7 @@ class Document:
     def add_problem(self, path: KeyPath, message: str, *, key: bool = False) -> None:
         """Note a problem of the value (or key) at a path."""
         name = ".".join(map(str, path))
-        self.problems.append(Problem(self.where(path, key=key), f"{name}: {message}" if name else message))
+        self.problems.append(Problem(self.location(path, key=key), f"{name}: {message}" if name else message))
 
     @property
     def has_enough_problems(self) -> bool:
@@ -91,8 +91,8 @@ class Document:
             for ours, theirs in ((self.values, source.values), (self.keys, source.keys)):
                 if at + below in theirs:
                     ours[path + below] = theirs[at + below]
-        self.values[path] = source.where(at)
-        self.keys[path] = source.where(at, key=True)
+        self.values[path] = source.location(at)
+        self.keys[path] = source.location(at, key=True)
 
     def merge(self, other: Document, path: KeyPath = (), at: KeyPath = ()) -> None:
         """Lay another document over this one: mappings are merged, everything else is replaced."""

@@ -61,7 +61,7 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
     name = entry.label or (short_name if entry.protocol is None else f"{short_name} {OWN_RECIPE}")
     for point in itertools.product(*map(enumerate, entry.sweep.values())):
         swept = {
-            key: (value, (*at, "sweep", key, place)) for key, (place, value) in zip(entry.sweep, point, strict=True)
+            key: (value, (*at, "sweep", key, number)) for key, (number, value) in zip(entry.sweep, point, strict=True)
         }
         label = " ".join([name, *(f"{key}={short(value)[: LONGEST_LABEL + 1]}" for key, (value, _) in swept.items())])
         yield Row(method, label, rules, own | swept, entry.protocol)

@@ -42,7 +42,7 @@ def check_methods(
     """Note in the document everything that is wrong with the methods and options of a grid.
 
     Args:
-        entries, settings: the sound ones, by their places in the recipe's lists.
+        entries, settings: the valid ones, by their indices in the recipe's lists.
         context: None if it is not known, because it is wrong itself.
     """
     table: list[tuple[int, Row]] = []
@@ -128,10 +128,10 @@ def _check_rules_are_used(
     used = {rule for _, row in table for rule in row.rules}
     paths: list[KeyPath] = [("methods",), *(("methods", number) for number, _ in table)]
     file = document.root.source
-    replaced = any(document.where(path).source != file for path in paths)
+    replaced = any(document.location(path).source != file for path in paths)
     for at, rule_options in given.items():
         for rule in rule_options:
-            if rule in used or (replaced and document.where((*at, rule)).source == file):
+            if rule in used or (replaced and document.location((*at, rule)).source == file):
                 continue
             known = rule in methods.names()
             message = (

@@ -1,4 +1,4 @@
-"""What is laid over a recipe: a profile, then ``--set key=value``."""
+"""What overrides values of a recipe: a profile, then ``--set key=value``."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 from smkd_cli import resources
 from smkd_cli.errors import RecipeError
-from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
+from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
 from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.yaml_reader import MAX_DEPTH, is_readable, parse, read_file
 from smkd_cli.suggestions import unknown
@@ -18,7 +18,7 @@ from smkd_cli.words import plain, shortened
 # Keys with plain values that a method or a variant may have in its own way.
 _SPREAD = ("epochs", "batch_size")
 _LONGEST_SOURCE = 200
-_MOST_DIGITS = 9  # of a place in a list; Python refuses to read thousands
+_MOST_DIGITS = 9  # of an index in a list; Python refuses to read thousands
 
 
 def apply_profile(document: Document, profile: str) -> None:
@@ -63,7 +63,7 @@ def apply_override(document: Document, override: str) -> None:
         document.problems += layer.problems
         _set(document, dotted.strip().split("."), layer)
     except RecipeError as error:
-        document.problems.append(Problem(Where(source), str(error).removeprefix(f"{source}: ")))
+        document.problems.append(Problem(Location(source), str(error).removeprefix(f"{source}: ")))
 
 
 def _set(document: Document, steps: list[str], layer: Document) -> None:
@@ -79,7 +79,9 @@ def _set(document: Document, steps: list[str], layer: Document) -> None:
         if isinstance(container, list):
             is_number = step.isascii() and step.isdecimal() and len(step) <= _MOST_DIGITS
             if not (is_number and int(step) < len(container)):
-                raise RecipeError(f"{_name(path)} is a list of {len(container)}; {plain(step)} is none of its places")
+                raise RecipeError(
+                    f"{_name(path)} is a list of length {len(container)}; {plain(step)} is not an index of it"
+                )
             path = (*path, int(step))
         elif isinstance(container, dict):
             path = (*path, step)
@@ -98,20 +100,20 @@ def _spread(document: Document, layer: Document, given: Mapping[str | int, Any],
     Args:
         at: where the one value stands in the layer; under its own key by default.
     """
-    for place, part in _parts(document.data):
+    for part_path, part in _parts(document.data):
         for key in _SPREAD:
             if key in given and key in part:
-                document.put((*place, key), given[key], layer, (key,) if at is None else at)
+                document.put((*part_path, key), given[key], layer, (key,) if at is None else at)
         mine, theirs = part.get("networks"), given.get("networks")
         if mine is not None and theirs is not None:
             # Of one network: a part with two different ones keeps its second, and so stays one.
             different = isinstance(mine, list) and len(mine) == 2 and mine[0] != mine[1]
             value = [theirs, mine[1]] if different and isinstance(theirs, str) else deepcopy(theirs)
-            document.put((*place, "networks"), value, layer, ("networks",) if at is None else at)
+            document.put((*part_path, "networks"), value, layer, ("networks",) if at is None else at)
 
 
 def _parts(recipe: Any) -> Iterator[tuple[KeyPath, dict[str, Any]]]:
-    """The places in a recipe where a part of its grid may have keys of its own."""
+    """The parts of a recipe that may have keys of their own, each with its path."""
     for name, inner in (("methods", ("protocol",)), ("variants", ())):
         entries = recipe.get(name)
         for number, entry in enumerate(entries if isinstance(entries, list) else ()):

@@ -1,4 +1,4 @@
-"""Turns what pydantic finds wrong into problems with a place and plain words."""
+"""Turns pydantic's errors into problems with a location and plain words."""
 
 from __future__ import annotations
 

@@ -27,14 +27,14 @@ def check_size(document: Document, valid: Mapping[str, Any]) -> bool:
     if cells <= MAX_CELLS:
         return True
     largest = max(axes, key=lambda axis: axes[axis])
-    place: KeyPath = (largest,)
+    key_path: KeyPath = (largest,)
     product = " x ".join(f"{count:,} {axis}" for axis, count in axes.items() if count > 1)
     if largest == "methods":
         number = max(points, key=lambda number: points[number])
         if points[number] > 1:
-            place = ("methods", number, "sweep")
+            key_path = ("methods", number, "sweep")
             swept = " x ".join(f"{len(values):,} {key}" for key, values in entries[number].sweep.items())
             product += f", where methods.{number} sweeps {swept}"
     message = f"makes a grid of {cells:,} cells ({product}); {MAX_CELLS:,} are the most: split it into several recipes"
-    document.add_problem(place, message)
+    document.add_problem(key_path, message)
     return False

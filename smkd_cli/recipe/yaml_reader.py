@@ -16,7 +16,7 @@ from typing import Any
 import yaml
 
 from smkd_cli.errors import RecipeError
-from smkd_cli.recipe.document import Document, KeyPath, Problem, Where
+from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 16
@@ -73,14 +73,14 @@ def decode(content: bytes, source: str) -> str:
 def check_characters(text: str, source: str) -> None:
     """Raise a RecipeError if a text holds a character that no YAML does, such as those that steer a terminal."""
     if found := yaml.reader.Reader.NON_PRINTABLE.search(text):
-        raise _not_allowed(text, found.start(), Where(source, 1, 1))
+        raise _not_allowed(text, found.start(), Location(source, 1, 1))
 
 
-def _not_allowed(text: str, at: int, start: Where) -> RecipeError:
+def _not_allowed(text: str, at: int, start: Location) -> RecipeError:
     before = text[:at]
     line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
-    place = Where(start.source, line, column) if start.line else start
-    return RecipeError(f"{place}: the character {text[at]!r} is not allowed in YAML")
+    location = Location(start.source, line, column) if start.line else start
+    return RecipeError(f"{location}: the character {text[at]!r} is not allowed in YAML")
 
 
 def parse(text: str, source: str, *, lines: bool = True) -> Document:
@@ -89,7 +89,7 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
     Args:
         text: at most 2**18 characters.
         source: what errors call the text.
-        lines: whether line and column of a place mean something to the user.
+        lines: whether line and column mean something to the user.
 
     Returns:
         The document, with all problems that a reader can get over; the caller raises them with its own.
@@ -105,8 +105,8 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
     except yaml.reader.ReaderError as error:
         raise _not_allowed(text, error.position, reader.document.root) from error
     except yaml.MarkedYAMLError as error:
-        place = reader.place(error.problem_mark or error.context_mark)
-        raise RecipeError(str(Problem(place, str(error.problem or error.context)))) from error
+        location = reader.location(error.problem_mark or error.context_mark)
+        raise RecipeError(str(Problem(location, str(error.problem or error.context)))) from error
     except (ValueError, OverflowError) as error:  # PyYAML lets them through for an escape such as "\UFFFFFFFF"
         raise RecipeError(f"{source}: an escape in a quoted string is no character: {error}") from error
 
@@ -116,7 +116,7 @@ class _Reader:
         self.events: Iterator[Any] = yaml.parse(text, Loader=yaml.SafeLoader)
         self.source = source
         self.lines = lines
-        self.document = Document(None, Where(source, 1, 1) if lines else Where(source))
+        self.document = Document(None, Location(source, 1, 1) if lines else Location(source))
 
     def read(self) -> Document:
         next(self.events)
@@ -126,19 +126,19 @@ class _Reader:
             next(self.events)
             following = next(self.events)
             if isinstance(following, yaml.DocumentStartEvent):
-                raise RecipeError(f"{self.place(following.start_mark)}: a second document; one is allowed")
+                raise RecipeError(f"{self.location(following.start_mark)}: a second document; one is allowed")
         return self.document
 
-    def place(self, mark: Any) -> Where:
-        return Where(self.source, mark.line + 1, mark.column + 1) if self.lines and mark else Where(self.source)
+    def location(self, mark: Any) -> Location:
+        return Location(self.source, mark.line + 1, mark.column + 1) if self.lines and mark else Location(self.source)
 
     def problem(self, event: Any, message: str) -> None:
-        self.document.problems.append(Problem(self.place(event.start_mark), message))
+        self.document.problems.append(Problem(self.location(event.start_mark), message))
 
     def node(self, event: Any, path: KeyPath) -> Any:
-        self.document.values[path] = self.place(event.start_mark)
+        self.document.values[path] = self.location(event.start_mark)
         if len(path) > MAX_DEPTH:
-            raise RecipeError(f"{self.place(event.start_mark)}: nested more than {MAX_DEPTH} deep")
+            raise RecipeError(f"{self.location(event.start_mark)}: nested more than {MAX_DEPTH} deep")
         if isinstance(event, yaml.AliasEvent):
             self.problem(event, f"the alias *{event.anchor} is not allowed; write the value out")
             return None
@@ -159,7 +159,7 @@ class _Reader:
     def mapping(self, path: KeyPath) -> dict[str, Any]:
         items: dict[str, Any] = {}
         while not isinstance(event := next(self.events), yaml.MappingEndEvent):
-            place = self.place(event.start_mark)
+            location = self.location(event.start_mark)
             name = event.value if isinstance(event, yaml.ScalarEvent) else None
             refused = self.refused_key(event, items)
             if refused:
@@ -170,7 +170,7 @@ class _Reader:
             if name is None:
                 self.node(next(self.events), (*path, ""))
                 continue
-            self.document.keys[(*path, name)] = place
+            self.document.keys[(*path, name)] = location
             items[name] = self.node(next(self.events), (*path, name))
         return items
 

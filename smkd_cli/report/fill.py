@@ -15,8 +15,8 @@ from smkd_cli.errors import DataError
 from smkd_cli.report.layout import (
     Coordinates,
     Layout,
-    Places,
     Slot,
+    SlotIndex,
     coordinates_of,
     fits,
     noise_label,
@@ -88,10 +88,10 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
             " report fewer of these results at a time"
         )
     there: dict[tuple[int, int], list[Sample]] = defaultdict(list)
-    down, across = Places(rows), Places(columns)
+    down, across = SlotIndex(rows), SlotIndex(columns)
     for sample in samples:
-        for place in itertools.product(down.of(sample.at), across.of(sample.at)):
-            there[place].append(sample)
+        for position in itertools.product(down.of(sample.at), across.of(sample.at)):
+            there[position].append(sample)
     headings = tuple(Column(slot.label, slot.group) for slot in columns)
     filled = Filled(slots=columns, columns=headings, left_out=left_out)
     values = _paper_values(layout, rows, columns, paper)
@@ -144,14 +144,14 @@ def _cell(
     row: Slot, column: Slot, samples: Sequence[Sample], *, layout: Layout, value: float | None, filled: Filled
 ) -> TableCell:
     where = {**layout.where, **row.where, **column.where}
-    place = f"{row.label} / {column.heading}"
-    chosen = _one_configuration(layout, samples, place, filled)
+    cell_name = f"{row.label} / {column.heading}"
+    chosen = _one_configuration(layout, samples, cell_name, filled)
     if not chosen:
         kind, rate = where.get("kind", ""), where.get("rate")
         exchange, target = where.get("exchange"), where.get("target")
         method = methods.joined(exchange, target) if isinstance(exchange, str) and target else ""
         return TableCell("missing", "", method, kind, rate, paper=value)
-    seeds = _one_of_each_seed(layout, chosen, place, filled)
+    seeds = _one_of_each_seed(layout, chosen, cell_name, filled)
     filled.used += [sample.result for sample in chosen]
     first = seeds[0]
     for sample in seeds:
@@ -183,7 +183,7 @@ def _cell(
     )
 
 
-def _one_configuration(layout: Layout, samples: Sequence[Sample], place: str, filled: Filled) -> list[Sample]:
+def _one_configuration(layout: Layout, samples: Sequence[Sample], cell_name: str, filled: Filled) -> list[Sample]:
     """The samples of the configuration that a cell shows: of several, that with most finished seeds."""
     by_configuration: dict[str, list[Sample]] = defaultdict(list)
     for sample in samples:
@@ -196,12 +196,12 @@ def _one_configuration(layout: Layout, samples: Sequence[Sample], place: str, fi
         options = "; ".join(_difference_in_options(groups))
         if not own:
             filled.warnings.append(
-                f"{layout.name}, {place}: left empty, results of other recipes differ in options ({options}); "
+                f"{layout.name}, {cell_name}: left empty, results of other recipes differ in options ({options}); "
                 "name the table in the recipe that is meant"
             )
             return []
         filled.warnings.append(
-            f"{layout.name}, {place}: options differ between results ({options}); the one with most seeds is shown"
+            f"{layout.name}, {cell_name}: options differ between results ({options}); the one with most seeds is shown"
         )
     return max(groups, key=lambda group: sum(bool(sample.numbers) for sample in group))
 
@@ -236,7 +236,7 @@ def _difference_in_options(groups: Sequence[Sequence[Sample]]) -> list[str]:
     return [shortened(" ".join(f"{name}={cell.get(name, 'unset')}" for name in differing), 1000) for cell in cells]
 
 
-def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], place: str, filled: Filled) -> list[Sample]:
+def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], cell_name: str, filled: Filled) -> list[Sample]:
     """Finished twins before failed ones, the table's own before others."""
     kept: dict[tuple[int | None, int], Sample] = {}
     for sample in sorted(samples, key=lambda sample: (layout.metric not in sample.numbers, not sample.own)):
@@ -246,7 +246,7 @@ def _one_of_each_seed(layout: Layout, samples: Sequence[Sample], place: str, fil
         if number is not None and number != twin.numbers.get(layout.metric):
             counts, does_not = (printable(str(one.result.path)) for one in (twin, sample))
             filled.warnings.append(
-                f"{layout.name}, {place}: seed {sample.cell.seed} is there twice with different scores; "
+                f"{layout.name}, {cell_name}: seed {sample.cell.seed} is there twice with different scores; "
                 f"{counts} counts, {does_not} does not"
             )
     return list(kept.values())

@@ -51,7 +51,7 @@ class FromResults:
 
     Attributes:
         label: makes a slot's label of a value.
-        in_order: an axis of numbers, which are sorted; other values have no place on it. Otherwise they stand as found.
+        in_order: an axis of numbers, which are sorted, without other values. Otherwise in the order of the results.
         every: only each so-many-th slot, the first and the last are for people; the others are detail.
     """
 
@@ -195,7 +195,7 @@ def own_recipe_row(name: str) -> Slot:
 
 
 def fits(at: Coordinates, where: Coordinates) -> bool:
-    """Whether a result stands at a place; a tuple of a place's coordinate lists alternatives."""
+    """Whether a result with coordinates ``at`` matches ``where``; a tuple in ``where`` lists alternatives."""
     missing = object()
     for name, wanted in where.items():
         value = at.get(name, missing)
@@ -204,8 +204,8 @@ def fits(at: Coordinates, where: Coordinates) -> bool:
     return True
 
 
-class Places:
-    """Which slots of an axis a result stands in, by :func:`fits`, without a look at each of them."""
+class SlotIndex:
+    """Finds the slots of an axis that a result belongs in, as :func:`fits` does, without testing each of them."""
 
     def __init__(self, slots: Sequence[Slot]) -> None:
         self._slots = slots
@@ -221,7 +221,7 @@ class Places:
                 self._by_value.setdefault(name, {}).setdefault(value, []).append(number)
 
     def of(self, at: Coordinates) -> list[int]:
-        """The numbers of the slots, rising."""
+        """The numbers of the slots, ascending."""
         found = [number for number in self._others if fits(at, self._slots[number].where)]
         for name, by_value in self._by_value.items():
             if name in at:

@@ -42,7 +42,7 @@ def comparable(table: str, dataset: str, networks: Sequence[str]) -> list[Publis
 
 
 def accuracy_at(numbers: Sequence[Published], where: Coordinates) -> float | None:
-    """The number at a place. What the paper does not say of a number (the target rule in Table V) decides nothing."""
+    """The number at some coordinates. A coordinate that the paper does not state (Table V's target rule) is ignored."""
     for number in numbers:
         if all(number.at.get(name, wanted) == wanted for name, wanted in where.items()):
             return number.accuracy

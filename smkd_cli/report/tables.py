@@ -49,7 +49,7 @@ class Run(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class TableCell:
-    """A place in a table, filled or not.
+    """A cell of a table, filled or not.
 
     Attributes:
         status: ``failed`` if every run that belongs here failed.

@@ -26,10 +26,10 @@ def changed(path: str, value: Any) -> str:
     """A record's text with one value in another way: ``changed("cell.noise.rate", None)``."""
     made = {**RESULT, **json.loads(json.dumps(record()))}
     *way, last = path.split(".")
-    place: Any = made
+    inner: Any = made
     for step in way:
-        place = place[step]
-    place[last] = value
+        inner = inner[step]
+    inner[last] = value
     return json.dumps(made)
 
 
@@ -129,9 +129,9 @@ def test_a_record_of_ours_that_cannot_be_used_is_named_and_the_others_are_report
 def test_of_many_damaged_records_some_are_named(tmp_path, smkd):
     write_result(tmp_path / "runs" / "a" / "result.json", record())
     for number in range(20):
-        place = tmp_path / "runs" / f"cut{number:02}"
-        place.mkdir()
-        (place / "result.json").write_text('{"schema": "smkd/result/1", "x')
+        folder = tmp_path / "runs" / f"cut{number:02}"
+        folder.mkdir()
+        (folder / "result.json").write_text('{"schema": "smkd/result/1", "x')
     assert "(20): runs/cut00/" in (said := smkd("report", "runs").err)
     assert "and 17 more" in said
     assert len(said) < 1000
@@ -142,10 +142,10 @@ def test_a_folder_below_that_cannot_be_read(tmp_path, smkd, monkeypatch):
     (tmp_path / "runs" / "shut").mkdir()
     scandir = os.scandir
 
-    def refuse(place: Any) -> Any:
-        if Path(place).name == "shut":
+    def refuse(path: Any) -> Any:
+        if Path(path).name == "shut":
             raise PermissionError(13, "Permission denied")
-        return scandir(place)
+        return scandir(path)
 
     monkeypatch.setattr(os, "scandir", refuse)
     result = smkd("report", "runs")
@@ -241,12 +241,12 @@ START = json.dumps({**RESULT, **record()}).encode()
 def test_whatever_stands_in_a_record_it_is_reported_or_passed_over(changes, form, smkd):
     made: dict[str, Any] = {**RESULT, **record()}
     for path, value in changes:
-        place: Any = made
+        inner: Any = made
         *way, last = path.split(".")
         for step in way:
-            place = place.get(step) if isinstance(place, dict) else None
-        if isinstance(place, dict):
-            place[last] = value
+            inner = inner.get(step) if isinstance(inner, dict) else None
+        if isinstance(inner, dict):
+            inner[last] = value
     result = smkd("report", "-", "--format", form, stdin=f"{json.dumps(made)}\n{json.dumps(scored())}")
     assert result.code == 0, result.err
     assert all(letter.isprintable() or letter == "\n" for letter in result.out + result.err)

@@ -166,7 +166,7 @@ edits = st.lists(st.tuples(st.floats(0, 1), st.integers(0, 4), pieces), min_size
 
 
 def edited(content: bytes, changes: list[Edit]) -> bytes:
-    """The content with some bytes, from a relative place on, replaced by others."""
+    """The content with some bytes, from a relative position on, replaced by others."""
     for where, length, new in changes:
         at = int(where * len(content))
         content = content[:at] + new + content[at + length :]

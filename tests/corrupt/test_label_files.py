@@ -298,13 +298,13 @@ def test_any_bytes_are_labels_or_a_message(smkd: Smkd, content: bytes) -> None:
 @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 def test_blank_lines_never_move_a_row(smkd: Smkd, rows: list[tuple[bool, int]], wrong: int) -> None:
     lines = ["image,label"]
-    places = []
+    lines_of_rows = []
     for number, (quoted, blank) in enumerate(rows):
         lines += [" " * (blank - 1)] * blank
-        places.append(len(lines) + 1)
+        lines_of_rows.append(len(lines) + 1)
         lines.append(f'"{number}",0' if quoted else f"{number},1")
     wrong %= len(rows)
-    lines[places[wrong] - 1] = f"{wrong},x"
+    lines[lines_of_rows[wrong] - 1] = f"{wrong},x"
     result = take(smkd, "\n".join(lines) + "\n")
     if len(rows) > 1:
-        assert f"row {wrong + 1} (line {places[wrong]}): label 'x' is not an integer" in result.err
+        assert f"row {wrong + 1} (line {lines_of_rows[wrong]}): label 'x' is not an integer" in result.err

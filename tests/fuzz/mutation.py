@@ -53,12 +53,12 @@ _SCALARS: tuple[Any, ...] = (
 )
 
 
-def places(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+def paths(value: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The path of every part of plain data, the whole first."""
     yield path
     items = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
     for key, item in items:
-        yield from places(item, (*path, key))
+        yield from paths(item, (*path, key))
 
 
 def _at(value: Any, path: tuple[Any, ...]) -> Any:
@@ -78,7 +78,7 @@ def mutated(value: Any, random: Random) -> Any:
     """A copy of plain data (dict, list, scalars) with one to three parts changed."""
     value = copy.deepcopy(value)
     for _ in range(random.choice((1, 1, 1, 2, 3))):
-        every = list(places(value))
+        every = list(paths(value))
         path = random.choice(every)
         if not path:
             continue
@@ -118,15 +118,15 @@ def as_text(value: Any) -> str:
 
 
 def mutated_bytes(content: bytes, random: Random) -> bytes:
-    """A copy of bytes with one place changed: flipped, cut, doubled, or filled with what does not belong there."""
-    place = random.randrange(len(content) + 1)
-    other = min(len(content), place + random.randrange(1, 40))
+    """A copy of bytes with one part changed: flipped, cut, doubled, or filled with what does not belong there."""
+    start = random.randrange(len(content) + 1)
+    other = min(len(content), start + random.randrange(1, 40))
     changes: tuple[Callable[[], bytes], ...] = (
-        lambda: content[:place],
-        lambda: content[:place] + content[other:],
-        lambda: content[:place] + content[place:other] * 3 + content[other:],
-        lambda: content[:place] + bytes([random.randrange(256)]) + content[place + 1 :],
-        lambda: content[:place] + random.choice(_PIECES) + content[place:],
+        lambda: content[:start],
+        lambda: content[:start] + content[other:],
+        lambda: content[:start] + content[start:other] * 3 + content[other:],
+        lambda: content[:start] + bytes([random.randrange(256)]) + content[start + 1 :],
+        lambda: content[:start] + random.choice(_PIECES) + content[start:],
         lambda: content.replace(b"\n", random.choice((b"\r\n", b"\r", b"\n\n", b",,\n"))),
         lambda: content.replace(b",", random.choice((b";", b"\t", b", ", b",\x00"))),
         lambda: (

@@ -76,7 +76,7 @@ def write_pictures(root: Path, train: int = 20, test: int = 4) -> None:
 
 
 def make_unreadable(root: Path) -> None:
-    """Put a folder in the place of every picture: whoever opens one fails, and its name is there still."""
+    """Replace every picture by a folder: opening one fails, and its name is still there."""
     for path in (root / "pictures").glob("*/*/*.npy"):
         path.unlink()
         path.mkdir()

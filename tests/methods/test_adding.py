@@ -33,10 +33,10 @@ def test_the_example_by_path(folder):
     names = '["fading.py:Fading", {name: "SMKD-P+fading.py:Fading", most: 0.3}]'
     result = smkd(folder, "train", "quickstart", "--set", f"methods={names}", "--set", "options={}", *RUN)
     assert result.returncode == 0, result.stderr
-    places = sorted(Path(line).name for line in result.stdout.splitlines())
-    assert places == ["fading_symmetric-0.4_seed1", "smkd-p+fading_symmetric-0.4_seed1"]
-    place = next(line for line in result.stdout.splitlines() if "smkd-p+fading" in line)
-    record = json.loads((folder / place / "result.json").read_text())
+    names = sorted(Path(line).name for line in result.stdout.splitlines())
+    assert names == ["fading_symmetric-0.4_seed1", "smkd-p+fading_symmetric-0.4_seed1"]
+    run = next(line for line in result.stdout.splitlines() if "smkd-p+fading" in line)
+    record = json.loads((folder / run / "result.json").read_text())
     assert record["cell"]["options"]["most"] == 0.3
     assert list(record["provenance"]["method_files"]) == ["fading.py"]
 

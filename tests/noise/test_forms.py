@@ -36,10 +36,10 @@ def test_sums_and_bounds_are_those_of_the_matrix(kind: str, rate: float, classes
         np.testing.assert_array_equal(getattr(form, name), getattr(dense, name), err_msg=name)
     for clean in {0, classes // 2, classes - 1}:
         row = np.zeros(classes)
-        places, row[places] = form.row(clean)[0], form.row(clean)[1]
+        others, row[others] = form.row(clean)[0], form.row(clean)[1]
         np.testing.assert_array_equal(row, dense.row(clean)[1])
-        assert places[-1] == classes - 1
-        assert (np.diff(places) > 0).all()
+        assert others[-1] == classes - 1
+        assert (np.diff(others) > 0).all()
 
 
 @given(
@@ -118,10 +118,10 @@ def test_shares_are_those_of_the_matrix_even_where_lots_are_equal(
 def test_sums_of_ten_thousand_are_those_of_numpy() -> None:
     before = np.setbufsize(1 << 14)  # NumPy before 2.3 adds the sums of pieces of this size
     row = np.full(10_000, 0.4 / 9_999)
-    for place, total in list(enumerate(sums_without_one(10_000, 0.4 / 9_999)))[::97]:
-        row[place] = 0
+    for number, total in list(enumerate(sums_without_one(10_000, 0.4 / 9_999)))[::97]:
+        row[number] = 0
         assert row.sum() == total
-        row[place] = 0.4 / 9_999
+        row[number] = 0.4 / 9_999
     np.setbufsize(before)
 
 

@@ -1,4 +1,4 @@
-"""Every kind of mistake in a recipe is told with its place, all of them at once, with exit code 3."""
+"""Every kind of mistake in a recipe is reported with its location, all of them at once, with exit code 3."""
 
 from __future__ import annotations
 
@@ -139,8 +139,8 @@ def test_all_mistakes_at_once_in_the_order_of_the_file(
     )
     result = smkd("recipes", "validate", path)
     lines = result.err.removeprefix("error: ").splitlines()
-    places = [line.removeprefix(f"{path}:").split(": ")[0] for line in lines]
-    assert places == ["3:10", "5:15", "5:38", "5:42", "7:29", "8:12", "9:9", "10:1", "11:1"]
+    locations = [line.removeprefix(f"{path}:").split(": ")[0] for line in lines]
+    assert locations == ["3:10", "5:15", "5:38", "5:42", "7:29", "8:12", "9:9", "10:1", "11:1"]
 
 
 def test_mistakes_of_all_recipes_at_once(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:

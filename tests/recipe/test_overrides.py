@@ -48,11 +48,11 @@ def test_the_last_override_has_the_last_word(recipe_file: Callable[..., Path]) -
         ("optimizr.lr=1", "optimizr: unknown key 'optimizr'; did you mean optimizer?"),
         ("optimizer.lrr=1", "optimizer.lrr: unknown key 'lrr'; did you mean lr?"),
         ("optimizer.lr='1'", "optimizer.lr: should be a number, not '1'"),
-        ("noise.1.rate=0.2", "noise is a list of 1; 1 is none of its places"),
-        ("noise.x.rate=0.2", "x is none of its places"),
-        ("noise.-1.rate=0.2", "-1 is none of its places"),
-        (f"noise.{'1' * 100}.rate=0.2", "is none of its places"),
-        ("noise.².rate=0.2", "² is none of its places"),
+        ("noise.1.rate=0.2", "noise is a list of length 1; 1 is not an index of it"),
+        ("noise.x.rate=0.2", "x is not an index of it"),
+        ("noise.-1.rate=0.2", "-1 is not an index of it"),
+        (f"noise.{'1' * 100}.rate=0.2", "is not an index of it"),
+        ("noise.².rate=0.2", "² is not an index of it"),
         ("noise.0.raet=0.2", "did you mean rate?"),
         ("epochs.x=1", "epochs is a single value and has no key x"),
         ("epochs", "is not KEY=VALUE"),
@@ -73,7 +73,7 @@ def test_a_wrong_override_is_named(
 
 def test_a_path_of_very_many_digits(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:
     result = smkd("recipes", "validate", recipe_file(), "--set", f"noise.{'1' * 5000}.rate=0.2")
-    assert (result.code, "is none of its places" in result.err, len(result.err) < 500) == (3, True, True)
+    assert (result.code, "is not an index of it" in result.err, len(result.err) < 500) == (3, True, True)
 
 
 def test_mistakes_in_overrides_and_file_are_told_together(
@@ -134,8 +134,8 @@ def test_a_wrong_profile_is_told_with_its_own_places(
     profile.write_text("seeds: [7]\nepoch: 9\nseeds: [8]\noptimizer: {lr: x}\n")
     result = smkd("recipes", "validate", recipe_file(), "--profile", profile)
     assert result.code == 3
-    for place in ("2:1: epoch: unknown key", "3:1: the key 'seeds' appears twice", "4:17: optimizer.lr: should be"):
-        assert f"{profile}:{place}" in result.err
+    for location in ("2:1: epoch: unknown key", "3:1: the key 'seeds' appears twice", "4:17: optimizer.lr: should be"):
+        assert f"{profile}:{location}" in result.err
     profile.write_text("[1]")
     assert "a profile is a mapping" in smkd("recipes", "validate", recipe_file(), "--profile", profile).err
     assert "did you mean embedded?" in smkd("recipes", "validate", recipe_file(), "--profile", "embeded").err

@@ -20,7 +20,7 @@ class MKD(ExchangeRule):
     """``dml``: L_A = CE_A + KL(sg[p_B] ‖ p_A); ``eq2``: L_A = (1 − ε) CE_A + ε KL(sg[p_B] ‖ p_A) (the paper's Eq. 2).
 
     KL is summed over the classes and averaged over the batch; the temperature is 1. Over another target rule its
-    self-loss stands in the place of CE_A.
+    self-loss replaces CE_A.
     """
 
     name = "MKD"

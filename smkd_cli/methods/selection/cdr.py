@@ -22,8 +22,8 @@ def kth_largest(values: Tensor, k: Tensor) -> Tensor:
     import torch
 
     # Several times faster than what torch has for it.
-    place = len(values) - int(k)
-    return torch.from_numpy(np.partition(values.numpy(), place))[place]
+    rank = len(values) - int(k)
+    return torch.from_numpy(np.partition(values.numpy(), rank))[rank]
 
 
 def kth_largest_by_bits(values: Tensor, k: Tensor) -> Tensor:

@@ -35,7 +35,7 @@ class CoTeaching(SmallLossExchange, KnowsNoiseRate):
     ramp: Annotated[float, Field(gt=0, le=1, description="T_k, fraction of the epochs (paper: 10 of 200)")] = 0.05
     exponent: Annotated[float, Field(gt=0, description="c, exponent of the ramp (paper: 1)")] = 1.0
     forget_rate: Annotated[
-        float | None, Field(ge=0, lt=1, description="final R, in the place of the noise rate (paper: the noise rate)")
+        float | None, Field(ge=0, lt=1, description="final R, instead of the noise rate (paper: the noise rate)")
     ] = None
 
     def rate_source(self) -> str | float:

@@ -54,10 +54,10 @@ def propose(trial: int, tried: Sequence[Sequence[float]], scores: Sequence[float
     best = sorted(range(ended), key=lambda earlier: (-scores[earlier], earlier))[: max(2, ended // 4)]
     draw = random.Random(f"{seed} {trial}")
     numbers = []
-    for place in range(_NUMBERS):
+    for index in range(_NUMBERS):
         alpha = beta = 1.0
         if best:
-            known = [tried[earlier][place] for earlier in best]
+            known = [tried[earlier][index] for earlier in best]
             mean = statistics.fmean(known)
             weight = mean * (1 - mean) / max(statistics.variance(known), 0.01) - 1
             alpha, beta = max(1.0, mean * weight), max(1.0, (1 - mean) * weight)

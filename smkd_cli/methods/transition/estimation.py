@@ -30,8 +30,8 @@ def estimate_transition(probs: Tensor, percentile: float = 100.0) -> Tensor:
         raise ValueError(f"the transition matrix needs predictions (samples, classes), and these are {probs.shape}")
     if not bool((probs >= 0).all()) or not bool(probs.isfinite().all()):
         raise ValueError("the transition matrix needs probabilities: some predictions are negative or not finite")
-    place = round(percentile / 100 * (len(probs) - 1))
-    anchors = probs.argsort(stable=True, dim=0)[place]
+    rank = round(percentile / 100 * (len(probs) - 1))
+    anchors = probs.argsort(stable=True, dim=0)[rank]
     rows = probs[anchors].double()
     missing = (rows.diagonal() == 0).nonzero().flatten().tolist()
     if missing:

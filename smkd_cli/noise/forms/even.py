@@ -39,20 +39,20 @@ class Even(Transitions):
         """
         totals, which = np.unique(self.leave, return_inverse=True)
         edges = np.zeros((len(totals), self.classes))
-        for place, total in enumerate(totals):
+        for number, total in enumerate(totals):
             if total > 0:
                 cumulative = np.cumsum(np.full(self.classes - 1, self._other / total))
-                edges[place, 1:] = cumulative / cumulative[-1]
+                edges[number, 1:] = cumulative / cumulative[-1]
         return edges, which
 
     def wrong(self, clean: Labels, rest: Matrix) -> Labels:
         table, which = self._edges
         edges, row = table.ravel(), which[clean] * self.classes
-        place = clean + rest
+        point = clean + rest
         # The k-th edge is k / (C - 1) but for its rounding, so the first guess is one off at most.
         below = np.minimum((rest * (self.classes - 1)).astype(np.int64), self.classes - 2)
-        below += clean + edges[row + below + 1] <= place
-        below -= clean + edges[row + below] > place
+        below += clean + edges[row + below + 1] <= point
+        below -= clean + edges[row + below] > point
         # The own class is left out of the count.
         return below + (below >= clean)
 
@@ -82,7 +82,7 @@ class Even(Transitions):
 
 
 def sums_without_one(count: int, value: float) -> Matrix:
-    """What NumPy makes of a sum of ``count`` times ``value``, one of which is 0 instead, by its place: (count,)."""
+    """NumPy's sum of ``count`` times ``value`` where one of them is 0 instead, by the index of that one: (count,)."""
     if count <= _PIECE:
         rows = np.full((count, count), value)
         np.fill_diagonal(rows, 0)

@@ -29,8 +29,8 @@ def render(report: Report) -> str:
     for table in report.tables:
         for row in table.rows:
             for column, cell in zip(table.columns, row.cells, strict=True):
-                place = (table.name, row.label, f"{column.group} {column.label}".strip())
-                what = [*map(field, (*place, cell.label, cell.method, cell.noise)), cell.rate]
+                position = (table.name, row.label, f"{column.group} {column.label}".strip())
+                what = [*map(field, (*position, cell.label, cell.method, cell.noise)), cell.rate]
                 writer.writerows([*what, field(metric), *numbers] for metric, *numbers in _numbers(table, cell))
     return stream.getvalue()
 

@@ -113,9 +113,9 @@ class TrainingState:
 
     def _check(self, progress: Progress) -> None:
         """Raise a DataError if there is no such position in this cell's training."""
-        place = f"step {progress.step} of epoch {progress.epoch} in stage {progress.stage}"
+        position = f"step {progress.step} of epoch {progress.epoch} in stage {progress.stage}"
         if progress.epoch > self.schedule.epochs or progress.step > self.steps:
-            raise DataError(f"{place} is beyond the {self.schedule.epochs} epochs of {self.steps} steps")
+            raise DataError(f"{position} is beyond the {self.schedule.epochs} epochs of {self.steps} steps")
         number = self.schedule.at(progress.epoch).number
         if progress.stage not in ({number} if progress.step else {number, number - 1}):
-            raise DataError(f"{place}: that epoch is in stage {number}")
+            raise DataError(f"{position}: that epoch is in stage {number}")

@@ -61,10 +61,10 @@ class StopAt(StopRequest):
 @pytest.fixture(scope="module")
 def teacher(tmp_path_factory):
     """A network that was trained on the same labels."""
-    place = tmp_path_factory.mktemp("teacher") / "run"
+    run_directory = tmp_path_factory.mktemp("teacher") / "run"
     (cell,) = expand(load_recipe("quickstart", ["methods=[CE]", *RECIPE], data=DATA))
-    train_cell(Task(cell, place, DATA), StopRequest(), lambda event: None)
-    return str(place)
+    train_cell(Task(cell, run_directory, DATA), StopRequest(), lambda event: None)
+    return str(run_directory)
 
 
 # Options that lead along another way through the loop.

@@ -46,12 +46,12 @@ def test_an_oracle_needs_clean_labels(smkd, tmp_path):
     header, *rows = (tmp_path / "noisy.csv").read_text().splitlines()
     text = "\n".join([header, *rows])
     columns = next(line for line in rows if not line.startswith("#"))
-    place = columns.split(",").index("clean_label")
+    column = columns.split(",").index("clean_label")
     lines = []
     for line in text.splitlines():
         fields = line.split(",")
         if not line.startswith("#") and line != columns:
-            fields[place] = ""
+            fields[column] = ""
         lines.append(",".join(fields))
     kept = [line for line in lines if not line.startswith(("# clean", "# realised"))]
     (tmp_path / "unknown.csv").write_text("\n".join(kept) + "\n")

@@ -140,7 +140,7 @@ def _largest(tensors):
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        # One number, which torch would copy into every place of a larger tensor.
+        # One number, which torch would broadcast over a larger tensor.
         (lambda t: {_largest(t): torch.zeros(1, dtype=t[_largest(t)].dtype)}, "has the shape (1,), not"),
         (lambda t: {_largest(t): t[_largest(t)].double()}, "is of type float64, not float32"),
         (lambda t: {"b.memory.r": None}, "b.memory.r is missing"),

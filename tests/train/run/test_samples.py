@@ -33,12 +33,12 @@ def run(tmp_path_factory, tiny):
     path.write_text(tiny)
 
     def train(method, epochs=EPOCHS, **options):
-        place = tmp_path_factory.mktemp("run") / "cell"
+        run_directory = tmp_path_factory.mktemp("run") / "cell"
         entry = json.dumps({"name": method, **options}, ensure_ascii=False)
         settings = [f"methods=[{entry}]", f"epochs={epochs}", f"validation.fraction={HELD_OUT}"]
         (cell,) = expand(load_recipe(str(path), settings, data=DATA))
-        train_cell(Task(cell, place, DATA), StopRequest(), lambda event: None)
-        return place
+        train_cell(Task(cell, run_directory, DATA), StopRequest(), lambda event: None)
+        return run_directory
 
     return train
 
@@ -98,9 +98,9 @@ def test_in_one_epoch_the_margin_is_positive_where_the_label_is_predicted(run):
 
 @pytest.mark.parametrize(("method", "options", "mass"), [("CE", {}, 1.0), ("LS", {"epsilon": 0.4}, 0.64)])
 def test_refined_labels_are_those_of_the_method(run, method, options, mass):
-    place = run(method, **options)
-    labels = read_manifest(place / "manifest.csv").label
-    for peer in read_samples(place / "samples.safetensors")[:2]:
+    run_directory = run(method, **options)
+    labels = read_manifest(run_directory / "manifest.csv").label
+    for peer in read_samples(run_directory / "samples.safetensors")[:2]:
         seen = peer.seen > 0
         assert peer.refined_mass[seen] == pytest.approx(mass)
         assert (peer.refined_class[seen] == labels[seen]).all()
@@ -113,9 +113,9 @@ def test_a_network_that_began_anew_has_only_its_own_epochs(run):
 
 
 def test_of_mixed_images_the_labels_before_mixing_are_kept(run):
-    place = run("M-DYR", warmup_share=0.3)
-    labels = read_manifest(place / "manifest.csv").label
-    for peer in read_samples(place / "samples.safetensors")[:2]:
+    run_directory = run("M-DYR", warmup_share=0.3)
+    labels = read_manifest(run_directory / "manifest.csv").label
+    for peer in read_samples(run_directory / "samples.safetensors")[:2]:
         seen = peer.seen > 0
         # (1 − B) q + B ẑ is all on the noisy label where that is the prediction, and 1 − B otherwise.
         kept = peer.refined_mass[seen]
@@ -124,9 +124,9 @@ def test_of_mixed_images_the_labels_before_mixing_are_kept(run):
         assert (peer.refined_class[seen] == labels[seen])[kept > 0.5].all()
 
 
-def spoil(place, folder, change):
+def spoil(run_directory, folder, change):
     """A copy of the file with other tensors, or other facts, and a checksum that fits."""
-    tensors, facts = load_tensors(place / "samples.safetensors", SAMPLES_SCHEMA)
+    tensors, facts = load_tensors(run_directory / "samples.safetensors", SAMPLES_SCHEMA)
     change(tensors, facts)
     save_tensors(folder / "samples.safetensors", tensors, SAMPLES_SCHEMA, facts)
     return folder / "samples.safetensors"
@@ -186,7 +186,7 @@ def test_of_a_manifest_in_an_order_of_its_own_samples_stand_in_that_order(run, t
     ]
     (cell,) = expand(load_recipe(str(tmp_path / "tiny.yaml"), settings, data=DATA))
     train_cell(Task(cell, tmp_path / "cell", DATA), StopRequest(), lambda event: None)
-    ours, theirs = (read_samples(place / "samples.safetensors") for place in (tmp_path / "cell", plain))
+    ours, theirs = (read_samples(run_directory / "samples.safetensors") for run_directory in (tmp_path / "cell", plain))
     for one, other in zip(ours[:2], theirs[:2], strict=True):
         for name in ("seen", "margin", "probability", "predicted", "refined_class"):
             assert np.array_equal(

@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from smkd_cli.artifacts.results import Result
-from smkd_cli.report.layout import Places, Slot, fits
+from smkd_cli.report.layout import Slot, SlotIndex, fits
 from smkd_cli.report.notes import Unfinished
 
 VALUES = st.sampled_from([0, 0.0, 1, 1.0, "LS", "CP", ("LS", "CP"), ("symmetric", 0.4), (0, 1), None])
@@ -23,7 +23,7 @@ NAMES = st.sampled_from(["label", "noise", "b2"])
 @settings(max_examples=300, deadline=None)
 def test_a_result_stands_in_the_slots_that_it_fits(wheres: list[dict[str, Any]], at: dict[str, Any]) -> None:
     slots = [Slot(str(number), where) for number, where in enumerate(wheres)]
-    assert Places(slots).of(at) == [number for number, where in enumerate(wheres) if fits(at, where)]
+    assert SlotIndex(slots).of(at) == [number for number, where in enumerate(wheres) if fits(at, where)]
 
 
 @given(unfinished=st.lists(st.sampled_from("abcd"), max_size=8), finished=st.lists(st.sampled_from("abcd"), max_size=4))
