@@ -248,14 +248,14 @@ def train(
 
     from smkd_cli.artifacts.run import Run
     from smkd_cli.train.executors import find
-    from smkd_cli.train.grid import Asked
+    from smkd_cli.train.grid import GridRequest
     from smkd_cli.train.machine.device import unchanged_torch
     from smkd_cli.train.whole_grid import train_grid
 
     done: list[Path] = []
     with unchanged_torch():
         train_grid(
-            Asked(recipe, list(overrides), profile, None if manifest is None else str(manifest), list(cells)),
+            GridRequest(recipe, list(overrides), profile, None if manifest is None else str(manifest), list(cells)),
             runs=Path(runs),
             device=device,
             executor=find(executor, jobs),

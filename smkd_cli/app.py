@@ -154,18 +154,18 @@ def train(
         raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     from smkd_cli.train.executors import find
-    from smkd_cli.train.grid import Asked
+    from smkd_cli.train.grid import GridRequest
 
     where = find(executor, None if jobs == "auto" else int(jobs))
-    asked = Asked(recipe, settings, profile, manifest, cells or [])
+    request = GridRequest(recipe, settings, profile, manifest, cells or [])
     if dry_run:
         from smkd_cli.train.dry_run import run as show_plan
 
-        show_plan(asked, runs=runs, data=data)
+        show_plan(request, runs=runs, data=data)
         return
     from smkd_cli.train.command import run
 
-    run(asked, runs=runs, device=device, executor=where, data=data, wait=wait)
+    run(request, runs=runs, device=device, executor=where, data=data, wait=wait)
 
 
 @app.command(name="eval")
@@ -380,8 +380,8 @@ def _failed(error: BaseException) -> int:
         console.error(f"{error.prefix}{message(error)}")
         return error.exit_code
     if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
-        told = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
-        console.error(f"error: {told}")
+        text = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
+        console.error(f"error: {text}")
         return DataError.exit_code
     if isinstance(error, MemoryError):
         # NumPy says how much it wanted, Python nothing.
@@ -391,6 +391,6 @@ def _failed(error: BaseException) -> int:
         )
         return DataError.exit_code
     # Anything else is a defect of ours.
-    told = message(f"{type(error).__name__}: {error}")
-    console.error(f"error: {told} (smkd --debug shows where)")
+    text = message(f"{type(error).__name__}: {error}")
+    console.error(f"error: {text} (smkd --debug shows where)")
     return 1

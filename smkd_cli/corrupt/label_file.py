@@ -115,8 +115,8 @@ def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str]
     """The names of the columns, and what separates them."""
     names: list[str] = []
     while (line := lines.next_line()) is not None:
-        if lines.number == 1 and (told := _OF_EXCEL.fullmatch(line)):
-            separator = separator or told[1]
+        if lines.number == 1 and (excel := _OF_EXCEL.fullmatch(line)):
+            separator = separator or excel[1]
             continue
         if not line.strip():
             continue
@@ -156,9 +156,9 @@ def _hint(column: str, names: Sequence[str]) -> str:
     """The name that is nearest, first of all one that looks the same."""
     alike = [name for name in names if seen(name) == seen(column)]
     close = alike[0] if alike else closest(column, names)
-    return f"did you mean {_told_apart(close)}? " if close else ""
+    return f"did you mean {_unambiguous(close)}? " if close else ""
 
 
-def _told_apart(name: str) -> str:
+def _unambiguous(name: str) -> str:
     """A name as it is, in quotes where it is not what it looks like."""
     return name if name.isprintable() and unicodedata.is_normalized("NFC", name) else quoted(name)

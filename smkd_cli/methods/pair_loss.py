@@ -199,13 +199,13 @@ class PairLoss(nn.Module):
 
 
 def _buffer_of(name: str) -> str:
-    """What a part of the memory is called in the state: a module has names of its own, and allows no dots."""
+    """The buffer's name of a part of the memory: a module has attributes of its own, and allows no dots."""
     return f"memory_{name.replace('.', '-')}"
 
 
 def beyond_logits(method: Method) -> list[str]:
-    """What a method asks of a step beside both networks' logits; such a method needs our training loop."""
-    asked = {
+    """What a method needs of a step beside both networks' logits; such a method needs our training loop."""
+    needs = {
         "images of its own making": method.defines("inputs"),
         "random numbers of its own": method.defines("draw"),
         "batches that its memory decides": any(method.sampler(k).score for k in range(len(method.stages(1)))),
@@ -215,4 +215,4 @@ def beyond_logits(method: Method) -> list[str]:
         "changing gradients": method.defines("after_backward"),
         "a loss of both networks together": type(method).together is not Method.together,
     }
-    return [what for what, is_asked in asked.items() if is_asked]
+    return [what for what, needed in needs.items() if needed]

@@ -41,7 +41,7 @@ class Kind:
     name: str
     word: str
     folder: str
-    says: str = _NAMED
+    name_pattern: str = _NAMED
     fold: Callable[[str], str] = field(default=str)
 
     @property
@@ -53,7 +53,7 @@ class Kind:
     def modules(self) -> dict[str, tuple[str, str]]:
         """Name as we spell it, and module, of each of ours, by its folded name; the modules' files are only read."""
         found = {}
-        pattern = re.compile(self.says, re.MULTILINE)
+        pattern = re.compile(self.name_pattern, re.MULTILINE)
         for path in sorted((_PACKAGE / self.folder).rglob("*.py")):
             module = ".".join((_PACKAGE.name, *path.relative_to(_PACKAGE).with_suffix("").parts))
             for name in pattern.findall(path.read_text(encoding="utf-8")):
@@ -91,10 +91,10 @@ class Kind:
 
 
 METHODS = Kind("methods", "method", "methods", fold=str.lower)
-NETWORKS = Kind("networks", "network", "networks", says=_BUILDER)
+NETWORKS = Kind("networks", "network", "networks", name_pattern=_BUILDER)
 NOISE = Kind("noise", "kind of noise", "noise/matrices")
 DATASETS = Kind("datasets", "data set", "data/sources")
 AUGMENTATIONS = Kind("augmentations", "augmentation", "data/augmentation/rules")
 FORMATS = Kind("formats", "format", "report/formats")
 EXECUTORS = Kind("executors", "executor", "train/executors")
-LAYOUTS = Kind("layouts", "table or figure", "report/layouts", says=_NUMBERED)
+LAYOUTS = Kind("layouts", "table or figure", "report/layouts", name_pattern=_NUMBERED)

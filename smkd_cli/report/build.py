@@ -21,7 +21,7 @@ def build(found: FoundResults, trust_code: bool = False) -> Report:
     Args:
         trust_code: whether files of layouts that results name may be run.
     """
-    results = _as_found(found.results)
+    results = _by_time_finished(found.results)
     unfinished = notes.Unfinished(found.unfinished)
     of_report = tuple(notes.of_report(found, unfinished))
     if not results:
@@ -43,7 +43,7 @@ def build(found: FoundResults, trust_code: bool = False) -> Report:
     return Report(tuple(_named_apart(tables)), of_report, tuple(warnings))
 
 
-def _as_found(results: Iterable[Result]) -> list[Result]:
+def _by_time_finished(results: Iterable[Result]) -> list[Result]:
     """In the order of finishing, which is that of the recipe; lone checkpoints get a cell that says what is known."""
     known = [result if result.cell else replace(result, cell=_lone_cell(result)) for result in results]
     return sorted(known, key=lambda result: result.finished)

@@ -50,7 +50,7 @@ def run(
             if found.damaged or found.foreign:
                 raise DataError(_nothing_in(DEFAULT_SOURCE, found))
             console.info(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
-    _tell_what_is_passed_over(found)
+    _report_skipped(found)
     report = with_gains(build(found, trust_code), against)
     for warning in report.warnings:
         console.warn(warning)
@@ -66,7 +66,7 @@ def run(
         console.info(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
 
 
-def _tell_what_is_passed_over(found: FoundResults) -> None:
+def _report_skipped(found: FoundResults) -> None:
     if found.damaged:
         console.warn(f"passed over what cannot be used ({len(found.damaged)}): {some(found.damaged)}")
     if found.foreign:

@@ -89,8 +89,8 @@ def of_layout(layout: Layout) -> Iterable[str]:
 
 def of_report(found: FoundResults, unfinished: Unfinished) -> Iterable[str]:
     """What no table says: unfinished runs of recipes without results, and ignored records."""
-    told = set(unfinished.beside(found.results))
-    elsewhere = [path for path in found.unfinished if path not in told]
+    listed = set(unfinished.beside(found.results))
+    elsewhere = [path for path in found.unfinished if path not in listed]
     if elsewhere:
         yield (
             f"{_counted(len(elsewhere), 'run')} unfinished: {some(str(path) for path in elsewhere)}. "
@@ -135,8 +135,8 @@ def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> 
 def _own_recipes(used: Sequence[Result]) -> Iterable[str]:
     facts = {result.cell.label: _in_words(own) for result in used if result.cell and (own := result.cell.own_protocol)}
     if facts:
-        told = "; ".join(f"{label}: {words}" for label, words in facts.items())
-        yield f"Not trained as the title says but as the authors of the method do: {told}."
+        listed = "; ".join(f"{label}: {words}" for label, words in facts.items())
+        yield f"Not trained as the title says but as the authors of the method do: {listed}."
 
 
 def _in_words(own: OwnProtocol) -> str:

@@ -86,7 +86,7 @@ def _epochs(table: Table) -> Grid | None:
     found = _found(table, table.metric)
     if not found:
         return None
-    noise, corner, labels = _told_apart(found)
+    noise, corner, labels = _distinguished(found)
     return Grid(
         f"{table.title}: last, selected and best epoch{noise}",
         corner,
@@ -110,7 +110,7 @@ def _sent(table: Table) -> Grid | None:
     found = _found(table, "sent_end")
     if not found or table.metric != "last":
         return None
-    noise, corner, labels = _told_apart(found)
+    noise, corner, labels = _distinguished(found)
     return Grid(
         f"{table.title}: knowledge sent{noise}",
         corner,
@@ -135,7 +135,7 @@ def _of_moment(cell: TableCell, moment: str) -> Text:
 
 def _gains(table: Table, metric: str) -> Grid:
     found = _found(table, metric)
-    noise, corner, labels = _told_apart(found)
+    noise, corner, labels = _distinguished(found)
     return Grid(
         f"{table.title}: {metric}{noise}",
         corner,
@@ -163,7 +163,7 @@ def _found(table: Table, metric: str) -> list[tuple[TableCell, Column]]:
     ]
 
 
-def _told_apart(found: Sequence[tuple[TableCell, Column]]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
+def _distinguished(found: Sequence[tuple[TableCell, Column]]) -> tuple[str, tuple[str, ...], list[tuple[str, ...]]]:
     """The noise if it is one (to end a title with), what the label columns are, and each cell's labels in them."""
     noises = dict.fromkeys((cell.noise, cell.rate) for cell, _ in found)
     one_noise = noise_label(next(iter(noises))) if len(noises) == 1 else ""

@@ -7,14 +7,14 @@ from pathlib import Path
 from smkd_cli import console
 from smkd_cli.train.display import watching
 from smkd_cli.train.executors import Executor
-from smkd_cli.train.grid import Asked
+from smkd_cli.train.grid import GridRequest
 from smkd_cli.train.whole_grid import train_grid
 
 
-def run(asked: Asked, *, runs: Path, device: str, executor: Executor, data: Path, wait: bool) -> None:
+def run(request: GridRequest, *, runs: Path, device: str, executor: Executor, data: Path, wait: bool) -> None:
     """Train every cell of the grid that is not finished yet; raises as :func:`train_grid`."""
     train_grid(
-        asked,
+        request,
         runs=runs,
         device=device,
         executor=executor,

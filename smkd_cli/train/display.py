@@ -1,4 +1,4 @@
-"""Who watches a grid: a live display on a terminal, plain lines elsewhere, nothing when quiet."""
+"""Shows the progress of a grid: a live display on a terminal, plain lines elsewhere, nothing when quiet."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from smkd_cli.words import message
 
 Watch = Callable[[Cell, Event], None]
 
-# A plain log tells of a running cell at most this often.
+# A plain log reports a running cell at most this often, in seconds.
 _PLAIN_PAUSE = 30.0
 _PASSED_OVER = "passed over, another process is training it"
 

@@ -9,7 +9,7 @@ from smkd_cli import console, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.data import DataSet, find
 from smkd_cli.recipe import Cell
-from smkd_cli.train.grid import Asked, grid_of
+from smkd_cli.train.grid import GridRequest, grid_of
 from smkd_cli.train.step.schedule import steps_per_epoch
 from smkd_cli.train.step.stages import StageSchedule
 from smkd_cli.words import printable
@@ -46,18 +46,18 @@ def cost_of(cell: Cell, dataset: DataSet) -> Cost:
     return Cost(steps * epochs, seen, per_image * seen)
 
 
-def run(asked: Asked, *, runs: Path, data: Path) -> None:
+def run(request: GridRequest, *, runs: Path, data: Path) -> None:
     """Print a line per cell: name, steps, images, and ``finished`` or ``to train``, with tabs between.
 
     A table of what is finished and what is left goes to stderr.
 
     Raises:
         RecipeError: the recipe is wrong.
-        UsageError: no cell is called as ``cells`` asks for.
+        UsageError: no cell matches ``cells``.
         DataError: a manifest, a teacher or a result is missing, damaged or does not fit.
     """
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
-    with grid_of(asked, data) as (grid, cells):
+    with grid_of(request, data) as (grid, cells):
         folder, dataset = runs / grid.name, find(grid.dataset, data)
         for cell in cells:
             cost = cost_of(cell, dataset)

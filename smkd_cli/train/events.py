@@ -1,4 +1,4 @@
-"""What happens to a cell, as whoever watches it is told: by the loop, over the line from a worker, to the display."""
+"""Events of a cell in training: from the loop, over the connection of a worker, to the display."""
 
 from __future__ import annotations
 
@@ -79,12 +79,12 @@ class Failed:
 
 @dataclass(frozen=True)
 class Interrupted:
-    """The cell lost its process by no fault of its own, and goes on in another."""
+    """The cell's process has exited, not by its fault; the cell goes on in another."""
 
 
 @dataclass(frozen=True)
 class PassedOver:
-    """Another process is training the cell; it is looked at again when the others are done."""
+    """Another process is training the cell; it is checked again when the others are done."""
 
 
 Event = Started | StepsDone | EpochDone | Finished | Skipped | Failed | Interrupted | PassedOver

@@ -19,15 +19,15 @@ from smkd_cli.words import listed, shortened
 
 
 @dataclass(frozen=True)
-class Asked:
-    """Which grid, as the command line says it.
+class GridRequest:
+    """Which cells of which recipe to train, as given on the command line.
 
     Attributes:
         recipe: a file, the name of a shipped recipe, or ``-``.
         overrides: of ``--set``.
         profile: of ``--profile``.
         manifest: labels instead of the recipe's noise.
-        cells: patterns of the names of cells, of which one must match; where there are none, all cells are meant.
+        cells: patterns of the names of cells, of which one must match; empty for all cells.
     """
 
     recipe: str
@@ -38,20 +38,20 @@ class Asked:
 
 
 @contextmanager
-def grid_of(asked: Asked, data: Path) -> Iterator[tuple[Recipe, list[Cell]]]:
-    """The grid that is asked for, and its cells.
+def grid_of(request: GridRequest, data: Path) -> Iterator[tuple[Recipe, list[Cell]]]:
+    """The recipe and the cells of a request.
 
-    Labels from stdin (``-``) or a pipe lie in a file as long as the block runs: they are read more than once, and
-    worker processes have no part in what our shell has opened.
+    Labels from stdin (``-``) or a pipe are kept in a file while the block runs: they are read more than once, and
+    worker processes cannot read our stdin.
 
     Raises:
         RecipeError: the recipe is wrong.
         UsageError: no cell matches a pattern.
         DataError: a manifest or a teacher cannot be read, or does not fit the data set; see :func:`fitting_cells`.
     """
-    grid, manifest = load_recipe(asked.recipe, asked.overrides, asked.profile, data=data), asked.manifest
+    grid, manifest = load_recipe(request.recipe, request.overrides, request.profile, data=data), request.manifest
     if manifest is None:
-        yield grid, _matching(fitting_cells(grid, data), asked.cells)
+        yield grid, _matching(fitting_cells(grid, data), request.cells)
         return
     labels = read_manifest(manifest)
     with tempfile.TemporaryDirectory(prefix="smkd-") as scratch:
@@ -62,7 +62,7 @@ def grid_of(asked: Asked, data: Path) -> Iterator[tuple[Recipe, list[Cell]]]:
         on_labels = grid.with_labels_from(path, labels.kind, labels.rate)
         cells = fitting_cells(on_labels, data, GivenLabels(name_of(manifest), labels))
         del labels  # there may be millions, and each cell reads them for itself
-        yield on_labels, _matching(cells, asked.cells)
+        yield on_labels, _matching(cells, request.cells)
 
 
 def _matching(cells: list[Cell], patterns: Sequence[str]) -> list[Cell]:

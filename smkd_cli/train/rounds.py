@@ -1,4 +1,4 @@
-"""A grid that other processes may be training too: an executor gets cells in rounds, until none is left but theirs."""
+"""Trains a grid in rounds, because other processes may be training its cells too."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from smkd_cli.train.executors import Ended, Executor, StopRequest, Task
 from smkd_cli.train.executors.failures import Undone
 from smkd_cli.words import listed
 
-# A process that was just killed may take a moment to let go of its cells, and one that ends to write its results.
-_PATIENCE_SECONDS = 3.0
-_GLANCE_SECONDS = 0.1
-# Between two looks at what is waited for.
-_LONG_GLANCE_SECONDS = 1.0
+# A killed process may take a moment to release its cells, and one that ends to write its results.
+_GRACE_SECONDS = 3.0
+_POLL_SECONDS = 0.1
+# Between two checks of cells that are waited for.
+_LONG_POLL_SECONDS = 1.0
 
 
 def is_finished(task: Task) -> bool:
@@ -67,16 +67,16 @@ class Rounds:
         self._wait, self._done = wait, done
 
     def run(self, tasks: Sequence[Task]) -> None:
-        """Train cells; those that another process holds are passed over, and looked at again at the end.
+        """Train cells; those that another process holds are passed over, and checked again at the end.
 
-        What the other has finished by then is told as finished, and what it has left is trained here.
+        Those that it has finished by then are reported as finished, and those that it has released are trained here.
 
         Raises:
             InterruptedRunError: a signal came; everything is saved.
         """
         while tasks:
             self._round(tasks)
-            tasks = self._left_by_others()
+            tasks = self._released_cells()
 
     def _round(self, tasks: Sequence[Task]) -> None:
         waiting = {task.cell.slug: task for task in tasks}
@@ -84,14 +84,14 @@ class Rounds:
         def report(cell: Cell, what: Event | Ended) -> None:
             if not isinstance(what, Ended):
                 self._watch(cell, what)
-            elif task := waiting.pop(cell.slug, None):  # otherwise it was told before
+            elif task := waiting.pop(cell.slug, None):  # otherwise it was reported before
                 self._end(task, what.error)
 
         self._executor.run(tasks, report, self._stop)
         if waiting:
             self._check_signals()
         for task in waiting.values():
-            self._end(task, TrainingError(f"{task.cell.slug}: the executor did not say what became of it"))
+            self._end(task, TrainingError(f"{task.cell.slug}: the executor did not report how it ended"))
 
     def _end(self, task: Task, error: SmkdError | None) -> None:
         if error is None:
@@ -105,25 +105,25 @@ class Rounds:
             self.undone.append((task.cell, error))
             self._watch(task.cell, Failed(str(error).removeprefix(f"{task.cell.slug}: ")))
 
-    def _left_by_others(self) -> list[Task]:
-        """The cells among those held that nobody trains any more; it is waited for one, some moments or as it takes."""
-        give_up, told = time.monotonic() + _PATIENCE_SECONDS, False
+    def _released_cells(self) -> list[Task]:
+        """The held cells that no process trains any more. Waits for one: for a grace period, or as long as it takes."""
+        give_up, announced = time.monotonic() + _GRACE_SECONDS, False
         while self.held:
             self._check_signals()
             free: list[Task] = []
             held, self.held = self.held, []
             for task in held:
-                left = not RunDirectory(task.directory).is_held()  # before the result, which may come just now
+                released = not RunDirectory(task.directory).is_held()  # before the result, which may come now
                 if self._is_done(task):
                     continue
-                (free if left else self.held).append(task)
-            impatient = time.monotonic() > give_up
-            if free or (impatient and not self._wait):
+                (free if released else self.held).append(task)
+            overdue = time.monotonic() > give_up
+            if free or (overdue and not self._wait):
                 return free
-            if impatient and self.held and not told:
+            if overdue and self.held and not announced:
                 console.info(f"waiting for {still_held(self.held)}; Ctrl-C ends this command alone")
-                told = True
-            time.sleep(_LONG_GLANCE_SECONDS if told else _GLANCE_SECONDS)
+                announced = True
+            time.sleep(_LONG_POLL_SECONDS if announced else _POLL_SECONDS)
         return []
 
     def _is_done(self, task: Task) -> bool:

@@ -12,7 +12,7 @@ from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.events import Event
 from smkd_cli.train.executors import Executor, Task, failures
-from smkd_cli.train.grid import Asked, grid_of
+from smkd_cli.train.grid import GridRequest, grid_of
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 from smkd_cli.train.rounds import Rounds, is_finished, still_held
 
@@ -20,7 +20,7 @@ Watching = Callable[[Sequence[Cell]], AbstractContextManager[Callable[[Cell, Eve
 
 
 def train_grid(
-    asked: Asked,
+    request: GridRequest,
     *,
     runs: Path,
     device: str,
@@ -40,12 +40,12 @@ def train_grid(
         watching: given the cells that are to be trained, a context that gives what takes their events.
 
     Raises:
-        RecipeError, UsageError, DataError, InterruptedRunError: as their names say.
+        RecipeError, UsageError, DataError, InterruptedRunError: see :mod:`smkd_cli.errors`.
         StillTrainingError: nothing failed, but another process trains what is left, and it is not waited for.
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
-    with grid_of(asked, data) as (grid, cells):
+    with grid_of(request, data) as (grid, cells):
         dataset = find(grid.dataset, data)
         if dataset.missing():
             dataset.verify()
@@ -73,8 +73,8 @@ def _train(
                     held = rounds.held
         except InterruptedRunError as stopped:
             if undone:
-                told = f"{stopped}\n{failures.summary(undone, len(every))}"
-                raise InterruptedRunError(stopped.signal_number, told) from None
+                text = f"{stopped}\n{failures.summary(undone, len(every))}"
+                raise InterruptedRunError(stopped.signal_number, text) from None
             raise
     if undone:
         if held:

@@ -30,9 +30,7 @@ def test_show_prints_the_file_as_it_is(smkd: Callable[..., Any], recipe_file: Ca
     assert smkd("recipes", "show", recipe_file()).out == recipe_file().read_text()
 
 
-@pytest.mark.parametrize(
-    ("content", "at"), [("\x1b[31m", "1:1"), ("a: 1\nb: é\x9b2J\n", "2:5"), ("a: \0", "1:4")]
-)
+@pytest.mark.parametrize(("content", "at"), [("\x1b[31m", "1:1"), ("a: 1\nb: é\x9b2J\n", "2:5"), ("a: \0", "1:4")])
 def test_show_never_steers_a_terminal(smkd: Callable[..., Any], tmp_path: Path, content: str, at: str) -> None:
     (tmp_path / "odd.yaml").write_text(content)
     result = smkd("recipes", "show", "odd.yaml")

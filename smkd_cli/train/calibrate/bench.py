@@ -1,4 +1,4 @@
-"""Processes that measure: started by a training command, told what to time, gone when it is done."""
+"""Processes that measure speed: started by a training command, and ended with it."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from smkd_cli.train.calibrate.requests import (
     Answer,
     BestSpeed,
     Failure,
+    FreeMemory,
     MatrixPeak,
     Measured,
     Request,
-    Room,
     SteadySpeed,
 )
 from smkd_cli.train.machine import processes
@@ -30,16 +30,16 @@ from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.signals import StopRequest
 
 # A measurement that takes longer hangs. Compiling two large networks takes minutes.
-_PATIENCE_SECONDS = 600.0
-# How long waiting for an answer may hide a signal from us.
-_GLANCE_SECONDS = 0.2
+_TIMEOUT_SECONDS = 600.0
+# How often signals are checked while waiting for an answer.
+_POLL_SECONDS = 0.2
 
 
 class Bench:
-    """One measuring process at a time; a request that kills it, or that it cannot answer, is answered by None.
+    """One measuring process; a request that kills it, or that it cannot answer, gives None.
 
     Args:
-        stop: what may end our waiting.
+        stop: ends the waiting.
 
     Attributes:
         failure: why the last such request was not answered.
@@ -51,20 +51,20 @@ class Bench:
         self._process: Any = None
         self._link: Connection | None = None
 
-    def ask(self, request: Request) -> float | None:
-        """Ask, and wait for the answer."""
+    def measure(self, request: Request) -> float | None:
+        """Send a request, and wait for the answer."""
         self.send(request)
         return self.receive()
 
     def send(self, request: Request) -> None:
-        """Ask without waiting."""
+        """Send a request without waiting."""
         if self._link is None:
             try:
                 self._process, self._link = processes.start(_serve)
             except TrainingError as error:
                 self.failure = str(error)
                 return
-        with suppress(OSError):  # a process that has died is noticed when we listen to it
+        with suppress(OSError):  # that a process has died is found on receiving
             self._link.send(request)
 
     def receive(self) -> float | None:
@@ -76,11 +76,11 @@ class Bench:
         if self._link is None:  # it could not be started
             return None
         try:
-            give_up = time.monotonic() + _PATIENCE_SECONDS
-            while not self._link.poll(_GLANCE_SECONDS):
+            give_up = time.monotonic() + _TIMEOUT_SECONDS
+            while not self._link.poll(_POLL_SECONDS):
                 self._check_signals()
                 if time.monotonic() > give_up:
-                    raise EOFError(f"no answer in {_PATIENCE_SECONDS:.0f} s")
+                    raise EOFError(f"no answer in {_TIMEOUT_SECONDS:.0f} s")
             answer: Answer = self._link.recv()
         except (EOFError, OSError) as error:
             self._check_signals()
@@ -107,14 +107,14 @@ class Bench:
 
 
 class Benches:
-    """Measuring processes; each is started when it is first asked something, and stays."""
+    """Measuring processes; each starts at its first request, and stays."""
 
     def __init__(self, stop: StopRequest) -> None:
         self._stop = stop
         self._made: list[Bench] = []
 
     def take(self, count: int) -> Sequence[Bench]:
-        """The first so many."""
+        """The first ``count`` of them."""
         self._made += [Bench(self._stop) for _ in range(count - len(self._made))]
         return self._made[:count]
 
@@ -137,7 +137,7 @@ def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
 def _serve(link: Connection) -> None:
     """Answer requests until the line is closed.
 
-    Signals that stop stay blocked: they are the parent's affair, which then kills us. If they ended us, a configuration
+    Signals that stop stay blocked: the parent handles them, and then kills us. If they ended us, a configuration
     would be remembered as one that cannot run.
     """
     console.open_streams()
@@ -168,8 +168,8 @@ def _serve(link: Connection) -> None:
                 return trial.steady_speed(ready(recipe, images, compute), seconds)
             case MatrixPeak(compute):
                 return peak(compute)
-            case Room():
-                return trial.room()
+            case FreeMemory():
+                return trial.free_memory()
 
     while True:
         try:

@@ -15,7 +15,7 @@ from smkd_cli.data import DataSet
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import store
 from smkd_cli.train.calibrate.bench import Bench, Benches
-from smkd_cli.train.calibrate.requests import BestSpeed, MatrixPeak, Room, SteadySpeed
+from smkd_cli.train.calibrate.requests import BestSpeed, FreeMemory, MatrixPeak, SteadySpeed
 from smkd_cli.train.calibrate.search import open_parts, search
 from smkd_cli.train.calibrate.trial import ImageKind
 from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
@@ -28,7 +28,7 @@ _GAIN_OF_A_JOB = 1.05
 _MOST_JOBS_ON_A_GPU = 8
 # So many times what a trial has taken of a GPU's memory must be free for another to stay ready beside it: in TF32 it
 # takes twice as much as in bfloat16.
-_ROOM_FOR_ANOTHER = 3.0
+_MIN_FREE_MEMORY = 3.0
 
 
 def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, processes: Benches) -> ComputeConfig:
@@ -41,7 +41,7 @@ def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, proce
         InterruptedRunError: a signal came while measuring.
     """
     key = _key(recipe, dataset, device)
-    known = store.recall(key)
+    known = store.load(key)
     if known is not None and (remembered := ComputeConfig.from_record(known.get("chosen"))):
         return remembered
     best = first = first_choice(recipe, device.type)
@@ -54,10 +54,10 @@ def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, proce
         bench = next((bench for bench, held in ready_for.items() if held == compute), next(iter(ready_for)))
         del ready_for[bench]
         ready_for[bench] = compute  # the bench that was used last is the last to get another configuration
-        rate = bench.ask(BestSpeed(recipe, kind, compute, _TRIAL_SECONDS))
+        rate = bench.measure(BestSpeed(recipe, kind, compute, _TRIAL_SECONDS))
         outcome = {"failure": bench.failure} if rate is None else {"images_per_second": rate}
         tried.append(compute.record() | outcome)
-        if rate is not None and len(ready_for) == 1 and (bench.ask(Room()) or 0.0) >= _ROOM_FOR_ANOTHER:
+        if rate is not None and len(ready_for) == 1 and (bench.measure(FreeMemory()) or 0.0) >= _MIN_FREE_MEMORY:
             ready_for.clear()
             ready_for.update({processes.take(2)[1]: None, bench: compute})
         return rate
@@ -65,11 +65,11 @@ def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, proce
     if open_parts(first, recipe):
         console.info(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
         best = search(first, recipe, speed)
-    best = replace(best, matrix_peak=next(reversed(ready_for)).ask(MatrixPeak(best)))
+    best = replace(best, matrix_peak=next(reversed(ready_for)).measure(MatrixPeak(best)))
     if tried and all("failure" in outcome for outcome in tried):
         console.warn(f"nothing could be measured ({tried[-1]['failure']}); it will be tried again next time")
         return best
-    store.remember(key, {**_about(recipe, dataset, device), "chosen": best.record(), "tried": tried})
+    store.save(key, {**_about(recipe, dataset, device), "chosen": best.record(), "tried": tried})
     return best
 
 
@@ -85,7 +85,7 @@ def choose_jobs(recipe: Recipe, dataset: DataSet, compute: ComputeConfig, proces
     if most == 1:
         return 1
     key = _key(recipe, dataset, torch.device(compute.device))
-    known = store.recall(key)
+    known = store.load(key)
     if known is not None and known.get("jobs_for") == compute.record() and isinstance(known.get("jobs"), int):
         return max(1, int(known["jobs"]))
     console.info("measuring once how many cells at a time train fastest here")
@@ -96,7 +96,7 @@ def choose_jobs(recipe: Recipe, dataset: DataSet, compute: ComputeConfig, proces
         if speed is None or speed < best_speed * _GAIN_OF_A_JOB:
             break
         best, best_speed = count, speed
-    store.remember(key, {"jobs": best, "jobs_for": compute.record()})
+    store.save(key, {"jobs": best, "jobs_for": compute.record()})
     return best
 
 
@@ -108,15 +108,15 @@ def _counts(most: int) -> list[int]:
 def _together(processes: Any, recipe: Recipe, kind: ImageKind, compute: ComputeConfig) -> float | None:
     """Images per second of all processes at once; None if one of them fails (no memory is left, for example)."""
 
-    def ask(seconds: float) -> list[float | None]:
+    def measure(seconds: float) -> list[float | None]:
         for process in processes:
             process.send(SteadySpeed(recipe, kind, compute, seconds))
         return [process.receive() for process in processes]
 
     # Once to get ready, because the one that is ready first would measure itself alone.
-    speeds = ask(_TRIAL_SECONDS)
+    speeds = measure(_TRIAL_SECONDS)
     if None not in speeds:
-        speeds = ask(_JOBS_TRIAL_SECONDS)
+        speeds = measure(_JOBS_TRIAL_SECONDS)
     return None if None in speeds else sum(speed or 0.0 for speed in speeds)
 
 

@@ -1,4 +1,4 @@
-"""What a measuring process is asked, and what it answers."""
+"""Requests to a measuring process, and its answers."""
 
 from __future__ import annotations
 
@@ -37,23 +37,23 @@ class MatrixPeak:
 
 
 @dataclass(frozen=True)
-class Room:
-    """How many times what the process has taken of the GPU's memory is still free there."""
+class FreeMemory:
+    """Free GPU memory, as a multiple of what the process has taken."""
 
 
-Request = BestSpeed | SteadySpeed | MatrixPeak | Room
+Request = BestSpeed | SteadySpeed | MatrixPeak | FreeMemory
 
 
 @dataclass(frozen=True)
 class Measured:
-    """The number that was asked for."""
+    """The measured number."""
 
     value: float
 
 
 @dataclass(frozen=True)
 class Failure:
-    """It could not be measured, and why."""
+    """Why it could not be measured."""
 
     why: str
 

@@ -1,4 +1,4 @@
-"""The file that remembers what was measured on this machine."""
+"""The cache file of what was measured on this machine."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def path() -> Path:
     return (Path(base) if base else Path.home() / ".cache") / "smkd" / "calibration.json"
 
 
-def recall(key: str) -> dict[str, Any] | None:
-    """What was remembered under this key; None if nothing was, or if the file cannot be made sense of."""
+def load(key: str) -> dict[str, Any] | None:
+    """The facts saved under this key; None if there are none, or if the file is not valid."""
     record = _read().get(key)
     return record if isinstance(record, dict) else None
 
 
-def remember(key: str, facts: dict[str, Any]) -> None:
-    """Keep facts under a key, beside those that are there; a folder that cannot be written is only warned of."""
+def save(key: str, facts: dict[str, Any]) -> None:
+    """Save facts under a key, beside those that are there; warns if the folder cannot be written."""
     entries = _read()
     before = entries.get(key)
     entries[key] = {**(before if isinstance(before, dict) else {}), **facts}

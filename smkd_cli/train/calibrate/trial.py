@@ -19,7 +19,7 @@ from smkd_cli.train.step.pair import Pair
 
 # One method stands for all, so that every cell of every grid on these networks gets the same configuration.
 _METHOD = ("SMKD-P+MyLC", dict[str, object]())
-# A step of a large network takes seconds on a processor; a part of its batch tells as much.
+# A step of a large network takes seconds on a processor; a part of its batch measures the same.
 _OPERATIONS_PER_CPU_STEP = 40e9
 _WARM_UP_STEPS = 2
 _ROUNDS = 5
@@ -30,7 +30,7 @@ _CONTEXT_BYTES = 1 << 30
 
 @dataclass(frozen=True)
 class ImageKind:
-    """The images that are made up: as those of a data set, which nobody opens for that.
+    """Shape and classes of the made-up images: those of a data set, which need not be opened.
 
     Attributes:
         image_shape: (H, W, C).
@@ -42,12 +42,12 @@ class ImageKind:
 
     @property
     def mean(self) -> tuple[float, ...]:
-        """Per channel, as of many photographs."""
+        """Per channel, typical of photographs."""
         return (0.5,) * self.image_shape[2]
 
     @property
     def std(self) -> tuple[float, ...]:
-        """Per channel, as of many photographs."""
+        """Per channel, typical of photographs."""
         return (0.25,) * self.image_shape[2]
 
 
@@ -97,19 +97,19 @@ def prepare_trial(recipe: Recipe, kind: ImageKind, compute: ComputeConfig, batch
 
 
 def best_speed(trial: Trial, seconds: float) -> float:
-    """Images per second in the fastest of several rounds, about ``seconds`` in all: what disturbs one makes it slower.
+    """Images per second in the fastest of several rounds, ``seconds`` in all: other load makes rounds slower.
 
     Raises:
         RuntimeError: the step cannot be done as configured.
     """
     once = _warm(trial)
-    rounds = min(_ROUNDS, max(1, int(seconds / once)))  # a long step evens out by itself what disturbs a short one
+    rounds = min(_ROUNDS, max(1, int(seconds / once)))  # a long step averages out disturbances by itself
     steps = max(1, int(seconds / rounds / once))
     return trial.batch_size * steps / min(_timed(trial, steps) for _ in range(rounds))
 
 
 def steady_speed(trial: Trial, seconds: float) -> float:
-    """Images per second over all of ``seconds``: the share that is left to this process while others run too.
+    """Images per second over all of ``seconds``: this process's share while others run too.
 
     Raises:
         RuntimeError: the step cannot be done as configured.
@@ -142,8 +142,8 @@ def _timed(trial: Trial, steps: int) -> float:
     return time.perf_counter() - start
 
 
-def room() -> float:
-    """How many times what this process has taken of the GPU's memory is still free there."""
+def free_memory() -> float:
+    """Free GPU memory, as a multiple of what this process has taken."""
     free, _ = torch.cuda.mem_get_info()
     return free / (torch.cuda.max_memory_reserved() + _CONTEXT_BYTES)
 

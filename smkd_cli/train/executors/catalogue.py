@@ -1,4 +1,4 @@
-"""The executors by name, and how one that is not ours is run."""
+"""The executors by name, and how those of other packages are run."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from smkd_cli.train.executors.contract import Ended, Executor, ReportCell, is_ex
 from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.task import Task
 
-REGISTRY: Registry[type[Executor]] = Registry(EXECUTORS, is_executor, "subclass of Executor with all that it asks for")
+REGISTRY: Registry[type[Executor]] = Registry(EXECUTORS, is_executor, "concrete subclass of Executor with a name")
 
 
 def find(name: str, jobs: int | None) -> Executor:
@@ -28,7 +28,7 @@ def find(name: str, jobs: int | None) -> Executor:
 
 
 class _Guarded(Executor):
-    """One that is not ours: what it prints goes to stderr, and what nobody foresaw is told as its error."""
+    """An executor of another package: what it prints goes to stderr; unexpected errors are reported as its own."""
 
     def __init__(self, name: str, inner: Executor) -> None:
         super().__init__(inner.jobs)

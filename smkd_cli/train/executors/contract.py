@@ -1,4 +1,4 @@
-"""What an executor is, what it is given beside the cells to train, and what a worker sends to its parent."""
+"""The interface of executors, and the messages that a worker process sends to its parent."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ from smkd_cli.train.run.task import Task
 
 @dataclass(frozen=True)
 class Accepted:
-    """The worker has taken its task on."""
+    """The worker has begun its task."""
 
 
 @dataclass(frozen=True)
 class Ended:
-    """Whoever trained a cell is done with it.
+    """The training of a cell has ended.
 
     Attributes:
         error: what went wrong; None if the cell is finished, its result on the disk.
@@ -32,13 +32,13 @@ class Ended:
 
 
 @dataclass(frozen=True)
-class Gone:
-    """The worker has ended, and sends nothing any more."""
+class WorkerExited:
+    """The worker process has exited; no message follows."""
 
 
-Message = Accepted | Event | Ended | Gone
+Message = Accepted | Event | Ended | WorkerExited
 
-# Takes what happens to each cell: any number of events, and once how it ended.
+# Takes the events of each cell, any number of them, and once how its training ended.
 ReportCell = Callable[[Cell, Event | Ended], None]
 
 
@@ -57,8 +57,8 @@ class Executor(ABC):
     def __init__(self, jobs: int | None) -> None:
         self.jobs = jobs
 
-    def load(self, cells: int) -> None:  # noqa: B027 (by default there is nothing to load)
-        """Load what takes a while to load, for so many cells: before signals are saved up, so that Ctrl-C ends it."""
+    def load(self, cells: int) -> None:  # noqa: B027 (nothing to load by default)
+        """Do slow imports for so many cells. Called before signals are handled, so Ctrl-C ends it at once."""
 
     @abstractmethod
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
@@ -68,11 +68,11 @@ class Executor(ABC):
             tasks: the cells, each with its run directory, the folder of the data sets, and the device that the user
                 asks for. The compute configuration (``compute``) is not in them: it is chosen where a cell is trained,
                 which :func:`~smkd_cli.train.executors.train_task` does.
-            report: takes each cell's events, which may be left out, and once per cell :class:`Ended`, which may not:
-                the cell's path is then printed, or its error told at the end. To be called from one thread at a time.
-                What it raises ends the grid: save what is being trained, and let it pass.
-            stop: true once a signal asked the command to stop; ``stop.signal_number`` says which. ``stop.announcement``
-                may be set to what is said then.
+            report: to be called with each cell's events (optional) and once per cell with :class:`Ended` (required):
+                the cell's path is then printed, or its error reported at the end. Call it from one thread at a time.
+                What it raises ends the grid: save the cells in training, and let the exception pass.
+            stop: true once the command received a signal to stop, ``stop.signal_number``. ``stop.announcement`` may be
+                set to the message that is shown then.
 
         Raises:
             InterruptedRunError: ``stop`` was requested; everything is saved.
@@ -81,7 +81,7 @@ class Executor(ABC):
 
 
 def is_executor(value: object) -> TypeGuard[type[Executor]]:
-    """Whether a value is a class of executors with all that it asks for."""
+    """Whether a value is a concrete subclass of :class:`Executor` with a name."""
     return (
         isinstance(value, type)
         and issubclass(value, Executor)

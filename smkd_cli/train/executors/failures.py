@@ -1,4 +1,4 @@
-"""What is told of cells that could not be trained, and the exit code that comes of it."""
+"""Errors of cells that could not be trained, as reported to the user, and the exit code that follows."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ _OUT_OF_MEMORY = {"MemoryError", "OutOfMemoryError"}
 
 
 def as_error(cell: Cell, error: BaseException) -> SmkdError:
-    """What was raised while a cell trained, as an error for the user, with the traceback if nobody foresaw it."""
+    """What was raised while a cell trained, as an error for the user; with the traceback if it was unexpected."""
     if isinstance(error, SmkdError):
         return error
     kind = type(error).__name__
     if isinstance(error, OSError):
-        told: SmkdError = DataError(f"{cell.slug}: {error}")
+        reported: SmkdError = DataError(f"{cell.slug}: {error}")
     elif kind in _OUT_OF_MEMORY:
-        told = TrainingError(f"{cell.slug}: memory ran out ({str(error) or kind}); lower --jobs or batch_size")
+        reported = TrainingError(f"{cell.slug}: memory ran out ({str(error) or kind}); lower --jobs or batch_size")
     else:
-        told = TrainingError(f"{cell.slug}: training ended with {kind}: {error} (smkd --debug shows where)")
-    told.add_note("".join(traceback.format_exception(error)))
-    return told
+        reported = TrainingError(f"{cell.slug}: training ended with {kind}: {error} (smkd --debug shows where)")
+    reported.add_note("".join(traceback.format_exception(error)))
+    return reported
 
 
 def lost(cell: Cell, exit_code: int | None) -> TrainingError:
-    """The process that trained a cell is gone.
+    """The error of a cell whose process has died.
 
     Args:
         cell: what it trained.
-        exit_code: its exit code, or minus the number of the signal that ended it; None or 255 where nobody knows.
+        exit_code: its exit code, or minus the number of the signal that ended it; None or 255 where it is not known.
     """
     advice = "the same command goes on from the last checkpoint"
     if exit_code == -signal.SIGKILL:
@@ -43,8 +43,8 @@ def lost(cell: Cell, exit_code: int | None) -> TrainingError:
 
 
 def how_ended(exit_code: int | None) -> str:
-    """How a process ended, in words that follow its name."""
-    if exit_code is None or exit_code == 255:  # the latter is what multiprocessing says when it cannot know
+    """How a process ended, as a phrase that follows its name."""
+    if exit_code is None or exit_code == 255:  # multiprocessing gives 255 where it cannot know
         return "died"
     if exit_code < 0:
         return f"was killed ({signal_name(-exit_code)})"
@@ -57,7 +57,7 @@ def signal_name(number: int) -> str:
 
 
 def summary(undone: Sequence[Undone], cells: int) -> str:
-    """All that happened, a cell at a time."""
+    """All errors, a line per cell."""
     if cells == 1:
         return str(undone[0][1])
     lines = [str(error) if cell.slug in str(error) else f"{cell.slug}: {error}" for cell, error in undone]
@@ -67,8 +67,8 @@ def summary(undone: Sequence[Undone], cells: int) -> str:
 def verdict(undone: Sequence[Undone], cells: int) -> SmkdError:
     """The error that a grid of so many cells ends with: its exit code is the highest of theirs."""
     worst = max((error for _, error in undone), key=lambda error: error.exit_code)
-    told = type(worst)(summary(undone, cells))
+    reported = type(worst)(summary(undone, cells))
     for _, error in undone:
         for note in getattr(error, "__notes__", ()):
-            told.add_note(note)
-    return told
+            reported.add_note(note)
+    return reported

@@ -1,7 +1,7 @@
-"""Cells on this machine: one after another in this process, or several at a time in processes of their own.
+"""Trains cells on this machine: one after another in this process, or several at a time in worker processes.
 
 What goes wrong with a cell (its data, its training, its process) is reported of that cell, and the others are trained.
-Only a signal, or an output that nobody can write to any more, ends the grid before.
+Only a signal, or a stdout that cannot be written to any more, ends the grid early.
 """
 
 from __future__ import annotations

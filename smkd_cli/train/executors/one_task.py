@@ -1,4 +1,4 @@
-"""One cell on this machine, in this process: what every executor does in the end, wherever it does it."""
+"""Trains one cell in this process; every executor does this in the end, on whatever machine."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
         stop: may be requested while the cell is trained.
 
     Returns:
-        What the executor reports of the cell: that it is finished, or what went wrong with it, whatever that was.
+        How the training ended, for the executor to report: finished, or with any error.
 
     Raises:
         InterruptedRunError: ``stop`` was requested; everything is saved.
@@ -35,11 +35,11 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
         raise InterruptedRunError(stop.signal_number, "stopped between two cells; the same command goes on")
     raised: list[Exception] = []
 
-    def told(event: Event) -> None:
+    def forward(event: Event) -> None:
         try:
             if not raised:
                 report(event)
-        except Exception as error:  # no affair of the cell: it is saved, as if a signal had come
+        except Exception as error:  # not the cell's fault: it is saved, as after a signal
             raised.append(error)
             stop.signal_number = stop.signal_number or signal.SIGTERM
 
@@ -48,7 +48,7 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
             (task,), _ = _compute_chooser.choose([task], 1, stop)
         from smkd_cli.train.run.loop import train_cell
 
-        train_cell(task, stop, told)
+        train_cell(task, stop, forward)
     except InterruptedRunError:
         if not raised:
             raise

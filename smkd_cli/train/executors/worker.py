@@ -1,4 +1,4 @@
-"""A process that trains cells one after another as its parent tells it; it dies with its parent."""
+"""A worker process: trains the cells that its parent sends, one after another, and dies with its parent."""
 
 from __future__ import annotations
 

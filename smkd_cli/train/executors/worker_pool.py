@@ -9,15 +9,15 @@ from multiprocessing.connection import wait
 from smkd_cli import console
 from smkd_cli.errors import InterruptedRunError, TrainingError
 from smkd_cli.train.events import Interrupted
-from smkd_cli.train.executors.contract import Accepted, Ended, Gone, ReportCell
+from smkd_cli.train.executors.contract import Accepted, Ended, ReportCell, WorkerExited
 from smkd_cli.train.executors.failures import how_ended, lost, signal_name
 from smkd_cli.train.executors.worker_process import WorkerProcess
 from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.task import Task
 
-# How long a wait for workers may hide a signal from us.
+# How often signals are checked while waiting for workers.
 _POLL_SECONDS = 0.2
-# How many processes a cell may lose by no fault of its own.
+# How many processes a cell may lose without being at fault.
 _ATTEMPTS = 3
 
 
@@ -39,7 +39,7 @@ class WorkerPool:
         """Until every cell is done, or, after a signal, saved."""
         while True:
             if self._stop:
-                self._ask_to_stop(self.busy())
+                self._request_stop(self.busy())
             else:
                 self._assign()
             if not self.busy():
@@ -48,20 +48,20 @@ class WorkerPool:
                 self._receive(worker)
 
     def shut_down(self) -> None:
-        """Have all workers end; those that still train save first."""
+        """Stop all workers; those that still train save first."""
         while self._workers:
-            self._ask_to_stop(self._workers)
+            self._request_stop(self._workers)
             for worker in self._ready():
                 worker.receive()
-            self._forget_the_gone()
+            self._remove_exited()
 
     def kill(self) -> None:
-        """End what is still there."""
+        """Kill all workers that are left."""
         for worker in self._workers:
             worker.kill()
 
     def summary_of_stop(self) -> str:
-        """What is left after a signal has stopped us."""
+        """The message after a signal has stopped the pool."""
         if not self._stuck:
             return "stopped, everything is saved; the same command goes on"
         cells = ", ".join(self._stuck)
@@ -72,17 +72,17 @@ class WorkerPool:
         workers: dict[object, WorkerProcess] = {worker.connection: worker for worker in self._workers}
         return [workers[each] for each in wait([worker.connection for worker in self._workers], timeout=_POLL_SECONDS)]
 
-    def _ask_to_stop(self, workers: Sequence[WorkerProcess]) -> None:
+    def _request_stop(self, workers: Sequence[WorkerProcess]) -> None:
         for worker in workers:
-            worker.ask_to_stop()
+            worker.request_stop()
             if worker.is_stuck():
                 if worker.task is not None:
                     self._stuck.append(worker.task.cell.slug)
                 worker.kill()
-        self._forget_the_gone()
+        self._remove_exited()
 
-    def _forget_the_gone(self) -> None:
-        self._workers = [worker for worker in self._workers if not worker.gone]
+    def _remove_exited(self) -> None:
+        self._workers = [worker for worker in self._workers if not worker.exited]
 
     def _staying(self) -> list[WorkerProcess]:
         return [worker for worker in self._workers if not worker.leaving]
@@ -112,26 +112,26 @@ class WorkerPool:
     def _receive(self, worker: WorkerProcess) -> None:
         task = worker.task
         message = worker.receive()
-        self._forget_the_gone()
+        self._remove_exited()
         if task is None:
             return
         match message:
             case Accepted():
                 pass
             case Ended(InterruptedRunError() as stopped):
-                worker.ask_to_stop()
+                worker.request_stop()
                 self._queue_again(task, f"was stopped ({signal_name(stopped.signal_number)})")
             case Ended():
                 self._report(task.cell, message)
-            case Gone() if worker.accepted:
+            case WorkerExited() if worker.accepted:
                 self._report(task.cell, Ended(lost(task.cell, worker.exit_code())))
-            case Gone():
+            case WorkerExited():
                 self._queue_again(task, f"{how_ended(worker.exit_code())} before it began")
             case event:
                 self._report(task.cell, event)
 
     def _queue_again(self, task: Task, what: str) -> None:
-        """A cell lost its worker and nothing else: it is saved, or was not begun."""
+        """Try a cell again whose worker has exited; it is saved, or was not begun."""
         if self._stop:
             return
         cell = task.cell

@@ -1,4 +1,4 @@
-"""The parent's side of a worker: what it trains, whether it still answers, and its end."""
+"""The parent's side of a worker: its task, whether it still responds, and its exit."""
 
 from __future__ import annotations
 
@@ -7,26 +7,26 @@ import signal
 import time
 from contextlib import suppress
 
-from smkd_cli.train.executors.contract import Accepted, Ended, Gone, Message
+from smkd_cli.train.executors.contract import Accepted, Ended, Message, WorkerExited
 from smkd_cli.train.executors.worker import work
 from smkd_cli.train.machine import processes
 from smkd_cli.train.run.task import Task
 
-# How long a worker that was asked to stop may send nothing: at least, and at most. Between these limits, twice as long
-# as it ever did: one that measures a large network is silent for long, and must not be cut short when it then saves.
+# How long a worker that was requested to stop may send nothing: at least, and at most. Between these limits, twice as
+# long as it ever did: one that measures a large network is silent for long, and must not be killed while it saves.
 _SILENCE_SECONDS, _LONGEST_SILENCE_SECONDS = 60.0, 600.0
 # How long one that trains nothing may take to end.
 _IDLE_SECONDS = 5.0
 
 
 class WorkerProcess:
-    """A worker, as its parent sees it.
+    """A worker process, seen from its parent.
 
     Attributes:
         connection: where its messages come from.
-        task: what it was given and is not done with.
-        accepted: whether it has taken that on.
-        leaving: whether it takes nothing more.
+        task: the task that it was given and has not finished.
+        accepted: whether it has begun that task.
+        leaving: whether it takes no more tasks.
         gone: whether it has ended.
 
     Raises:
@@ -36,13 +36,13 @@ class WorkerProcess:
     def __init__(self) -> None:
         self._process, self.connection = processes.start(work)
         self.task: Task | None = None
-        self.accepted = self.gone = False
-        self._asked_to_stop: float | None = None
+        self.accepted = self.exited = False
+        self._stop_requested: float | None = None
         self._last_message, self._longest_silence = time.monotonic(), 0.0
 
     @property
     def leaving(self) -> bool:
-        return self.gone or self._asked_to_stop is not None
+        return self.exited or self._stop_requested is not None
 
     def train(self, task: Task) -> None:
         """Give it a cell."""
@@ -51,12 +51,12 @@ class WorkerProcess:
             self.connection.send(task)
 
     def receive(self) -> Message:
-        """Wait for its next message, ``Gone`` when there is none any more."""
+        """Wait for its next message, ``WorkerExited`` when there is none any more."""
         try:
             message: Message = self.connection.recv()
         except (EOFError, OSError):
             self._end()
-            return Gone()
+            return WorkerExited()
         now = time.monotonic()
         self._longest_silence = max(self._longest_silence, now - self._last_message)
         self._last_message = now
@@ -66,11 +66,11 @@ class WorkerProcess:
             self.task = None
         return message
 
-    def ask_to_stop(self) -> None:
-        """Have it end: when it has saved, if it trains."""
-        if self._asked_to_stop is not None:
+    def request_stop(self) -> None:
+        """Request it to exit; if it is training, it saves first."""
+        if self._stop_requested is not None:
             return
-        self._asked_to_stop = time.monotonic()
+        self._stop_requested = time.monotonic()
         if self.task is None:
             with suppress(OSError):
                 self.connection.send(None)
@@ -78,13 +78,13 @@ class WorkerProcess:
             self._send_signal(signal.SIGTERM)
 
     def is_stuck(self) -> bool:
-        """Whether it was asked to stop and has been silent for too long."""
-        if self._asked_to_stop is None:
+        """Whether it was requested to stop and has sent nothing for too long."""
+        if self._stop_requested is None:
             return False
         limit = min(max(_SILENCE_SECONDS, 2 * self._longest_silence), _LONGEST_SILENCE_SECONDS)
         if self.task is None:
             limit = _IDLE_SECONDS
-        return time.monotonic() - max(self._asked_to_stop, self._last_message) > limit
+        return time.monotonic() - max(self._stop_requested, self._last_message) > limit
 
     def kill(self) -> None:
         """End it at once."""
@@ -97,12 +97,12 @@ class WorkerProcess:
         return code
 
     def _end(self) -> None:
-        self.gone = True
+        self.exited = True
         self.connection.close()
         self._process.join(_IDLE_SECONDS)
 
     def _send_signal(self, number: signal.Signals) -> None:
         # Not by the process object: where the server that forked it has died, that one takes it for dead too.
-        if not self.gone:
+        if not self.exited:
             with suppress(ProcessLookupError):
                 os.kill(self._process.pid, number)

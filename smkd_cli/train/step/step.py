@@ -76,22 +76,22 @@ class PairStep:
             batches = self.both(lambda index: self._with_inputs(predictors, index, batches[index]))
         outputs = self.both(lambda index: self._forward(index, batches[index]))
         if type(self.method).together is Method.together:
-            self.both(lambda index: self._learn(index, outputs, batches[index]))
+            self.both(lambda index: self._train_peer(index, outputs, batches[index]))
         else:
-            self._learn_together(outputs, batches)
+            self._train_together(outputs, batches)
 
     def _batches(self, columns: Columns) -> tuple[Batch, Batch]:
         """Each peer's batch: one for both, where they see the same."""
-        asked = self.method.views()
+        declared = self.method.views()
         indices, drawn = columns["indices"], named(columns, "drawn.")
         of_rules = [named(columns, f"view.{position}.") for position in range(self.rules)]
         made: list[Batch] = []
-        for peer in range(1 if asked.shared and indices.shape[1] == 1 else 2):
+        for peer in range(1 if declared.shared and indices.shape[1] == 1 else 2):
             of = indices[:, peer % indices.shape[1]]
-            first = 0 if asked.shared else peer * asked.count
+            first = 0 if declared.shared else peer * declared.count
             views = tuple(
                 self.images.view(of, [{name: value[:, view] for name, value in rule.items()} for rule in of_rules])
-                for view in range(first, first + asked.count)
+                for view in range(first, first + declared.count)
             )
             labels = self.labels[of]
             onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(views[0].dtype)
@@ -138,7 +138,7 @@ class PairStep:
             logits: Tensor = network(images)
         return logits.to(images.dtype)
 
-    def _learn(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], batch: Batch) -> None:
+    def _train_peer(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], batch: Batch) -> None:
         """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
         peer = self.peers[index]
         loss = self.loss.loss(outputs[index], outputs[1 - index], batch)
@@ -153,7 +153,7 @@ class PairStep:
         own, other = outputs[index], outputs[1 - index]
         self.statistics.add(index, own, self.method.sent(own, other, batch, self.loss.clock), loss, batch)
 
-    def _learn_together(self, outputs: tuple[RefinedOutputs, RefinedOutputs], batches: tuple[Batch, Batch]) -> None:
+    def _train_together(self, outputs: tuple[RefinedOutputs, RefinedOutputs], batches: tuple[Batch, Batch]) -> None:
         """Update both peers and what they share by the sum of all losses.
 
         Its gradient is taken as far as the networks' outputs; from there on each network's is its own, and the peers

@@ -22,7 +22,7 @@ from smkd_cli.data import find
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.calibrate import bench, choose, choose_compute, store, trial
-from smkd_cli.train.calibrate.requests import BestSpeed, MatrixPeak, Room
+from smkd_cli.train.calibrate.requests import BestSpeed, FreeMemory, MatrixPeak
 from smkd_cli.train.calibrate.search import search
 from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.signals import SIGNALS, StopRequest
@@ -171,7 +171,7 @@ def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
     def never(*_arguments):
         raise AssertionError("measured again")
 
-    monkeypatch.setattr(bench.Bench, "ask", never)
+    monkeypatch.setattr(bench.Bench, "measure", never)
     assert measured(cell.recipe) == compute
     rename_as_in_version_1(tmp_path / "cache" / "calibration.json")
     assert measured(cell.recipe) == compute
@@ -187,7 +187,7 @@ def made_ready(with_compute, monkeypatch, tmp_path):
     monkeypatch.setattr("smkd_cli.train.machine.compute.cores", lambda: 4)
     monkeypatch.setattr(choose, "device_name", lambda device: "a device")
 
-    def of(device, speed, room=0.0):
+    def of(device, speed, free=0.0):
         made = []
 
         class Process:
@@ -196,14 +196,14 @@ def made_ready(with_compute, monkeypatch, tmp_path):
             def __init__(self):
                 self.ready_for = None
 
-            def ask(self, request):
+            def measure(self, request):
                 if isinstance(request, BestSpeed):
                     compute = request.compute
                     if compute != self.ready_for:
                         made.append(compute)
                         self.ready_for = compute
                     return speed(compute)
-                return room if isinstance(request, Room) else 1e9
+                return free if isinstance(request, FreeMemory) else 1e9
 
         everyone = [Process() for _ in range(4)]
         benches = SimpleNamespace(take=lambda count: everyone[:count])
@@ -219,9 +219,9 @@ def test_a_processor_gets_each_configuration_ready_once(made_ready, side_by_side
     assert len(made) == len(set(made)) > 1
 
 
-@pytest.mark.parametrize(("room", "times"), [(10.0, 5), (0.5, 15)])
-def test_a_gpu_with_room_for_two_gets_each_configuration_ready_once(made_ready, room, times):
-    compute, made = made_ready("cuda", machine(side_by_side=1.1, compiled=1.2, contiguous=0.9, tf32=0.6), room)
+@pytest.mark.parametrize(("free", "times"), [(10.0, 5), (0.5, 15)])
+def test_a_gpu_with_memory_for_two_gets_each_configuration_ready_once(made_ready, free, times):
+    compute, made = made_ready("cuda", machine(side_by_side=1.1, compiled=1.2, contiguous=0.9, tf32=0.6), free)
     assert (compute.precision, compute.peers, compute.step) == ("bfloat16", "side_by_side", "compiled")
     assert (len(set(made)), len(made)) == (5, times)
 
@@ -233,10 +233,10 @@ OTHERS = ["[" * 100_000, '{"schema": "smkd/calibration/1", "entries": {"key": [1
 def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
     (tmp_path / "calibration.json").write_text(content)
-    assert store.recall("key") is None
-    store.remember("key", {"jobs": 2})
-    store.remember("key", {"more": 3})
-    assert store.recall("key") == {"jobs": 2, "more": 3}
+    assert store.load("key") is None
+    store.save("key", {"jobs": 2})
+    store.save("key", {"more": 3})
+    assert store.load("key") == {"jobs": 2, "more": 3}
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="uses /dev")
@@ -244,7 +244,7 @@ def test_a_damaged_memory_is_as_good_as_none(monkeypatch, tmp_path, content):
 def test_an_endless_memory_is_as_good_as_none(monkeypatch, tmp_path, device):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
     (tmp_path / "calibration.json").symlink_to(device)
-    assert store.recall("key") is None
+    assert store.load("key") is None
 
 
 def test_who_has_no_home_is_remembered_nothing(monkeypatch, caplog):
@@ -254,8 +254,8 @@ def test_who_has_no_home_is_remembered_nothing(monkeypatch, caplog):
     monkeypatch.delenv("SMKD_CACHE")
     monkeypatch.delenv("XDG_CACHE_HOME", raising=False)
     monkeypatch.setattr(Path, "home", homeless)
-    assert store.recall("key") is None
-    store.remember("key", {"jobs": 2})
+    assert store.load("key") is None
+    store.save("key", {"jobs": 2})
     assert "the machine will be measured again next time" in caplog.text
 
 
@@ -277,12 +277,12 @@ def test_a_process_that_dies_answers_with_none(with_compute):
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1, device="nowhere"), 0.01)) is None
+        assert process.measure(BestSpeed(recipe, KIND, replace(CPU, threads=1, device="nowhere"), 0.01)) is None
         assert "nowhere" in process.failure
-        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
+        assert process.measure(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
         process._process.kill()
-        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) is None
-        assert process.ask(MatrixPeak(replace(CPU, threads=1))) > 0
+        assert process.measure(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) is None
+        assert process.measure(MatrixPeak(replace(CPU, threads=1))) > 0
 
 
 @pytest.mark.parametrize("number", SIGNALS)
@@ -290,21 +290,21 @@ def test_a_signal_to_a_measuring_process_does_not_make_a_configuration_one_that_
     recipe = with_compute("threads: 1")
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
+        assert process.measure(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
         os.kill(process._process.pid, number)
-        assert process.ask(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
+        assert process.measure(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
 
 
 def test_a_signal_that_comes_when_a_measuring_process_dies_is_heeded(with_compute):
     stop = StopRequest()
     with bench.benches(stop) as made:
         (process,) = made.take(1)
-        assert process.ask(MatrixPeak(replace(CPU, threads=1))) > 0
+        assert process.measure(MatrixPeak(replace(CPU, threads=1))) > 0
         process._process.kill()
         process._process.join()
         stop.signal_number = signal.SIGTERM
         with pytest.raises(InterruptedRunError):
-            process.ask(MatrixPeak(replace(CPU, threads=1)))
+            process.measure(MatrixPeak(replace(CPU, threads=1)))
 
 
 def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, monkeypatch):
@@ -314,7 +314,7 @@ def test_a_measuring_process_that_cannot_start_answers_with_none(with_compute, m
     monkeypatch.setattr("smkd_cli.train.machine.processes._start", impossible)
     with bench.benches() as made:
         (process,) = made.take(1)
-        assert process.ask(MatrixPeak(replace(CPU, threads=1))) is None
+        assert process.measure(MatrixPeak(replace(CPU, threads=1))) is None
         assert "Resource temporarily unavailable" in process.failure
 
 

@@ -57,7 +57,7 @@ def test_the_machine_is_measured_where_a_cell_is_trained(train, monkeypatch, tmp
     def never(*_arguments):
         raise AssertionError("measured")
 
-    monkeypatch.setattr(bench.Bench, "ask", never)
+    monkeypatch.setattr(bench.Bench, "measure", never)
     assert train("report(task.cell, Ended())", "--set", "compute={threads: auto}").code == 0
     result = train(TRAINS, "--set", "compute={threads: auto}")
     assert (result.code, "training ended with AssertionError: measured" in result.err) == (5, True)
@@ -66,7 +66,7 @@ def test_the_machine_is_measured_where_a_cell_is_trained(train, monkeypatch, tmp
 @pytest.mark.parametrize(
     ("body", "code", "message"),
     [
-        ("pass", 5, f"{NAMES[1]}: the executor did not say what became of it"),
+        ("pass", 5, f"{NAMES[1]}: the executor did not report how it ended"),
         ("report(task.cell, Ended(DataError('the queue is full')))", 4, f"{NAMES[1]}: the queue is full"),
         ("raise DataError('no queue here')", 4, "error: no queue here"),
         ("nobody.foresaw(it)", 2, "the executor own0.py:mine cannot be used: NameError"),

@@ -26,7 +26,7 @@ STILL = f"left undone: 1 cell that is being trained by another process: {CE}"
 @pytest.fixture
 def train(smkd, recipe, monkeypatch):
     """Train three cells, with little patience."""
-    monkeypatch.setattr(rounds, "_PATIENCE_SECONDS", 0.3)
+    monkeypatch.setattr(rounds, "_GRACE_SECONDS", 0.3)
     return lambda *more: smkd("train", recipe, "--set", "methods=[CE, LS, CP]", "--set", "epochs=2", *more)
 
 
