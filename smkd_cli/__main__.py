@@ -14,7 +14,7 @@ def main() -> NoReturn:
         sys.stderr.write("error: smkd runs on Linux and macOS; on Windows, run it in WSL\n")
         sys.exit(2)
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-        # While modules load there is nothing to tidy up, and a traceback through them tells nobody anything.
+        # While modules load there is nothing to clean up, and a traceback through them is of no use.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     from smkd_cli import console
 

@@ -347,7 +347,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 
 
 def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | None:
-    """Run the command line, say what went wrong, and give the exit code."""
+    """Run the command line, report errors, and give the exit code."""
     try:
         code = _run(arguments)
         for warning in registry.warnings():
@@ -373,7 +373,7 @@ def _run(arguments: list[str] | None) -> int | str | None:
 
 
 def _failed(error: BaseException) -> int:
-    """Say what went wrong; with ``--debug``, raise it."""
+    """Report an error; with ``--debug``, raise it."""
     if os.environ.get("SMKD_DEBUG"):
         raise error
     if isinstance(error, SmkdError):
@@ -384,11 +384,9 @@ def _failed(error: BaseException) -> int:
         console.error(f"error: {text}")
         return DataError.exit_code
     if isinstance(error, MemoryError):
-        # NumPy says how much it wanted, Python nothing.
+        # NumPy reports the size that it wanted, Python does not.
         wanted = f" ({message(error)})" if str(error) else ""
-        console.error(
-            f"error: not enough memory: this machine, or this process, has too little for what was asked{wanted}"
-        )
+        console.error(f"error: not enough memory: this machine, or this process, has too little for this{wanted}")
         return DataError.exit_code
     # Anything else is a defect of ours.
     text = message(f"{type(error).__name__}: {error}")

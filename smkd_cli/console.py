@@ -1,6 +1,6 @@
 """Words and data: what people read goes to stderr, what the next program reads goes to stdout.
 
-Everything that a following stage reads is written with :func:`emit` or :func:`data_out`. What people are told goes to
+Everything that a following stage reads is written with :func:`emit` or :func:`data_out`. Messages for people go to
 the logger ``smkd`` with :func:`info` and :func:`warn`; a command shows it on stderr, from :func:`open_streams` on, and
 whoever imports us does with it what they like. Tables and progress are a command's own: :func:`people`, where
 ``NO_COLOR`` and redirection are honoured by rich.
@@ -128,7 +128,7 @@ def warn(text: str) -> None:
 
 
 def _log(level: str, text: str) -> None:
-    # Imported only where there is something to say: a command's help comes at once.
+    # Imported only where there is a message: a command's help comes at once.
     import logging
 
     logger = logging.getLogger("smkd")
@@ -154,7 +154,7 @@ def _on_stderr() -> logging.Handler:
 
 
 def error(text: str) -> None:
-    """The line that says why a command ends; shown even when quiet."""
+    """The message of an error that ends a command; shown even when quiet."""
     sys.stderr.write(f"{text}\n")
 
 

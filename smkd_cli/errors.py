@@ -1,6 +1,6 @@
 """What can go wrong, as a user sees it: one message and one exit code per kind of error.
 
-Every room raises these; ``app.main`` prints the message and exits with the code. A message says what is wrong,
+Every package raises these; ``app.main`` prints the message and exits with the code. A message says what is wrong,
 where, and what to do about it.
 """
 
@@ -13,18 +13,18 @@ class SmkdError(Exception):
     """An error whose message is meant for the user; never shown with a traceback unless ``--debug`` is given."""
 
     exit_code: ClassVar[int] = 1
-    # What a message begins with; of those that tell of nothing wrong, nothing.
+    # Prefix of the message; empty where nothing is wrong.
     prefix: ClassVar[str] = "error: "
 
 
 class UsageError(SmkdError):
-    """The command line asks for something that makes no sense."""
+    """The command line is wrong."""
 
     exit_code = 2
 
 
-class UnknownName(UsageError, ValueError):  # noqa: N818 (it says what is wrong)
-    """Nothing that can be used has this name: the message says why, and what to write instead.
+class UnknownName(UsageError, ValueError):  # noqa: N818 (the name states the error)
+    """There is no usable plug-in of this name; the message says why, and what to write instead.
 
     It is a ValueError too, for those who call a function with the name.
     """
@@ -77,5 +77,5 @@ class InterruptedRunError(SmkdError):
         self.exit_code = 128 + signal_number  # type: ignore[misc]
 
     def __reduce__(self) -> tuple[type[InterruptedRunError], tuple[int, str]]:
-        # Workers send their errors to the parent; an exception of two arguments has to say how it is made again.
+        # Workers send their errors to the parent; an exception of two arguments has to define how it is unpickled.
         return InterruptedRunError, (self.signal_number, str(self))

@@ -31,7 +31,7 @@ class _Visible(dict[int, str]):
 
 
 class _VisibleInJson(_Visible):
-    """As above, in the escapes of JSON, so that the document says the same."""
+    """As :func:`printable`, with the escapes of JSON, so that the document still has the same value."""
 
     @staticmethod
     def escape(character: str) -> str:
@@ -83,7 +83,7 @@ def listed(values: Sequence[object]) -> str:
 
 
 def message(text: object) -> str:
-    """What is said to people: its lines stay lines, and are few enough and short enough to be read."""
+    """A message for people: its lines stay lines, and are few enough and short enough to be read."""
     lines = str(text).split("\n")
     more = [f"and {len(lines) - _MOST_LINES} more lines"] if len(lines) > _MOST_LINES else []
     shown = "\n".join([shortened(line, _LONGEST_LINE) for line in lines[:_MOST_LINES]] + more)

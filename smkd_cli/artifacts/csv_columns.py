@@ -151,7 +151,7 @@ def _chunks(rows: Rows, name: str, columns: int, separator: str, counters: dict[
 
     try:
         for chunk in parse(number for number in range(columns) if number not in counters):
-            # Asked for integers, pandas would take 1.0 for one, and infinity with a warning.
+            # With an integer dtype, pandas would take 1.0 for one, and infinity with a warning.
             if len(chunk) and any(chunk[number].dtype != np.int64 for number in counters):
                 break
             yield chunk

@@ -48,7 +48,7 @@ class Rows:
         self._blank: list[NDArray[np.int64]] = []
         self._rows = 0
 
-    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 (a parser asks for so many bytes and takes what it gets)
+    def read(self, size: int = -1) -> bytes:  # noqa: ARG002 (a parser requests a size and takes what it gets)
         """The next rows, even; empty at the end.
 
         Raises:
@@ -82,7 +82,7 @@ class Rows:
         return np.concatenate(self._blank) if self._blank else np.empty(0, np.int64)
 
     def place_of_gap(self) -> str | None:
-        """Names the first blank line that has a row after it, if there is one; to be asked after the last row."""
+        """Names the first blank line that has a row after it, if there is one; to be called after the last row."""
         last = self._start[1] + self._rows + len(self.blank_lines)
         blank = self.blank_lines
         after = np.arange(last - len(blank) + 1, last + 1)

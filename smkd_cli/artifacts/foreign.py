@@ -27,7 +27,7 @@ _KNOWN = tuple((re.compile(pattern), what) for pattern, what in _MAGIC)
 
 
 def refuse_foreign(start: bytes, name: str, wanted: str = "a CSV file") -> None:
-    """Raise a DataError that says what a file is, if its first bytes are those of something else than a table."""
+    """Raise a DataError that names the kind of a file, if its first bytes are not those of a table."""
     for pattern, what in _KNOWN:
         if pattern.match(start):
             raise DataError(f"{name}: is not {wanted} but {what}")

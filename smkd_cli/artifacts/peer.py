@@ -1,4 +1,4 @@
-"""A peer's file: its final weights, and what it says of itself."""
+"""A peer's file: its final weights, and facts about them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class WrittenBy(Record):
 
 
 class PeerFacts(Record):
-    """What a peer's file says.
+    """The facts of a peer's file.
 
     Attributes:
         network: its name.
@@ -75,7 +75,7 @@ def load_peer(path: Path) -> tuple[dict[str, Tensor], PeerFacts]:
     """
     weights, facts = load_as(path, PEER_SCHEMA, _FACTS)
     for name, weight in weights.items():
-        # double, because torch cannot tell it of every type that a file may hold
+        # double, because isfinite does not support every type that a file may hold
         if weight.is_floating_point() and not weight.double().isfinite().all():
             raise DataError(f"{path}: {name:.80} is not finite: its training diverged")
     return weights, facts

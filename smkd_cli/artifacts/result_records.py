@@ -33,7 +33,7 @@ class ForeignError(ValueError):
 
 
 class Provenance(Record):
-    """Where a result comes from, as far as anyone asks here: when it was finished, and SHA-256 of a method's files."""
+    """The part of a result's provenance that is read: when it was finished, and SHA-256 of a method's files."""
 
     finished: Word = ""
     method_files: dict[str, str] = Field(default_factory=dict)
@@ -105,7 +105,7 @@ def write_result(path: Path, record: Mapping[str, Any]) -> None:
     """Write ``result.json`` in one step; the schema version is added.
 
     Raises:
-        ValueError: the record is not what ``docs/formats.md`` says, so nobody could read it back.
+        ValueError: the record does not match ``docs/formats.md``, so it could not be read back.
         DataError: the file cannot be written.
     """
     text = json.dumps({"schema": RESULT_SCHEMA, **record}, indent=2, ensure_ascii=False, allow_nan=False)

@@ -111,12 +111,12 @@ class Noise(Record):
 
     @property
     def name(self) -> str:
-        """The kind; where labels were given, with the manifest that tells them from others of the kind."""
+        """The kind; where labels were given, with the manifest, which distinguishes them from others of the kind."""
         return self.kind if self.manifest is None else f"{self.kind} [{self.manifest}]"
 
 
 class _Extended(Record):
-    """Keys beside the named ones are kept: they tell one way of training from another."""
+    """Keys beside the named ones are kept: they distinguish ways of training."""
 
     model_config = ConfigDict(extra="allow")
     __pydantic_extra__: dict[str, Option]
@@ -132,7 +132,7 @@ class OwnSchedule(_Extended):
 
 
 class OwnProtocol(_Extended):
-    """How a method was trained where that is not as the table says; only what differs is given."""
+    """How a method was trained where that differs from the table; only what differs is given."""
 
     epochs: Count | None = None
     batch_size: Count | None = None
@@ -142,7 +142,7 @@ class OwnProtocol(_Extended):
 
     @property
     def given(self) -> dict[str, Any]:
-        """What the record says."""
+        """The keys that the record gives."""
         return self.model_dump(exclude_unset=True)
 
 

@@ -1,7 +1,7 @@
 """Results, from folders of run directories, from score records and from lists of paths, as one type.
 
 Whoever makes tables of results need not know which of the files a number came from. What is not of smkd is passed over,
-and so is a record of ours that cannot be used; both are told.
+and so is a record of ours that cannot be used; both are reported.
 """
 
 from __future__ import annotations

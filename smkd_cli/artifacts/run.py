@@ -1,4 +1,4 @@
-"""A run directory as an object: what a finished cell left, read when it is asked for."""
+"""A run directory as an object: the files of a finished cell, read when they are first used."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ class Run:
 
     @property
     def samples(self) -> tuple[SampleRecord, SampleRecord, SamplesFacts]:
-        """What training noticed of every sample, of peer A and of peer B."""
+        """The records of every training sample, of peer A and of peer B."""
         return read_samples(self._directory.samples)
 
     def weights(self, peer: Literal["a", "b"] = "a") -> dict[str, Tensor]:

@@ -114,7 +114,7 @@ class RunDirectory:
         """Whether another process holds the directory at this moment."""
         try:
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_NOFOLLOW)
-        except OSError:  # whoever trains here is told why
+        except OSError:  # training here reports the error
             return False
         try:
             fcntl.flock(handle, fcntl.LOCK_SH | fcntl.LOCK_NB)

@@ -1,4 +1,4 @@
-"""``samples.safetensors``: what training noticed of every sample, written beside a cell's result."""
+"""``samples.safetensors``: records of every training sample, written beside a cell's result."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _COUNTS, _NUMBERS = (
 
 
 class SamplesFacts(Record):
-    """What the file says.
+    """The facts of the file.
 
     Attributes:
         manifest_sha256: of the run directory's manifest; samples stand in its order.
@@ -45,7 +45,7 @@ class SampleRecord:
     """Of one peer, (n,) each, over the epochs since its weights last began anew.
 
     Attributes:
-        seen: int32, epochs in which the sample was learned from; 0 where it was held out.
+        seen: int32, epochs in which the sample was trained on; 0 where it was held out.
         margin: float32, mean margin of the noisy label: its logit less the largest other; not a number if never seen.
         probability: float32, mean probability of the noisy label; not a number if never seen.
         predicted: int32, epochs in which the noisy label was the prediction.

@@ -68,7 +68,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], schema: str, facts: 
 
 
 def _header(tensors: Mapping[str, Tensor], about: Mapping[str, str]) -> bytes:
-    """The JSON that says what tensors follow it, padded so that the first begins at a multiple of 8 bytes."""
+    """The JSON that describes the tensors after it, padded so that the first begins at a multiple of 8 bytes."""
     header: dict[str, Any] = {"__metadata__": about}
     end = 0
     for name, tensor in tensors.items():
@@ -147,7 +147,7 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
 
 
 def difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str | None:
-    """What tells two sets of tensors apart in names, shapes and types; None where nothing does."""
+    """The first difference of two sets of tensors in names, shapes and types; None where there is none."""
     for name in [*wanted, *found]:
         if name not in found:
             return f"{name} is missing"

@@ -72,7 +72,7 @@ def from_file(
         source: path of the file; ``-`` is stdin. Its column ``image``, if it has one, names the images.
         column: the column that holds the labels, class numbers or names; a manifest's is ``clean_label`` always.
         classes: number of classes; None for the largest label plus one, for as many as there are names, or for what the
-            manifest says.
+            manifest has.
         dataset: the data set whose classes they are, for asymmetric noise; a manifest names its own.
         separator: see :func:`smkd_cli.corrupt.label_file.read_label_file`.
         given: whether the labels may be wrong already; then a column ``clean_label`` holds the clean ones.

@@ -30,10 +30,10 @@ class LabelFile:
 
     Attributes:
         columns: the names in its header.
-        label: the column asked for.
+        label: the requested column.
         clean: the column ``clean_label`` beside it, if there is one.
         image: str (n,), the column ``image``; None if there is none, or nothing in it.
-        sorted: whether the column ``index`` rises, where it and no ``image`` says which row is whose.
+        sorted: whether the column ``index`` is ascending, where there is one and no column ``image``.
         place: names a row in messages.
     """
 
@@ -103,7 +103,7 @@ def _refuse_second_header(found: Mapping[str, Texts], arrays: Mapping[str, NDArr
 
 
 def _rises(index: NDArray[Any]) -> bool:
-    """Whether a column of integers is sorted; what is none says nothing of the order."""
+    """Whether a column of integers is sorted; true for a column of anything else."""
     try:
         numbers = index.astype(np.int64)
     except (ValueError, OverflowError):
@@ -160,5 +160,5 @@ def _hint(column: str, names: Sequence[str]) -> str:
 
 
 def _unambiguous(name: str) -> str:
-    """A name as it is, in quotes where it is not what it looks like."""
+    """The name, in quotes where it may be confused with another that looks the same."""
     return name if name.isprintable() and unicodedata.is_normalized("NFC", name) else quoted(name)

@@ -1,4 +1,4 @@
-"""What is odd about labels of one's own, said before they are used."""
+"""Remarks on a user's label file, reported before it is used."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ def remark(
     declared: bool,
     images: bool,
 ) -> None:
-    """Say what the labels of a file were taken for, and warn of what is seldom meant.
+    """Report how the labels of a file were read, and warn of likely mistakes.
 
     Args:
         name: of the file.
         labels: int64 (n,), the given and, where known, the clean ones, each in 0 … classes - 1.
         class_names: sorted, where the file names its classes.
-        declared: whether the user has said how many classes there are.
+        declared: whether the user has given the number of classes.
         images: whether the file names its images.
     """
     count = len(labels[0])
@@ -44,7 +44,7 @@ def remark(
     elif len(absent) and not declared:
         console.warn(
             f"{name}: {len(absent):,} of {classes:,} classes have no label: {listed(absent.tolist())}; the number of"
-            " classes is the largest label plus one unless --classes says it"
+            " classes is the largest label plus one unless --classes gives it"
         )
     if classes > count:
         console.warn(f"{name}: more classes ({classes:,}) than labels ({count:,}): is this the column of labels?")

@@ -18,7 +18,7 @@ _MOST_ROWS = 20
 def show(
     manifest: Manifest, clean: NDArray[np.int64], stay: NDArray[np.float64], class_names: Sequence[str | int]
 ) -> None:
-    """Say on stderr which share of the labels was to change and which did, in all and per class.
+    """Report on stderr which share of the labels was to change and which did, in all and per class.
 
     Args:
         manifest: the labels drawn.

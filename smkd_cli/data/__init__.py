@@ -2,7 +2,7 @@
 
 A data source is a module of :mod:`smkd_cli.data.sources` that defines a :class:`DataSet` with a ``name``, and by that
 it is found: a new one is a new file and nothing else. An opened data set knows its facts (sizes, classes, shape, mean)
-and tells its labels without its pixels being read, where its files allow that; torch is imported for neither.
+and reads its labels without its pixels, where its files allow that; torch is imported for neither.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _is_source(value: object) -> TypeGuard[type[DataSet]]:
     return named and not isabstract(value)
 
 
-REGISTRY: Registry[type[DataSet]] = Registry(DATASETS, _is_source, "subclass of DataSet with all that it asks for")
+REGISTRY: Registry[type[DataSet]] = Registry(DATASETS, _is_source, "concrete subclass of DataSet")
 
 
 def names() -> list[str]:

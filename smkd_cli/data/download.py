@@ -82,7 +82,7 @@ def _download(url: str, archive: Archive, part: Path) -> None:
 
 
 def _complete(url: str, part: Path, by_hand: str) -> None:
-    """Ask for what is missing of ``part`` as often as some of it comes."""
+    """Request what is missing of ``part``, again as long as some of it comes."""
     reason = ""
     for _attempt in range(_ATTEMPTS):
         before = _size(part)

@@ -8,7 +8,7 @@ from smkd_cli.seeds import generator
 
 
 def hold_out(samples: int, fraction: float, seed: int) -> tuple[np.ndarray, np.ndarray]:
-    """Indices (learned, held out), each in ascending order: a random ``fraction`` of the samples is held out."""
+    """Indices (train, held out), each in ascending order: a random ``fraction`` of the samples is held out."""
     order = generator(seed, "validation").permutation(samples)
     cut = round(samples * fraction)
     return np.sort(order[cut:]), np.sort(order[:cut])

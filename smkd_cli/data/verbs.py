@@ -44,7 +44,7 @@ def fetch(names: list[str], data: Path, url: str | None) -> None:
 def verify(names: list[str], data: Path) -> None:
     """Check data sets, all that are here by default, and print a line for each that is whole.
 
-    It says, tab-separated: name, ``ok``, further copies of images within the training and within the test split, test
+    Fields, tab-separated: name, ``ok``, further copies of images within the training and within the test split, test
     images that are training images too, and images that have more than one label.
 
     Raises:

@@ -141,7 +141,7 @@ class Evaluator:
     def _label_scores(
         self, facts: PeerFacts, log_probs: Tensor, noisy: np.ndarray, clean: np.ndarray
     ) -> dict[str, Any]:
-        """The labels that were learned from, refined as the method did when training ended; ValueError: it cannot."""
+        """The training labels, refined as by the method when training ended; ValueError: it cannot."""
         cell = facts.cell
         method = methods.build(cell.method, cell.options)
         train_indices, _ = hold_out(len(noisy), cell.validation_fraction, cell.seed)

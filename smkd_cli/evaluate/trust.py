@@ -31,7 +31,7 @@ def check_code(checkpoint: Path, names: Iterable[str], trusted: bool) -> None:
     if not trusted:
         raise UsageError(
             f"{checkpoint}: to score it what it names is needed, which is code in {named}; "
-            "read it, and say --trust-code to run it"
+            "read it, and pass --trust-code to run it"
         )
     directory = checkpoint if checkpoint.is_dir() else checkpoint.parent
     result = RunDirectory(directory).finished()

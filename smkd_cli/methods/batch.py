@@ -38,7 +38,7 @@ class Batch:
         indices: (N,) int64, of the samples in the training set.
         views: the augmented images, one tensor (N, channels, H, W) per view of this peer.
         drawn: rows of what the method's ``draw`` drew for this epoch, (N, …) by name.
-        inputs: what the method made of the images; None where they are learned from as they are.
+        inputs: what the method made of the images; None where the images are used unchanged.
     """
 
     labels: Tensor
@@ -60,7 +60,7 @@ class Batch:
 
 
 class Predictor(Protocol):
-    """A peer's network before the training forward: it may be asked what it predicts, and learns nothing by it."""
+    """A peer's network before the training forward: gives predictions, without being trained by that."""
 
     @property
     def memory(self) -> dict[str, Tensor]:
@@ -70,7 +70,7 @@ class Predictor(Protocol):
         """(N, C) logits in evaluation mode, detached, of images (N, channels, H, W)."""
 
     def predict_in_training(self, images: Tensor, count: Tensor | None = None) -> Tensor:
-        """(N, C) logits in training mode, detached: normalised by this batch. A network may ask this of itself only.
+        """(N, C) logits in training mode, detached: normalised by this batch. Only for the own network.
 
         Args:
             images: (N, channels, H, W).

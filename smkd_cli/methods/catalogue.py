@@ -68,7 +68,7 @@ def split(name: str) -> tuple[str, str]:
     """The exchange and the target rule in a method's name: LS is (Zero, LS), MKD is (MKD, CE).
 
     Of a method that stands alone, and of any single name that is not of this package, it is (Zero, that name): results
-    are told apart by it, and they run no code.
+    differ by it, and they run no code.
     """
     first, *target = parts_of(name)
     if not target and METHODS.is_own(first):
@@ -93,7 +93,7 @@ def rules_of(name: str) -> tuple[type[Rule], ...]:
     may be a rule of a file, ``SMKD-P+my_rules.py:Mine``.
 
     Raises:
-        UnknownName: no such name, or a part is missing or in the wrong place; the message says what to write instead.
+        UnknownName: no such name, or a part is missing or misplaced; the message says what to write instead.
     """
     first, *others = parts_of(name)
     rule = REGISTRY.find(first)

@@ -9,7 +9,7 @@ For every batch the loop runs both peers and hands the method what each predicts
 5. ``method.after_backward(parameters, memory, clock)`` once per peer, between the backward pass and the update.
 
 All of it are tensor operations whose shapes do not depend on the data, without a copy to the host, so that the whole
-step can be captured in a CUDA graph; a method that cannot keep to that says so by ``capturable``. What is called for
+step can be captured in a CUDA graph; where that is impossible, ``capturable`` is False. What is called for
 one peer may run beside what is called for the other: it changes nothing but memory of its ``own``. N is the batch
 size, C the number of classes, M the number of images in the training forward: N, unless ``inputs`` makes others.
 

@@ -1,9 +1,9 @@
-"""What a method, or a rule that is a part of one, may ask of the training loop; every hook has a default.
+"""The hooks of the training loop that a method, or a rule that is a part of one, may define; all have a default.
 
 In the order of a training:
 
 * before it: ``problem``, ``needs``, ``stages``, ``memory``, ``companions``, ``extras``, then ``before_training``;
-* each epoch: ``sampler`` and ``draw`` say which samples come when, and what is drawn for them;
+* each epoch: ``sampler`` and ``draw`` define the order of the samples, and what is drawn for them;
 * each step: ``inputs`` (only where a method has it), the forward passes, ``observe``, and after the backward pass
   ``after_backward``;
 * when an epoch has ended: ``after_epoch``.
@@ -73,10 +73,10 @@ class Predictions(Protocol):
 
     @property
     def train_indices(self) -> Tensor:
-        """(m,) int64, indices of the samples that are learned from."""
+        """(m,) int64, indices of the training samples."""
 
     def train_logits(self) -> Tensor:
-        """(m, C) logits of this network on the samples that are learned from, without augmentation."""
+        """(m, C) logits of this network on the training samples, without augmentation."""
 
     def peer_train_logits(self) -> Tensor:
         """(m, C) logits of the other network on the same samples."""
@@ -115,7 +115,7 @@ class Hooks(Rule):
         return None
 
     def needs(self) -> frozenset[Need]:
-        """What the loop has to know of the noise: clean labels tell it, and whoever uses them knows an oracle."""
+        """The facts of the noise that the method needs; they come from clean labels, so the method is an oracle."""
         return frozenset()
 
     def stages(self, epochs: int) -> tuple[Stage, ...]:
@@ -168,7 +168,7 @@ class Hooks(Rule):
     def inputs(self, own: Predictor, other: Predictor, batch: Batch, clock: Clock) -> Inputs:
         """What ``own`` learns from in this step: images and targets, made of the batch without any gradient.
 
-        Both networks may be asked what they predict of images. Called before either network's training forward, and
+        Both networks may be used for predictions. Called before either network's training forward, and
         for both peers before any of these begins.
         """
         return Inputs(batch.views[0], batch.onehot)

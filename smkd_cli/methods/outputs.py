@@ -61,7 +61,7 @@ class Outputs:
         """(M, D, h, w), the last feature maps, with their gradient.
 
         Raises:
-            AttributeError: the method did not ask for them by ``wants_features``.
+            AttributeError: the method does not request them by ``wants_features``.
         """
         if self.maps is None:
             raise AttributeError("there are no feature maps: wants_features of the method has to be true")

@@ -36,7 +36,7 @@ class PairLoss(nn.Module):
         steps_per_epoch: number of calls between two of :meth:`end_epoch`.
         noise_rate: fraction of wrong labels, for a method that needs to know it.
         transition_matrix: (C, C), row clean and column noisy, for a method that needs to know it.
-        prepared: False leaves it to :meth:`prepare` to tell the method these facts.
+        prepared: False leaves it to :meth:`prepare` to give the method these facts.
 
     Raises:
         ValueError: the method needs to know what is not given.
@@ -97,12 +97,12 @@ class PairLoss(nn.Module):
     @property
     def clock(self) -> Clock:
         """Where training stands, as tensors."""
-        # Not get_buffer, which takes its time: a step asks for the clock ten times.
+        # Not get_buffer, which is slow: a step needs the clock ten times.
         times: Any = self._buffers
         return Clock(times["epoch"], times["epochs"], times["iteration"], times["iterations"], self.stage)
 
     def prepare(self, facts: LabelFacts) -> None:
-        """Tell the method what it needs to know before training.
+        """Give the method what it needs to know before training.
 
         Raises:
             ValueError: it needs more than that.
@@ -111,7 +111,7 @@ class PairLoss(nn.Module):
             self.method.before_training(self.memory(index), facts)
 
     def begin_stage(self, number: int) -> None:
-        """Enter a stage of the method, from 0; whoever trains looks at ``stages[number]`` for what it asks for."""
+        """Enter a stage of the method, from 0; the training loop follows what ``stages[number]`` requires."""
         self.stage = number
         self.set_time(1, 0)
 
@@ -141,10 +141,10 @@ class PairLoss(nn.Module):
             indices: (N,) int64, their positions in the ``labels`` that the pair was made with.
 
         Raises:
-            ValueError: the method asks for more than logits.
+            ValueError: the method needs more than logits.
         """
         if missing := beyond_logits(self.method):
-            raise ValueError(f"{type(self.method).__name__} asks for {', '.join(missing)}: train it with smkd train")
+            raise ValueError(f"{type(self.method).__name__} needs {', '.join(missing)}: train it with smkd train")
         if self.training:
             self.get_buffer("iteration").add_(1)
         onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(logits_a.dtype)
@@ -189,7 +189,7 @@ class PairLoss(nn.Module):
             held_out: (h, C) logits of both networks on held-out samples, and their noisy labels (h,).
 
         Raises:
-            ValueError: the method wants to see what is not given, or cannot go on; the message says which.
+            ValueError: the method needs predictions that are not given, or cannot go on; the message says which.
         """
         clock = self.clock
         for index in range(2):

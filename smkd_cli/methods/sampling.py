@@ -16,7 +16,7 @@ class Population:
     """What an epoch is drawn from.
 
     Attributes:
-        samples: (m,) int64, indices of the samples that are learned from.
+        samples: (m,) int64, indices of the training samples.
         labels: (n,) int64, the noisy labels of all samples.
         batch_size: N of whole batches.
         score: (n,) of the method's memory of this peer, by the sampler's ``score``; None where it names none.

@@ -40,7 +40,7 @@ class Companion:
         source: ``stage`` (what the stage before trained), ``average`` (an exponential moving average of the peer's
             weights), or the path of a trained network's ``.safetensors`` file.
         momentum: of the average.
-        first_stage: from which stage on it speaks.
+        first_stage: from which stage on it is used.
     """
 
     name: str
@@ -62,7 +62,7 @@ class Extra:
         name: under which the module stands in ``Outputs.modules``.
         build: makes the module, given the number of classes and the widths D of both networks' features, A's first;
             where each peer has its own, its network's first.
-        lr: of Adam; None to train as the recipe says.
+        lr: of Adam; None for the recipe's optimizer.
         shared: whether both peers have the same one (``together`` then trains it), or each has its own.
     """
 

@@ -34,7 +34,7 @@ REGISTRY: Registry[Builder] = Registry(
     NETWORKS, _is_builder, "class or function that makes a network", declared=lambda _: None
 )
 
-# A test counts them again. One of ours that is not here is counted when it is asked for, and takes torch for it.
+# A test counts them again. A network that is not listed here is counted when it is needed, which imports torch.
 _RECORDED = {
     "resnet18": Recorded(11_220_132, 555_468_800, 64, 512),
     "resnet34": Recorded(21_328_292, 1_159_448_576, 64, 512),

@@ -21,7 +21,7 @@ _PASSES_OF_A_STEP = 3
 
 
 class NetworkFacts(ABC):
-    """What is asked of a network without training it."""
+    """Facts of a network that need no training: its size and cost."""
 
     @property
     @abstractmethod
@@ -76,7 +76,7 @@ class Counted(NetworkFacts):
 
     Args:
         name: of the network, for messages.
-        build: makes it, as :func:`smkd_cli.networks.build` says.
+        build: makes it, as :func:`smkd_cli.networks.build`.
 
     Every function raises a UsageError where the network cannot be built, or does not make logits of images.
     """

@@ -66,7 +66,7 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
 
 
 def _trainings(valid: Mapping[str, Any]) -> Iterator[Fields]:
-    """Every way in which cells of the grid are trained: as the recipe says, in each variant, and for each method."""
+    """Every way in which cells of the grid are trained: by the recipe, in each variant, and for each method."""
     base: Fields = {key: (valid[key], (key,)) for key in TRAINING if key in valid}
     variants = [
         _merged(base, variant, ("variants", number)) for number, variant in enumerate(valid.get("variants", ()))
@@ -161,7 +161,7 @@ def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset
     warnings = []
     for number, entry in settings.items():
         if entry.manifest == "-":
-            message = "cannot be stdin in a recipe; name a file, or leave it out and say `smkd train --manifest -`"
+            message = "cannot be stdin in a recipe; name a file, or leave it out and use `smkd train --manifest -`"
             document.add_problem(("noise", number, "manifest"), message)
         if entry.sampling is not None and entry.sampling not in noise.samplings():
             message = unknown("sampling", entry.sampling, noise.samplings())

@@ -1,4 +1,4 @@
-"""A parsed YAML text that remembers where everything stands, so that an error can point at it."""
+"""A parsed YAML text with the location of each key and value, so that an error can point at it."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from smkd_cli.words import shortened
 
 KeyPath = tuple[str | int, ...]
 
-# A mistake made a thousand times is understood after fifty, and a message repeats what a file says only in part.
+# Fifty repetitions of a mistake are enough to understand it, and a message repeats a file's text only in part.
 _MOST_PROBLEMS = 50
 _ENOUGH_PROBLEMS = 10_000
 _LONGEST_MESSAGE = 1000

@@ -1,4 +1,4 @@
-"""Whether the files that a grid names, manifests and teachers, fit its data set: told before anything is trained."""
+"""Checks before training that the files that a grid names, manifests and teachers, fit its data set."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class GivenLabels:
 def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) -> list[Cell]:
     """The cells of a grid, if every file that it names is there and fits; those on a manifest carry its checksum.
 
-    Where the data set is not here, the names of images cannot be checked; that is said. It is read only for them.
+    Where the data set is not here, the names of images cannot be checked, which is reported. It is read only for them.
 
     Args:
         data: folder of the data sets.
@@ -100,7 +100,7 @@ def _read(entry: NoiseEntry) -> Manifest:
 
 
 def _misfits_here(labels: GivenLabels, dataset: DataSet) -> list[str]:
-    """The misfits of a manifest, as far as they can be told with what of the data set is here."""
+    """The misfits of a manifest, as far as they can be found with what of the data set is here."""
     images = None
     if labels.manifest.image is not None:
         if dataset.missing():

@@ -50,7 +50,7 @@ def rows(entry: MethodEntry, at: KeyPath) -> Iterator[Row]:
     """The methods that an entry at that path stands for: one, or as many as its sweep has points.
 
     Raises:
-        ValueError: there is no such method; the message says so.
+        ValueError: there is no such method.
     """
     rules = tuple(rule.name for rule in methods.rules_of(entry.name))
     spelling = {rule.lower(): rule for rule in rules}

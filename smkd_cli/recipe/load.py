@@ -55,7 +55,7 @@ def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None 
         source: a path, the name of a shipped recipe, or ``-`` for stdin.
         overrides: ``key.path=value`` in the order given; the last word on a key.
         profile: name or path of a set of overrides that is laid over the recipe first.
-        data: folder of the data sets: their facts bound what a recipe may say.
+        data: folder of the data sets: their facts bound the values of a recipe.
 
     Returns:
         The recipe; paths of manifests in it are relative to the current folder.
@@ -91,7 +91,7 @@ def _checked(document: Document, data: Path) -> Recipe:
         valid[field] = _sound_entries(document.data.get(field), model)
     warnings = check(document, valid, data)
     document.raise_problems()
-    _ = methods.REGISTRY.offered  # so that a package whose methods cannot be used is named whatever is asked for
+    _ = methods.REGISTRY.offered  # so that a package whose methods cannot be used is always named
     for warning in (*warnings, *registry.warnings()):
         console.warn(warning)
     assert recipe is not None

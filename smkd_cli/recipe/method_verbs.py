@@ -29,7 +29,7 @@ def ls() -> None:
         try:
             facts = guarded(partial(_facts, name))
         except ValueError as error:
-            console.warn(f"{name}: says nothing of itself: {error}")
+            console.warn(f"{name}: cannot be described: {error}")
             facts = ("", "", "")
         console.emit("\t".join(map(printable, (name, _kind(rule), *facts, _title(rule)))))
 

@@ -23,7 +23,7 @@ _WORDS = {
 
 
 def add_problems(document: Document, error: ValidationError, at: KeyPath = ()) -> None:
-    """Note in the document everything that pydantic found, in the part of it that stands at ``at``."""
+    """Note in the document all errors of pydantic, in the part of it that stands at ``at``."""
     for detail in error.errors(include_url=False):
         path = (*at, *detail["loc"])
         kind = detail["type"]

@@ -1,4 +1,4 @@
-"""What a recipe may say: types, ranges and defaults. Whether its names exist is checked in ``checks``."""
+"""The schema of a recipe: types, ranges and defaults. Whether its names exist is checked in ``checks``."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ class MethodEntry(Section):
     Attributes:
         label: what tables call it; the method's name by default, with "(own recipe)" where it has a protocol.
         sweep: values of options to run one by one (all combinations, if of several options).
-        protocol: how this method is trained where it is not as the recipe says, such as in its authors' recipe.
+        protocol: how this method is trained where that differs from the recipe, such as in its authors' recipe.
     """
 
     model_config = ConfigDict(extra="allow")
@@ -219,7 +219,7 @@ class Recipe(Section):
 
         Args:
             manifest: its path, relative to the current folder.
-            kind, rate: what its header says; options that the recipe has for that noise stay.
+            kind, rate: as in its header; options that the recipe has for that noise stay.
         """
         same = [
             noise.options

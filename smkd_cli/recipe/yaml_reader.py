@@ -32,7 +32,7 @@ _NOT_FINITE = re.compile(r"[-+]?\.(inf|Inf|INF)|\.(nan|NaN|NAN)")
 def is_readable(path: Path) -> bool:
     """A file or a pipe; a folder of a shipped recipe's name does not hide the recipe.
 
-    One that may not be looked at is taken for readable, so that who reads it says why it cannot be.
+    A path without permission counts as readable, so that reading it raises the error.
     """
     try:
         return path.exists() and not path.is_dir()

@@ -1,9 +1,9 @@
-"""What can be added, found by its name: whatever has a line in :mod:`~smkd_cli.registry.kinds`.
+"""Plug-ins, found by name, of all kinds in :mod:`~smkd_cli.registry.kinds`.
 
 Each kind of plug-in (:mod:`~smkd_cli.registry.kinds`) is found in three places: in this package, where a new one is a
 new file and no list is edited; among what other packages offer by entry points of the group ``smkd.<kind>``; and in a
 file of one's own, ``FILE.py:NAME``. Names are known without importing anything; what is not ours is loaded behind a
-guard (:mod:`~smkd_cli.registry.foreign`), when it is asked for.
+guard (:mod:`~smkd_cli.registry.foreign`), when it is requested.
 """
 
 from smkd_cli.registry.finder import Registry

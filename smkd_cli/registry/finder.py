@@ -27,7 +27,7 @@ class Offered(Generic[T]):
 
     Attributes:
         found: each with its name.
-        refused: why one that is asked for cannot be used.
+        refused: why a requested one cannot be used.
     """
 
     found: dict[str, tuple[str, T]] = field(default_factory=dict)

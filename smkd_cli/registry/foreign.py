@@ -1,6 +1,6 @@
 """Code that is not of this package: what other packages offer by entry points, and files that a user names.
 
-Whatever goes wrong in it, an exit too, is told and stops nothing else.
+Any error in it, an exit too, is reported and stops nothing else.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _untold: list[str] = []
 
 
 def warn(message: str) -> None:
-    """Note what cannot be used, for whoever tells people."""
+    """Record what cannot be used, to be reported later."""
     _untold.append(message)
 
 
@@ -51,7 +51,7 @@ def guarded(work: Callable[[], T]) -> T:
     """What foreign code returns; what it prints goes to stderr.
 
     Raises:
-        ValueError: it raised something, or asked to exit.
+        ValueError: it raised something, or tried to exit.
     """
     try:
         with redirect_stdout(sys.stderr):
@@ -71,7 +71,7 @@ def used(what: str, work: Callable[[], T]) -> T:
         what: names it in messages.
 
     Raises:
-        UsageError: it raised something else, or asked to exit.
+        UsageError: it raised something else, or tried to exit.
     """
     try:
         return guarded(work)
@@ -95,7 +95,7 @@ def check_file(path: str, of: str) -> None:
 
 
 def module_in(path: str) -> ModuleType:
-    """The module that a file is; the file is run, once in a process, whatever it is asked for.
+    """The module that a file is; the file is run, once in a process.
 
     Raises:
         UnknownName: it cannot be loaded.

@@ -1,6 +1,6 @@
 """The kinds of plug-ins and the names of ours, read from the text of our files: nothing is imported to know them.
 
-A new kind is one line here, and a :class:`~smkd_cli.registry.Registry` in the room where it is used.
+A new kind is one line here, and a :class:`~smkd_cli.registry.Registry` in the package where it is used.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 _PACKAGE = Path(__file__).parents[1]
-# A class says ``name = "X"`` in its body, an object where it is made: ``X(name="x", ...)``.
+# A class has ``name = "X"`` in its body, an object in its call: ``X(name="x", ...)``.
 _NAMED = r"""^(?:    |\w+ = \w+\()name(?:: ClassVar\[str\])? ?= ?["']([^"'\n]+)["']"""
 _NUMBERED = _NAMED.replace("name", "number")
 _BUILDER = r"^def ([a-z]\w*)\(classes: int, channels: int\)"
@@ -34,7 +34,7 @@ class Kind:
         name: in the plural; other packages offer theirs by entry points of the group ``smkd.<name>``.
         word: what messages call one.
         folder: where ours are, below the package's folder.
-        says: how a file of ours says a name: the first group of this pattern, which is looked for in each line.
+        name_pattern: finds names in the text of our files: the first group of this regular expression, in each line.
         fold: what makes two spellings of a name equal; by default nothing does.
     """
 

@@ -1,4 +1,4 @@
-"""From results to a report: which tables there are, what stands in each, and what is to be said beneath."""
+"""From results to a report: which tables there are, their cells, and the notes beneath."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def build(found: FoundResults, trust_code: bool = False) -> Report:
 
 
 def _by_time_finished(results: Iterable[Result]) -> list[Result]:
-    """In the order of finishing, which is that of the recipe; lone checkpoints get a cell that says what is known."""
+    """In the order of finishing, which is that of the recipe; lone checkpoints get a cell with what is known."""
     known = [result if result.cell else replace(result, cell=_lone_cell(result)) for result in results]
     return sorted(known, key=lambda result: result.finished)
 
@@ -135,7 +135,7 @@ def _across(result: Result, known: Sequence[Layout]) -> bool:
 
 
 def _general_layout(recipe: str, further: bool) -> Layout:
-    """Methods against noise settings, as they were found."""
+    """Methods against noise settings, in the order of the results."""
     return Layout(
         name=f"{recipe}-further" if further else recipe,
         title=f"{recipe}: further results" if further else recipe,
@@ -184,7 +184,7 @@ def _empty_table(layout: Layout) -> Table:
 
 
 def _named_apart(tables: Sequence[Table]) -> Iterable[Table]:
-    """Tables of one name come from results of different protocols; name and title then say which."""
+    """Tables of one name come from results of different protocols; name and title then name the protocol."""
     count = Counter(table.name for table in tables)
     for table in tables:
         if count[table.name] == 1:

@@ -50,7 +50,7 @@ class Filled:
 
     Attributes:
         slots: of the columns.
-        used: the results that stand in a cell or lost their place to a twin.
+        used: the results that stand in a cell, or that a duplicate stands for.
         left_out: results whose numbers cannot be read, and why.
     """
 
@@ -71,7 +71,7 @@ def fill(layout: Layout, own: Sequence[Result], others: Sequence[Result], paper:
     configuration. Of results that are the same to the seed, one counts.
 
     Args:
-        own: results whose recipe says that it fills this table.
+        own: results whose recipe names this table.
         others: further results of the same protocol.
         paper: the published numbers that may stand beside ours.
 
@@ -157,7 +157,7 @@ def _cell(
     for sample in seeds:
         if sample.result.scores is None:
             noise = noise_label(sample.at["noise"])
-            why = sample.result.error or "the record does not say why"
+            why = sample.result.error or "the record does not give the reason"
             filled.failures.append(f"{sample.cell.label}, {noise}, seed {sample.cell.seed}: {why}")
     metrics = dict.fromkeys(metric for sample in seeds for metric in sample.numbers)
     summaries = {

@@ -1,8 +1,8 @@
-"""A layout says which results stand where in a table. It is data: a file in ``layouts/`` with one ``LAYOUT``.
+"""A layout defines which results stand where in a table. It is data: a file in ``layouts/`` with one ``LAYOUT``.
 
 A result has coordinates: its exchange and target rule, its kind and rate of noise, its options by name. A slot of an
-axis asks for some of them, and a cell for those of its row, its column and the layout. A result stands in a cell if it
-has all that the cell asks for.
+axis requires some of them, and a cell those of its row, its column and the layout. A result stands in a cell if it
+has all that the cell requires.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _OF_TABLES = ("dataset", "epoch")
 
 @dataclass(frozen=True)
 class Slot:
-    """A row or a column: its label, what it asks for, and for a column the heading it shares with its neighbours.
+    """A row or a column: its label, what it requires, and for a column the heading it shares with its neighbours.
 
     Attributes:
         elsewhere: why no result can stand in a column yet, which then shows the paper's numbers alone.
@@ -115,14 +115,14 @@ def _selections(sent: Sent | None) -> dict[str, float | None]:
 
 @dataclass(frozen=True, kw_only=True)
 class Layout:
-    """A table or figure: where results stand in it, and what is said of it.
+    """A table or figure: where results stand in it, and its notes.
 
     Attributes:
         name: such as ``table1``; files and labels are named after it.
         number: what a recipe's ``tables`` calls one of the paper's, such as ``I`` or ``figure2``. Leave it out of
             others: they are called by their entry point, or by their path, ``FILE.py:NAME``.
         corner: what the rows are.
-        where: what every cell asks for.
+        where: what every cell requires.
         measure: the numbers of a result, by metric, and the coordinates that they add.
         metric: the headline.
         of: whose accuracy the headline is.
@@ -178,7 +178,7 @@ def coordinates_of(cell: CellRecord) -> dict[str, Any]:
 
 
 def uses_oracle(cell: CellRecord) -> bool:
-    """Whether the method was told of the noise what only clean labels tell."""
+    """Whether the method used facts of the noise that only clean labels give."""
     return "oracle" in [value for value in cell.options.values() if isinstance(value, str)]
 
 
@@ -267,7 +267,7 @@ def layouts_of(tables: Iterable[str], trust_code: bool, warnings: list[str]) -> 
         if file_of(name) is not None and not trust_code:
             warnings.append(
                 f"results name the layout {name}, which is code, and stand in a plain table without it; read the file, "
-                "and say --trust-code to run it"
+                "and pass --trust-code to run it"
             )
             continue
         try:

@@ -31,7 +31,7 @@ def _folder_of(path: Path) -> Path:
 
 
 class Unfinished:
-    """The unfinished runs, by the folder that they lie in: the tables of a report ask for theirs one after another."""
+    """The unfinished runs, by their folder; each table of a report takes those of its own folders."""
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
@@ -79,7 +79,7 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unf
 
 
 def of_layout(layout: Layout) -> Iterable[str]:
-    """What is to be said of a table whatever stands in it."""
+    """The notes of a table that do not depend on its results."""
     yield from layout.notes
     columns = layout.columns if isinstance(layout.columns, tuple) else ()
     for why in dict.fromkeys(slot.elsewhere for slot in columns if slot.elsewhere):
@@ -88,7 +88,7 @@ def of_layout(layout: Layout) -> Iterable[str]:
 
 
 def of_report(found: FoundResults, unfinished: Unfinished) -> Iterable[str]:
-    """What no table says: unfinished runs of recipes without results, and ignored records."""
+    """Notes that belong to no table: unfinished runs of recipes without results, and ignored records."""
     listed = set(unfinished.beside(found.results))
     elsewhere = [path for path in found.unfinished if path not in listed]
     if elsewhere:
@@ -123,11 +123,11 @@ def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> 
     cells = [result.cell for result in filled.used if result.cell]
     trained = {(layout.epochs(cell) if callable(layout.epochs) else layout.epochs, cell.epochs) for cell in cells}
     for theirs, ours in sorted((theirs, ours) for theirs, ours in trained if theirs is not None and theirs != ours):
-        yield f"The paper trained for {theirs} epochs, these results for {ours}: the differences say little."
+        yield f"The paper trained for {theirs} epochs, these results for {ours}: the differences mean little."
     if held_out := sorted({percent(cell.validation_fraction) for cell in cells if cell.validation_fraction}):
         yield (
-            f"Ours learned without the {' or '.join(held_out)} of the training images that an epoch is selected by. "
-            "The paper tunes options on 10% and then learns from all of them: the differences of its own methods "
+            f"We trained without the {' or '.join(held_out)} of the training images, by which an epoch is selected. "
+            "The paper tunes options on 10% and then trains on all of them: the differences of its own methods "
             "(SMKD, MyLC) are too low by what these images bring."
         )
 
@@ -135,8 +135,8 @@ def _comparison(layout: Layout, filled: Filled, comparable_with_paper: bool) -> 
 def _own_recipes(used: Sequence[Result]) -> Iterable[str]:
     facts = {result.cell.label: _in_words(own) for result in used if result.cell and (own := result.cell.own_protocol)}
     if facts:
-        listed = "; ".join(f"{label}: {words}" for label, words in facts.items())
-        yield f"Not trained as the title says but as the authors of the method do: {listed}."
+        recipes = "; ".join(f"{label}: {words}" for label, words in facts.items())
+        yield f"Not trained as in the title but as the authors of the method do: {recipes}."
 
 
 def _in_words(own: OwnProtocol) -> str:

@@ -61,7 +61,7 @@ _FIRST = frozenset({"resnet18"})
 
 
 def _networks(text: str) -> tuple[tuple[str, str], dict[str, str]]:
-    """Both networks, and which of them a number is of, where the paper's table tells them apart."""
+    """Both networks, and which of them a number is of, where the paper's table has both."""
     name, beside, both = re.fullmatch(r"(\w+)(?: \((?:peer of (\w+)|(both) peers)\))?", text).groups()  # type: ignore[union-attr]
     if beside is None:
         return (name, name), {"peer": "both"} if both else {}

@@ -59,7 +59,7 @@ class TableCell:
         summaries: by metric: ``last``, ``selected``, ``best``, ``ensemble`` (accuracy in percent), or ``sent``.
         paper: the published accuracy; ``None`` where there is none to compare with.
         top: whether it is one of the best two of its column.
-        oracle: whether the method was told the true noise rate or transition matrix.
+        oracle: whether the method used the true noise rate or transition matrix.
         runs: the headline metric of each run.
         configuration: what its runs have in common, method, options and noise, as JSON.
     """
@@ -121,7 +121,7 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Report:
-    """All tables, and what is to be said of no single one of them."""
+    """All tables, and the notes that belong to none of them."""
 
     tables: tuple[Table, ...]
     notes: tuple[str, ...] = ()

@@ -26,7 +26,7 @@ def calibration_error(probs: Tensor, labels: Tensor) -> float:
 
 
 def scores(log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
-    """What ``smkd eval`` says of one network.
+    """The scores of one network in ``smkd eval``.
 
     Args:
         log_probs: (n, C), natural logarithms of probabilities.

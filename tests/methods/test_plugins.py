@@ -121,7 +121,7 @@ def test_a_method_that_cannot_speak_of_itself(install, run):
     listed = run("methods", "ls")
     assert listed.returncode == 0
     assert "CE\ttarget rule" in listed.stdout
-    assert "Mute: says nothing of itself: SystemExit: 0" in listed.stderr
+    assert "Mute: cannot be described: SystemExit: 0" in listed.stderr
     assert run("methods", "show", "mute").returncode == 2
     assert run("methods", "show", "CE").returncode == 0
 

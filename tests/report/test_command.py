@@ -118,4 +118,4 @@ def test_too_little_memory_is_said(smkd, monkeypatch, tmp_path):
     monkeypatch.setattr("smkd_cli.report.command.read_results", full)
     result = smkd("report", "runs")
     assert (result.code, result.out) == (4, "")
-    assert result.err == "error: not enough memory: this machine, or this process, has too little for what was asked\n"
+    assert result.err == "error: not enough memory: this machine, or this process, has too little for this\n"

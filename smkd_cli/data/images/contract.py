@@ -1,4 +1,4 @@
-"""Images as a network sees them: what training and scoring ask for, wherever the pixels are."""
+"""Images as a network sees them: the interface for training and scoring, wherever the pixels are."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Images(Protocol):
 
 
 class TrainingImages(Images, Protocol):
-    """Images that are learned from, with their augmentation.
+    """Training images, with their augmentation.
 
-    A step asks for views of samples. Before it, the host is told which: images that are not on the device are then put
+    A step uses views of samples. Before it, the host gets their indices: images that are not on the device are then put
     into buffers that stay where they are, so that a step which is captured stays so.
     """
 

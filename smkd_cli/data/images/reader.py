@@ -1,4 +1,4 @@
-"""The pixels of a split, asked for by number: what a data source gives, and what images for a network are made of."""
+"""The pixels of a split, by index: what a data source gives, and what images for a network are made of."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class Split:
 class ArraySource(DataSet):
     """A data set that fits in memory. A split is read once, and kept as long as the data set is.
 
-    Its images have no names, so their ids are hashes of their pixels: labels cannot be told without reading these.
+    Its images have no names, so their ids are hashes of their pixels: matching labels to images reads all pixels.
     """
 
     def __init__(self, root: Path) -> None:

@@ -45,7 +45,7 @@ class FFL(Method):
     to the target). z_F (N, C) are the logits of a fusion module on both last feature maps; CE_F and the third K reach
     the networks through it. w(e) = exp(−5 (1 − e/r)²) until epoch r, then 1. The authors' two networks share their
     low layers or are whole; here they are whole. Maps of unequal size are averaged down to the smaller; with unequal
-    widths the fusion is as wide as the wider (our choices). The fusion is trained as the recipe says, where the authors
+    widths the fusion is as wide as the wider (our choices). The fusion has the recipe's optimizer, where the authors
     give it a weight decay of its own (1e-5), and ends with training: what counts is both networks.
     """
 

@@ -31,7 +31,7 @@ class PCL(Method):
     then 1, e counted from 0. The paper's three peers share their low layers and each sees its own view; here are two
     whole networks, each with its own view. The averaged network is in evaluation mode, and its statistics of
     normalisation are averaged like its weights (our choices; a third-party port has it in training mode, and a plain
-    mean until step 1/(1 − momentum)). The classifier is trained as the recipe says and ends with training.
+    mean until step 1/(1 − momentum)). The classifier is trained with the recipe's optimizer and dropped after training.
     """
 
     name = "PCL"

@@ -22,7 +22,7 @@ class Static(ExchangeRule):
 
     The comparison is strict and the entropy exact (natural logarithm, nothing added inside it). n is the
     ``normalisation``: ``batch``, all N samples (the mean of Eq. 4 and 5); ``sender``, those that B sends (what the
-    comments of Algorithm 1 say); ``literal``, those that A itself would send (what its code says). A count of zero
+    comments of Algorithm 1); ``literal``, those that A itself would send (as in its code). A count of zero
     divides by one instead, so that nothing sent costs nothing.
     """
 

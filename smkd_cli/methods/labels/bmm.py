@@ -1,4 +1,4 @@
-"""A mixture of two Beta distributions of the samples' losses, and what it says of a label (Arazo et al., ICML 2019)."""
+"""A mixture of two Beta distributions of the samples' losses, which gives P(label is wrong) (Arazo, ICML 2019)."""
 
 from __future__ import annotations
 
@@ -84,7 +84,7 @@ def noisy_probability(losses: Tensor) -> Tensor:
 
     Losses are mapped to (0, 1) between their 5th and 95th percentiles, with 1e-6 added to the distance, and kept in
     [1e-3, 1 − 1e-3]; the fit leaves out those beyond the percentiles, as the authors' code does. Where the
-    percentiles are equal, losses do not tell labels apart, and all B are ½ (our choice).
+    percentiles are equal, losses do not separate labels, and all B are ½ (our choice).
 
     Raises:
         ValueError: there are no losses, or some are not finite.

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 class APL(RobustLoss):
     """α · active + β · passive.
 
-    Active, which only asks for the onehot label: NCE = ln p_y/Σ_c ln p_c, or NFL = FL/Σ_c [−(1 − p_c)^γ ln p_c] with
+    Active, which uses the one-hot label only: NCE = ln p_y/Σ_c ln p_c, or NFL = FL/Σ_c [−(1 − p_c)^γ ln p_c] with
     FL = −(1 − p_y)^γ ln p_y and every (1 − p)^γ detached, as in the authors' code. Passive, which pushes the other
     labels down: RCE = −ln(1e-4) (1 − p_y), or MAE = 1 − p_y as in the code (the paper's is twice that). Of the paper's
     four pairs the default, NCE with RCE, is our choice.

@@ -13,7 +13,7 @@ from smkd_cli.methods.stages import Stage, share
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Outputs are computed in single precision: what is relatively smaller than its rounding tells nothing.
+# Outputs are computed in single precision: a value below its relative rounding error has no meaning.
 _RESOLUTION = 2.0**-23
 
 

@@ -1,4 +1,4 @@
-"""The noise rate as an option: told by the clean labels, estimated, or given as a number."""
+"""The noise rate as an option: computed from the clean labels, estimated, or given as a number."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ NoiseRate = Annotated[Literal["oracle", "estimated"] | float, PlainValidator(_no
 class KnowsNoiseRate(Method):
     """A method that needs τ, the fraction of wrong labels, and keeps it in ``memory["noise_rate"]``.
 
-    ``oracle`` is the true rate of the labels at hand, which only clean labels tell. ``estimated`` puts a stage of plain
+    ``oracle`` is the true rate of the labels at hand, which needs clean labels. ``estimated`` puts a stage of plain
     CE before the training: at its end each network estimates the transition matrix T from its own predictions, by
     anchor points, and τ = 1 − Σ_i π_i T_ii, where π_i is the fraction of samples it predicts to be of class i.
     """

@@ -1,4 +1,4 @@
-"""The transition matrix of the label noise, as anchor points tell it (Patrini et al., CVPR 2017)."""
+"""The transition matrix of the label noise, estimated from anchor points (Patrini et al., CVPR 2017)."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from torch import Tensor
 
-# Matrices are kept in single precision: what is relatively smaller than its rounding tells nothing.
+# Matrices are kept in single precision: a value below its relative rounding error has no meaning.
 _RESOLUTION = 2.0**-23
 
 
@@ -16,10 +16,10 @@ def estimate_transition(probs: Tensor, percentile: float = 100.0) -> Tensor:
 
     x_i, the anchor of class i, is the training sample with the largest p_i, or the one at the ``percentile`` of p_i;
     of equal ones the last. A class that is never the most probable, as after a short training, has an anchor all the
-    same: its row then says that its samples are mostly given other labels. It has none if p_i is 0 everywhere.
+    same: its row then means that its samples mostly have other labels. It has none if p_i is 0 everywhere.
 
     Args:
-        probs: (m, C), predicted probabilities of the training samples, of a network that learned the noisy labels.
+        probs: (m, C), predicted probabilities of the training samples, of a network trained on the noisy labels.
         percentile: in [0, 100]; the authors take 97 on CIFAR-10, and the largest on CIFAR-100.
 
     Raises:
@@ -46,10 +46,10 @@ def estimate_transition(probs: Tensor, percentile: float = 100.0) -> Tensor:
 
 
 def check_informative(matrix: Tensor) -> None:
-    """Raise a ValueError where all rows (C, C) are equal: noisy labels then tell nothing of the clean ones."""
+    """Raise a ValueError where all rows (C, C) are equal: noisy labels then carry no information on the clean ones."""
     if bool(((matrix - matrix[0]).abs() <= _RESOLUTION).all()):
         raise ValueError(
-            "all rows of the transition matrix are equal: noisy labels tell nothing of clean ones; "
+            "all rows of the transition matrix are equal: noisy labels carry no information on clean ones; "
             "where it is estimated, let the first stage train longer or at another rate"
         )
 

@@ -23,7 +23,7 @@ class Forward(KnowsTransition):
 
     (pT)_y is kept above 1e-7 as in the authors' code; its other bound, 1 − 1e-7, is left out. A sample below the bound
     has no gradient. With an estimated T the network begins anew once T is known. T need not have an inverse, but a T
-    whose rows are all equal is refused: nothing could be learned through it.
+    whose rows are all equal is refused: no gradient would pass through it.
     """
 
     name = "Forward"

@@ -1,4 +1,4 @@
-"""Methods that need the transition matrix of the label noise: estimated by the network itself, or told."""
+"""Methods that need the transition matrix of the label noise: estimated by the network itself, or given."""
 
 from __future__ import annotations
 

@@ -14,7 +14,7 @@ _DEFAULT = "terminal"
 
 
 def chosen(name: str | None, output: str) -> str:
-    """The name of the format that is asked for, or else that for a file of this extension.
+    """The name of the requested format, or else of that for a file of this extension.
 
     Raises:
         UnknownName: there is no such format.

@@ -18,7 +18,7 @@ class Format:
         extension: of its files, such as ``.md``; without ``--format``, one of ours is chosen by that of ``-o FILE``.
         render: the text of a report, which ends with a line break. :class:`~smkd_cli.report.tables.Report` holds the
             numbers (accuracies in percent, not rounded); ``smkd_cli.report.view.grids`` makes rounded text of a table.
-        with_notes: whether the text holds the report's own notes; otherwise they are said on stderr.
+        with_notes: whether the text holds the report's own notes; otherwise they go to stderr.
     """
 
     name: str

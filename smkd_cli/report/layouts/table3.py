@@ -40,7 +40,7 @@ LAYOUT = Layout(
     epochs=100,
     own_recipes=True,
     notes=(
-        "The paper has one row per method and does not say in which recipe: its value stands beside both of ours.",
+        "The paper has one row per method and does not state its recipe: its value stands beside both of ours.",
         "The paper's values of other methods (CE to CDR) are probably those of the epoch that was best on noisy "
         "validation labels: CE falls to 47.20 at the last epoch in Table II (symmetric 40%, ResNet-34), but is 56.82 "
         "here. Compare them with our selected epoch, and the paper's SMKD with our last.",

@@ -40,6 +40,6 @@ LAYOUT = Layout(
     notes=(
         "Symmetric label noise, 40%: the paper names it for the same networks only (Table II has the same values), and "
         "we take it for the different ones too.",
-        "The columns are headed by the paper's networks; the title says which were trained here, in this order.",
+        "The columns are headed by the paper's networks; the title names those that were trained here, in this order.",
     ),
 )

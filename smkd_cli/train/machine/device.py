@@ -148,6 +148,6 @@ def _keep_freed_memory() -> None:
             mallopt(parameter, value)
 
 
-# Of <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD (bytes to ask for at a time), M_MMAP_MAX. One heap for all threads
+# Of <malloc.h>: M_TRIM_THRESHOLD, M_TOP_PAD (bytes to request at a time), M_MMAP_MAX. One heap for all threads
 # (M_ARENA_MAX) costs peers side by side a tenth of their time: they wait for its lock.
 _MALLOC_OPTIONS: Sequence[tuple[int, int]] = ((-1, -1), (-2, 64 << 20), (-4, 0))

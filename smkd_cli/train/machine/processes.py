@@ -26,7 +26,7 @@ from smkd_cli.train.machine.signals import SIGNALS
 # By name only: what they are stands above this layer.
 PRELOADED = ["smkd_cli.train.run.loop", "smkd_cli.train.calibrate.trial"]
 _FORKS = sys.platform == "linux"
-# A server that was killed may not be known to be gone yet when the next process is asked of it.
+# A server that was killed may not be known to be dead yet when it should start the next process.
 _ATTEMPTS, _PAUSE_SECONDS = 3, 0.1
 
 
@@ -98,7 +98,7 @@ def _without_main() -> Iterator[None]:
 
 @contextmanager
 def _no_signal_finds_a_child() -> Iterator[None]:
-    """Children inherit the mask, so that no signal finds them before they can listen."""
+    """Children inherit the mask, so that no signal reaches them before they have handlers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
         # Python's own helper process lifts a part of the mask of whoever starts it; so it comes up before the others.

@@ -1,4 +1,4 @@
-"""Signals that ask the command to stop: it saves first, at the next step, and then goes."""
+"""Signals that stop the command: it saves first, at the next step, and then ends."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ def heeded(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
 
 
 class StopRequest:
-    """Remembers the signal that asked us to stop; 0 while none did.
+    """Holds the number of the signal that requested a stop; 0 before.
 
     Attributes:
-        announcement: what is said when the signal comes; nothing where it is None.
+        announcement: the message that is shown when the signal comes; None for no message.
     """
 
     def __init__(self) -> None:

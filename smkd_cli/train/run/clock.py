@@ -11,7 +11,7 @@ from smkd_cli.train.run.state import Progress
 # Saving may take this part of the time, and is not worth doing more often than every second.
 _SAVING_SHARE = 0.02
 _SAVING_PAUSE = 1.0
-# How often whoever watches is told of the steps within an epoch.
+# How often progress within an epoch is reported, in seconds.
 _REPORT_PAUSE = 1.0
 
 
@@ -42,7 +42,7 @@ class Stopwatch:
 
 
 class SavingPace:
-    """Tells when a checkpoint is due: as often as its cost allows."""
+    """Decides when a checkpoint is due: as often as its cost allows."""
 
     def __init__(self) -> None:
         self._last, self._cost = time.monotonic(), 0.0
@@ -61,13 +61,13 @@ class SavingPace:
 
 
 class Speedometer:
-    """Counts images, and tells when their speed is to be reported."""
+    """Counts images, and decides when their speed is reported."""
 
     def __init__(self) -> None:
         self._last, self._images = time.monotonic(), 0
 
     def count(self, images: int) -> None:
-        """So many more have been learned from."""
+        """Add images that a step has trained on."""
         self._images += images
 
     def due(self) -> bool:

@@ -1,4 +1,4 @@
-"""What happens when an epoch's steps are done: the method looks around, and a row of metrics.csv is written."""
+"""The end of an epoch: the method's ``after_epoch``, the evaluation, and a row of metrics.csv."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ class Evaluation:
         return self._machine.both(lambda peer: predict(networks[peer], images, self._machine.precision))
 
 
-# When in a training what is sent is told of.
+# When in a training the share of sent samples is recorded.
 _MOMENTS = {"quarter": 0.25, "half": 0.5, "end": 1.0}
 
 
@@ -78,7 +78,7 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) 
     each network reached at most stands there too. Only epochs of the last stage count.
 
     Args:
-        samples: that are learned from.
+        samples: the training samples.
     """
     rows = [row for row in rows if row["stage"] == rows[-1]["stage"]]
 

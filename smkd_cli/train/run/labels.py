@@ -1,4 +1,4 @@
-"""The labels that a cell trains on: drawn as its recipe says, or taken from a manifest."""
+"""The labels that a cell trains on: drawn by its recipe, or taken from a manifest."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ class TrainingLabels:
     Attributes:
         noisy: (n,) int64, the labels to train on.
         clean: (n,) int64, or None where nobody knows them; for statistics only.
-        train_indices: (m,) int64, of the samples that are learned from.
+        train_indices: (m,) int64, of the training samples, without those held out.
         held_out_indices: (h,) int64, of the noisy validation split; empty without one.
-        noise: what the record says of them.
+        noise: the noise entry of the result.
         manifest_rows: (n,) int64, where each image stands in the published manifest.
     """
 

@@ -25,7 +25,7 @@ def train_cell(task: Task, stop: StopRequest, report: Report) -> None:
     Raises:
         DataError: data or files are missing, damaged, locked, or belong to another recipe.
         InterruptedRunError: ``stop`` was requested; everything is saved.
-        TrainingError: a loss is not finite; ``result.json`` says so.
+        TrainingError: a loss is not finite; ``result.json`` records it.
     """
     directory = RunDirectory(task.directory)
     with directory.locked():
@@ -107,6 +107,6 @@ class TrainingLoop:
         self._speed.restart()
 
     def _save(self) -> None:
-        self._run.pair.machine.synchronize()  # what was asked of the device before is no cost of saving
+        self._run.pair.machine.synchronize()  # earlier work of the device is no cost of saving
         with self._saving.saving():
             save_checkpoint(self._run.directory, self._run.state, self._run.method_files)

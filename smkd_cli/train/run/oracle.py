@@ -1,4 +1,4 @@
-"""What a method is told before training: facts of the noise, and trained teachers."""
+"""What a method is given before training: facts of the noise, and trained teachers."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from smkd_cli.train.run.labels import TrainingLabels
 
 
 def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tensor) -> LabelFacts:
-    """What a method is told before the first epoch: of the noise what it needs, as far as the clean labels are known.
+    """The facts of the noise that a method needs before the first epoch, as far as clean labels are known.
 
     Args:
         noisy: (n,) int64, the noisy labels on their device.

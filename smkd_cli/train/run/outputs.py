@@ -1,4 +1,4 @@
-"""What is left of a cell whose training is over: both peers' weights, what was noticed of each sample, the result."""
+"""The outputs of a trained cell: both peers' weights, the records of each sample, the result."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def write_finished(run: CellRun) -> dict[str, Any]:
 
 
 def write_failed(run: CellRun, error: str) -> None:
-    """Write a result that says why there are no scores, and remove the checkpoint.
+    """Write a result with an error instead of scores, and remove the checkpoint.
 
     Raises:
         DataError: a file cannot be written.

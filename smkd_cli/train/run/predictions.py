@@ -11,13 +11,13 @@ from smkd_cli.train.step.pair import Pair
 
 
 class PairPredictions:
-    """One network's predictions, and its peer's; what is predicted is computed when it is asked for.
+    """One network's predictions, and its peer's; computed when they are first used.
 
     Args:
         pair: whose networks.
         peer: 0 or 1.
         evaluation: holds the images that are held out.
-        train_indices: (m,) int64, indices of the samples that are learned from.
+        train_indices: (m,) int64, indices of the training samples.
     """
 
     def __init__(self, pair: Pair, peer: int, evaluation: Evaluation, train_indices: Tensor) -> None:
@@ -25,7 +25,7 @@ class PairPredictions:
         self.labels, self.train_indices = pair.labels, train_indices
 
     def train_logits(self) -> Tensor:
-        """(m, C) logits of this network on the samples that are learned from, in evaluation mode."""
+        """(m, C) logits of this network on the training samples, in evaluation mode."""
         return self._training(self._peer)
 
     def peer_train_logits(self) -> Tensor:

@@ -1,4 +1,4 @@
-"""The one place where a pair is put together, for training, for calibration, and for tests and benchmarks."""
+"""Builds a pair: for training, for calibration, and for tests and benchmarks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from smkd_cli.train.step.spec import PairSpec
 
 
 class ImageFacts(Protocol):
-    """What a pair has to know of the images it learns from; every data set knows it."""
+    """What a pair needs to know of its training images; every data set has it."""
 
     @property
     def classes(self) -> int:

@@ -43,7 +43,7 @@ class CapturedStep:
 
     The first call, or :meth:`prepare` before it, warms the step up and records it. Whatever that changed (weights,
     momentum, memories, statistics, the generators) is put back, so a captured step leaves what an eager one would.
-    Where that is impossible, because the step asks the host for something or does not compile, it says so once and
+    Where that is impossible, because the step needs the host or does not compile, it warns once and
     takes the fallback.
 
     Args:
@@ -54,7 +54,7 @@ class CapturedStep:
         otherwise: what the fallback does, for the warning.
 
     Attributes:
-        impossible: why the step is not done as was asked, once that is known.
+        impossible: why the step cannot be captured, once that is known.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class CapturedStep:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of what broke the recording, rather than what ending it said; memory is raised again."""
+    """The first line of the error that broke the capture, not of the one on ending it; re-raises out of memory."""
     cause = error.__context__ or error
     for raised in (error, cause):
         if isinstance(raised, torch.OutOfMemoryError):

@@ -81,7 +81,7 @@ def plan_epoch(
     A last batch of a single sample is left out, because batch normalisation cannot be computed on it.
 
     Args:
-        samples: (m,) int64, indices of the samples that are learned from.
+        samples: (m,) int64, indices of the training samples.
         labels: (n,) int64, the noisy labels of all samples.
     """
     random = generator(seed, "batches", epoch)

@@ -11,7 +11,7 @@ from smkd_cli.recipe import OptimizerOptions
 
 
 def build(parameters: Sequence[nn.Parameter], options: OptimizerOptions) -> torch.optim.Optimizer:
-    """What a recipe's ``optimizer`` asks for."""
+    """The optimizer of a recipe's ``optimizer`` section."""
     if options.name == "adam":
         return adam(parameters, options.lr, options.weight_decay)
     optimizer = torch.optim.SGD(
@@ -77,7 +77,7 @@ def states(optimizer: torch.optim.Optimizer, module: nn.Module) -> Iterator[tupl
 
 
 def reset(optimizer: torch.optim.Optimizer) -> None:
-    """Go back to a state in which nothing was learned, in place."""
+    """Reset the optimizer's state, in place."""
     for state in optimizer.state.values():
         for value in state.values():
             if isinstance(value, Tensor):

@@ -36,7 +36,7 @@ class Pair:
 
     Attributes:
         labels: (n,) int64, the noisy labels of all training images, on the device.
-        loss: what the method computes, remembers, and knows of the time.
+        loss: the method, with its memory and clock.
         shared: the modules that the method trains for both, by name.
     """
 

@@ -1,4 +1,4 @@
-"""A peer's network before its training forward, as a method may ask it."""
+"""A peer's network before its training forward, for predictions that a method needs."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from smkd_cli.train.step.peer import Peer
 class PeerPredictor:
     """Predicts without learning; see :class:`smkd_cli.methods.batch.Predictor`.
 
-    Nothing that is asked changes the network, so both peers may ask each other at the same time: what running
+    Predictions do not change the network, so both peers may use each other at the same time: what running
     statistics become is kept until :meth:`commit`.
     """
 
@@ -42,7 +42,7 @@ class PeerPredictor:
 
     @torch.no_grad()
     def predict_in_training(self, images: Tensor, count: Tensor | None = None) -> Tensor:
-        """(N, C) logits in training mode; ``count`` says whether running statistics follow these images."""
+        """(N, C) logits in training mode; ``count``: whether running statistics follow these images."""
         network = self._peer.network
         buffers = dict(network.named_buffers())
         copies = {name: buffer.clone() for name, buffer in buffers.items()}

@@ -18,7 +18,7 @@ class SampleRecords:
     """Sums over the epochs since the networks last began anew; an epoch is added when it ends.
 
     Args:
-        noisy: (n,) int64, the labels that are learned from.
+        noisy: (n,) int64, the noisy labels.
 
     Attributes:
         sums: (2, n, 5) float32 by peer and sample: epochs in which the sample came; over these the sums of the margin

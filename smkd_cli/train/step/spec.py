@@ -18,7 +18,7 @@ class PairSpec:
 
     Attributes:
         recipe: its networks, optimiser, augmentation, batch size and epochs count.
-        method: what is learned from.
+        method: the method.
         seed: of the initial weights and of the batches.
         classes, channels: of the data set.
         noisy_labels: (n,) int64, of all training images.

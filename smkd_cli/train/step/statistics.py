@@ -18,9 +18,9 @@ class Statistics:
     """Both peers' predictions of every sample of an epoch; a batch costs one write into a table per peer.
 
     Args:
-        noisy: (n,) the labels that are learned from, by sample index.
+        noisy: (n,) the noisy labels, by sample index.
         clean: (n,) clean labels by sample index, or None where they are unknown. In training they are used here, and in
-            ``run/oracle.py`` where a method asks for the true noise rate or transition matrix.
+            ``run/oracle.py`` where a method uses the true noise rate or transition matrix.
 
     Attributes:
         table: (2, n, 9) float32, a row per peer and sample: predicted class (not a number while the epoch has not come
@@ -52,7 +52,7 @@ class Statistics:
         count = len(batch.indices)
         inputs = batch.inputs
         logits, probs, refined = own.logits, own.probs, own.target
-        if inputs is not None and inputs.logits is not None:  # what was learned from are other images
+        if inputs is not None and inputs.logits is not None:  # the step was trained on other images
             logits, probs = inputs.logits, inputs.logits.softmax(1)
             refined = own.target if inputs.refined is None else inputs.refined
         labels = batch.labels.unsqueeze(1)

@@ -33,7 +33,7 @@ class PairStep:
 
     Attributes:
         peers: A and B, on one device, their networks in training mode.
-        loss: what they learn from, with the method's memories and clock; the loop sets the clock before each call.
+        loss: the method, with its memories and clock; the loop sets the clock before each call.
         images: the training images.
         rules: number of rules in their augmentation.
         labels: (n,) int64, the noisy labels of all training images.
@@ -43,7 +43,7 @@ class PairStep:
         precision: of the forwards; losses are float32 whatever it is.
         both: runs a piece of work for each peer.
         gradient_clip: largest norm of a network's gradient; None for no limit.
-        compiled: whether the networks' compiled forms learn.
+        compiled: whether the networks' compiled forms are trained.
     """
 
     peers: Sequence[Peer]
@@ -61,7 +61,7 @@ class PairStep:
 
     @property
     def method(self) -> Method:
-        """What they learn from."""
+        """The method."""
         return self.loss.method
 
     @cached_property
@@ -69,7 +69,7 @@ class PairStep:
         return tuple(PeerPredictor(peer, self.precision) for peer in self.peers)
 
     def __call__(self, columns: Columns) -> None:
-        """Learn from one batch, as an epoch plan has it."""
+        """Train on one batch of an epoch plan."""
         batches = self._batches(columns)
         if self.method.defines("inputs"):
             predictors = self._predictors  # made here, once, and not by each peer's thread
@@ -139,7 +139,7 @@ class PairStep:
         return logits.to(images.dtype)
 
     def _train_peer(self, index: int, outputs: tuple[RefinedOutputs, RefinedOutputs], batch: Batch) -> None:
-        """Update a peer. What the other teaches is detached, so this reaches none of the other's weights."""
+        """Update a peer. The other's knowledge is detached, so no gradient reaches the other's weights."""
         peer = self.peers[index]
         loss = self.loss.loss(outputs[index], outputs[1 - index], batch)
         for optimizer in peer.optimizers:
