@@ -33,7 +33,7 @@ from machine import DATA
 
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.recipe import Cell, expand, load_recipe
-from smkd_cli.train.machine.signals import SIGNALS, heeded
+from smkd_cli.train.machine.signals import SIGNALS, not_ignored
 
 ROOT = Path(__file__).parents[1]
 KEPT = ("metrics.csv", "recipe.yaml", "result.json")  # the record last: with it, a cell is finished
@@ -155,7 +155,7 @@ class Command:
             process.terminate()
 
         timer = threading.Timer(min(self._seconds, threading.TIMEOUT_MAX), end)
-        before = {number: signal.signal(number, pass_on) for number in heeded(SIGNALS)}
+        before = {number: signal.signal(number, pass_on) for number in not_ignored(SIGNALS)}
         timer.start()
         try:
             yield

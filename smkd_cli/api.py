@@ -1,4 +1,4 @@
-"""smkd in Python: the same rooms that the commands use, under a few names.
+"""The Python API: the same packages that the commands use, under a few names.
 
     import smkd_cli.api as smkd
 

@@ -379,7 +379,7 @@ def _failed(error: BaseException) -> int:
     if isinstance(error, SmkdError):
         console.error(f"{error.prefix}{message(error)}")
         return error.exit_code
-    if isinstance(error, OSError):  # which no room foresaw; it is still about a file or a stream
+    if isinstance(error, OSError):  # not handled anywhere else; it is still about a file or a stream
         text = message(f"{error.filename or 'a file or stream'}: {error.strerror or error}")
         console.error(f"error: {text}")
         return DataError.exit_code

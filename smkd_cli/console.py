@@ -2,7 +2,7 @@
 
 Everything that a following stage reads is written with :func:`emit` or :func:`data_out`. Messages for people go to
 the logger ``smkd`` with :func:`info` and :func:`warn`; a command shows it on stderr, from :func:`open_streams` on, and
-whoever imports us does with it what they like. Tables and progress are a command's own: :func:`people`, where
+a program that imports us configures it as it likes. Tables and progress are a command's own: :func:`people`, where
 ``NO_COLOR`` and redirection are honoured by rich.
 """
 
@@ -39,7 +39,7 @@ def is_quiet() -> bool:
 
 
 def began_data() -> bool:
-    """Whether a command has begun to write data on stdout; help is none."""
+    """Whether a command has begun to write data on stdout; help does not count as data."""
     return _settings["data"]
 
 

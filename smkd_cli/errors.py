@@ -43,7 +43,7 @@ class DataError(SmkdError):
 
 
 class TrainingError(SmkdError):
-    """Training failed: a loss that is not finite, a process that was killed, or an error that nobody foresaw."""
+    """Training failed: a loss that is not finite, a process that was killed, or an unexpected error."""
 
     exit_code = 5
 

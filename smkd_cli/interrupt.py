@@ -30,7 +30,7 @@ class Interrupt:
 
     @contextmanager
     def listening(self) -> Iterator[None]:
-        """Raise KeyboardInterrupt at each of the signals that whoever started us does not want to be ignored."""
+        """Raise KeyboardInterrupt at each of the signals, unless the parent process set them to be ignored."""
         if threading.current_thread() is not threading.main_thread():
             yield
             return

@@ -1,4 +1,4 @@
-"""Bounds that several rooms share."""
+"""Bounds that several packages share."""
 
 from __future__ import annotations
 

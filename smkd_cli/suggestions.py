@@ -20,7 +20,7 @@ def closest(name: str, known: Iterable[str]) -> str | None:
 
 
 def nearest(name: str, known: Sequence[str], count: int = 3) -> list[str]:
-    """The known names, at most so many, that are nearest to one, near or not, whatever their case."""
+    """The ``count`` known names that are nearest to one, near or not, without regard to case."""
     from difflib import get_close_matches
 
     folded = {candidate.lower(): candidate for candidate in known[:_MOST_COMPARED]}

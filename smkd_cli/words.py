@@ -1,4 +1,4 @@
-"""Words from files as people may see them: nothing in them steers a terminal, and none is longer than anyone reads.
+"""Text from files made safe for messages: without terminal control characters, and of bounded length.
 
 Control characters, bidirectional controls, line breaks and lone surrogates become visible escapes, ``\\x1b``.
 """
@@ -62,7 +62,7 @@ def plain(value: object) -> str:
 
 
 def quoted(value: object) -> str:
-    """As :func:`plain`, in quotes; what nobody would see in it is named."""
+    """As :func:`plain`, in quotes; invisible characters in it are named."""
     text = str(value)
     hidden = sorted({_name(letter) for letter in text if _is_invisible(letter)} | _uncomposed(text))
     return repr(shortened(text, _LONGEST_VALUE)) + (f" (with a {', a '.join(hidden[:3])})" if hidden else "")

@@ -74,7 +74,7 @@ def read_columns(
         labels: columns with few different values.
         texts: columns of text.
         counters: columns of integers that are all different.
-        most: rows after so many need not be read.
+        most: rows after this many need not be read.
 
     Returns:
         The label columns, and arrays (n,) of the others, int64 for counters and object for texts, each by its name.

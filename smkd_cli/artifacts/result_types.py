@@ -1,7 +1,7 @@
 """What a result is, whichever file it came from.
 
-Words of a record are printable and of bounded length once they are read, and numbers are finite: nobody who shows them
-has to think of it again.
+Words of a record are printable and of bounded length once they are read, and numbers are finite: code that shows them
+need not check them again.
 """
 
 from __future__ import annotations

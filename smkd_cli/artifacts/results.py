@@ -101,7 +101,7 @@ def _folders_in(
     for name in sorted(entries):
         try:
             is_folder = entries[name].is_dir()
-        except OSError as error:  # of a link: it leads to itself, below a file, or where nobody may look
+        except OSError as error:  # of a link: it leads to itself, below a file, or to a folder without permission
             damaged.append(f"{printable(str(folder / name))}: cannot be read: {error.strerror or error}")
             continue
         if is_folder:

@@ -84,7 +84,7 @@ class RunDirectory:
 
     @contextmanager
     def locked(self) -> Iterator[None]:
-        """Hold the directory for this process; the system lets go when the process ends, however it ends.
+        """Lock the directory for this process; the system unlocks it when the process ends, however it ends.
 
         Raises:
             LockedError: another process holds it.

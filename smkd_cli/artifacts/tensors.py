@@ -46,7 +46,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], schema: str, facts: 
     """Publish tensors and JSON-able facts as one safetensors file whose header holds their checksum.
 
     The same tensors and facts give the same bytes. safetensors' own writer orders the header's keys at random, and
-    writes through a temporary file of its own that is nobody else's to read.
+    writes through a temporary file of its own that other users cannot read.
 
     Raises:
         DataError: the file cannot be written, or a tensor is of a type that the format does not know.

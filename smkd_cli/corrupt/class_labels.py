@@ -32,7 +32,7 @@ def class_numbers(columns: Sequence[Texts], place: Place) -> tuple[list[Numbers]
         place: names a row of the file in messages.
 
     Returns:
-        Integers (n,) of each column, of which nobody has checked that they are not negative, and the names of the
+        Integers (n,) of each column, not yet checked for negative values, and the names of the
         classes, sorted, by number; None where the labels are numbers.
 
     Raises:

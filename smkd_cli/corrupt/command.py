@@ -46,7 +46,7 @@ def run(
     Raises:
         UsageError: the options make no sense.
         DataError: the labels cannot be read or are wrong, or the manifest cannot be written.
-        ClosedPipeError: whoever read the manifest from stdout went away.
+        ClosedPipeError: the reader of stdout has closed it.
     """
     _check(kind, rate, seed, labels, classes, separator)
     rate = (0.0 if kind == "clean" else 0.4) if rate is None else rate

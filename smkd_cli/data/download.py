@@ -27,7 +27,7 @@ _CHUNK = 1 << 18
 def fetch(dataset: DataSet, url: str | None = None) -> None:
     """Download, verify and unpack a data set, unless it is there and whole.
 
-    A tar file that lies in the data root already is taken instead of downloading. A download that breaks leaves a
+    A tar file that is in the data root already is used instead of downloading. A download that breaks leaves a
     ``.part`` file in the data root, and the next call goes on from there.
 
     Args:

@@ -1,4 +1,4 @@
-"""Whose code runs: a network's file may name files of code, and whoever made the one may have made the others."""
+"""Whose code runs: a network's file may name files of code, and both may come from someone who is not to be trusted."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """What a peer learns from: one file per rule or method, found by its name.
 
 A method is an *exchange rule* (what passes between the peers: ``exchange/``) over a *target rule* (how a peer
-refines its own labels: ``targets/``), written ``SMKD-P+MyLC``. This room knows tensors and nothing of files or
+refines its own labels: ``targets/``), written ``SMKD-P+MyLC``. This package works on tensors, without files or
 commands; it does not even import torch, so that recipes are checked at once.
 """
 

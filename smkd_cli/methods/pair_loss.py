@@ -22,7 +22,7 @@ _NETWORKS = ("a", "b")
 class PairLoss(nn.Module):
     """What both networks of a pair learn from, as one module: it keeps the method's memories and its clock.
 
-    Which samples come when, and how their images are varied, is the loop's affair: DMI, for one, wants batches in which
+    The order of the samples and their augmentation are up to the loop: DMI, for one, wants batches in which
     every class is (``method.sampler``), and KDCL views of its own for each network (``method.views``).
 
     In training mode every call counts as a step, and the memories follow it; in evaluation mode nothing changes. Its

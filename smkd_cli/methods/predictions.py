@@ -1,4 +1,4 @@
-"""What a method may look at between epochs, where somebody else computed it."""
+"""Predictions that a method may use between epochs, where another training loop computed them."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def build(name: str, classes: int, channels: int = 3) -> nn.Module:
 
     Raises:
         UnknownName: there is no such network.
-        UsageError: it is none of ours and cannot be built.
+        UsageError: it is of another package and cannot be built.
     """
     builder = REGISTRY.find(name)
     return builder(classes, channels) if NETWORKS.is_own(name) else _build(name, builder, classes, channels)
@@ -94,7 +94,7 @@ def check(name: str, image_shape: tuple[int, int, int], classes: int) -> None:
 
     Raises:
         UnknownName: there is no such network.
-        UsageError: it is none of ours and cannot be used.
+        UsageError: it is of another package and cannot be used.
     """
     found = facts(name)
     if not NETWORKS.is_own(name):

@@ -34,7 +34,7 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
         data: folder of the data sets.
 
     Returns:
-        Warnings: what can be run, but hardly is what anyone wants.
+        Warnings: what can be run, but is most likely a mistake.
     """
     dataset = None
     if "dataset" in valid:

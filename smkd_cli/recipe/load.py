@@ -74,7 +74,7 @@ def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None 
         apply_profile(document, profile)
     for override in overrides:
         apply_override(document, override)
-    # Nobody's manifests lie where the program was installed; those that --set gives a shipped recipe are here.
+    # No manifests are in the program's folder; those that --set gives a shipped recipe are in the current folder.
     own_folder = path.parent if path is not None and path not in shipped_recipes().values() else Path()
     return _settled(_checked(document, data), own_folder)
 

@@ -22,7 +22,7 @@ from pydantic import (
 
 from smkd_cli.data import augmentation
 
-# Far above what anyone trains, and within what PyTorch counts with.
+# Far above any sensible value, and within PyTorch's limits.
 _MOST_THREADS = 1024
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 
@@ -138,7 +138,7 @@ def _named(value: Any) -> Any:
 
 
 class Augmentation(Section):
-    """Random crops after padding by so many pixels, horizontal flips, and then further rules in their order."""
+    """Random crops after padding by ``crop_padding`` pixels, horizontal flips, and then further rules in order."""
 
     crop_padding: Annotated[int, Field(ge=0)] = 4
     flip: bool = True

@@ -37,7 +37,7 @@ LONGEST_LABEL = 80
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_LABEL)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
 Rate = Annotated[float, Field(ge=0, le=1)]
-# No method has so many; with it the work on a grid is bounded by its cells.
+# More than any method has; it bounds the work on a grid by its cells.
 _MOST_OPTIONS = 100
 MethodOptions = Annotated[dict[str, Any], Field(max_length=_MOST_OPTIONS)]
 RuleOptions = dict[str, MethodOptions]

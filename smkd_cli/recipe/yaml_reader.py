@@ -71,7 +71,7 @@ def decode(content: bytes, source: str) -> str:
 
 
 def check_characters(text: str, source: str) -> None:
-    """Raise a RecipeError if a text holds a character that no YAML does, such as those that steer a terminal."""
+    """Raise a RecipeError if a text holds a character that YAML forbids, such as terminal control characters."""
     if found := yaml.reader.Reader.NON_PRINTABLE.search(text):
         raise _not_allowed(text, found.start(), Location(source, 1, 1))
 

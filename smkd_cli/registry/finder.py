@@ -46,7 +46,7 @@ class Registry(Generic[T]):
     Args:
         kind: which.
         accepts: whether a value can be one.
-        wanted: what such a value is, in words that follow "is no".
+        wanted: what such a value is, as a phrase that follows "is no".
         declared: the name that one gives itself; where that is None, it is called as its entry point, or as its
             variable in its file.
     """
@@ -146,7 +146,7 @@ class Registry(Generic[T]):
         return self._known[module]
 
     def _named(self, values: Iterable[tuple[str, object]]) -> list[tuple[str, T]]:
-        """The plug-ins among values, with their names; raises ValueError where a value or its name is odd."""
+        """The plug-ins among values, with their names; raises ValueError where a value or its name is not valid."""
         chosen = foreign.guarded(
             lambda: [(self._declared(value) or called, value) for called, value in values if self._accepts(value)]
         )

@@ -29,7 +29,7 @@ def warn(message: str) -> None:
 
 
 def warnings() -> list[str]:
-    """What other packages offer and cannot be used, in words, as far as it was looked at; each only once."""
+    """Messages on plug-ins of other packages that cannot be used, as far as they were loaded; each only once."""
     new = _untold.copy()
     _untold.clear()
     return new

@@ -29,7 +29,7 @@ from smkd_cli.words import printable, shortened
 _LONGEST_REASON = 500
 # What a table may have: time and memory go by its cells, and results that have little in common fill few of them.
 _CELLS, _CELLS_PER_SAMPLE = 10_000, 20
-# The protocol of checkpoints that no recipe made, of which nobody knows what they have in common.
+# The protocol of checkpoints without a recipe; it is not known what they have in common.
 LONE = "checkpoints"
 
 

@@ -21,7 +21,7 @@ Coordinates = Mapping[str, Any]
 Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
 
 _SINGLE = (str, int, float)
-# Coordinates that only a table gives, so that an option of that name is none.
+# Coordinates that only a table gives, so that an option of that name is not taken for one.
 _OF_TABLES = ("dataset", "epoch")
 
 
@@ -258,7 +258,7 @@ def layouts_of(tables: Iterable[str], trust_code: bool, warnings: list[str]) -> 
     """The paper's layouts, and those that results name as their tables; what cannot be used is added to the warnings.
 
     Args:
-        trust_code: whether a file that results name may be run: whoever made them may have made it.
+        trust_code: whether a file that results name may be run: it may come from the same untrusted source.
     """
     others = []
     for name in dict.fromkeys(tables):

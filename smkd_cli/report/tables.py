@@ -1,4 +1,4 @@
-"""What a report is made of, before anyone decides how it looks: tables of cells of numbers with their n."""
+"""The data of a report, independent of its format: tables of cells of numbers with their n."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """A table in the making of which every number is settled.
+    """A table with all its numbers.
 
     Attributes:
         name: a short unique name, such as ``table1``.
@@ -143,6 +143,6 @@ def difference(cell: TableCell, metric: str) -> float | None:
 
 
 def threshold_of_best_two(values: Sequence[float], decimals: int) -> float:
-    """The smallest value that is among the best two, as printed; ties share a place. Infinity if there is none."""
+    """The smallest value that is among the best two, as printed; ties share a rank. Infinity if there is none."""
     ranked = sorted((round(value, decimals) for value in values), reverse=True)
     return ranked[min(1, len(ranked) - 1)] if ranked else math.inf

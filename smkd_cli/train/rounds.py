@@ -46,7 +46,7 @@ class Rounds:
 
     Args:
         wait: whether to wait for what another process trains, or only for some moments.
-        done: takes the run directory of each cell that is finished, whoever trained it.
+        done: called with the run directory of each cell that is finished, also of one that others trained.
 
     Attributes:
         undone: what went wrong, by cell.

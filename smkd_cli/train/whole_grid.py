@@ -36,7 +36,7 @@ def train_grid(
         runs: the folder in which the grid's folder is, or will be.
         data: folder of the data sets.
         wait: whether to wait, at the end, for cells that another process trains.
-        done: takes the run directory of each finished cell, whoever trained it, and whenever.
+        done: called with the run directory of each finished cell, also of one that was trained before or by others.
         watching: given the cells that are to be trained, a context that gives what takes their events.
 
     Raises:

@@ -241,7 +241,7 @@ def test_who_needs_clean_labels(kind):
     assert kind().needs() == {"noise_rate"}
     assert kind(noise_rate=0.3).needs() == kind(noise_rate="estimated").needs() == set()
     assert rate_in(started(kind(), 0.25)).item() == 0.25
-    with pytest.raises(ValueError, match="nobody knows the clean labels here; give a number"):
+    with pytest.raises(ValueError, match="the clean labels are not known here; give a number"):
         started(kind())
 
 

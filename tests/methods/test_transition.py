@@ -261,7 +261,7 @@ def test_an_oracle_needs_clean_labels(name):
     assert oracle.needs() == {"transition_matrix"}
     assert estimated.needs() == set()
     facts = LabelFacts(torch.zeros(4, dtype=torch.int64), 5)
-    with pytest.raises(ValueError, match="nobody knows the clean labels"):
+    with pytest.raises(ValueError, match="the clean labels are not known"):
         oracle.before_training({"transition": torch.zeros(5, 5), "inverse": torch.zeros(5, 5)}, facts)
     estimated.before_training({}, facts)
     with pytest.raises(ValueError, match=r"all rows|singular"):

@@ -24,7 +24,7 @@ class Augmentation(BaseModel):
     name: ClassVar[str]
 
     def draw(self, random: np.random.Generator, n: int, views: int) -> Mapping[str, NDArray[np.generic]]:
-        """What is drawn for an epoch: arrays (n, views, …) by name, for n images of so many views each."""
+        """What is drawn for an epoch: arrays (n, views, …) by name, for n images of ``views`` views each."""
         return {}
 
     def apply(self, pixels: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:

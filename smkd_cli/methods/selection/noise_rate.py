@@ -63,7 +63,7 @@ class KnowsNoiseRate(Method):
         if rate == "oracle":
             if facts.noise_rate is None:
                 raise ValueError(
-                    "noise_rate is oracle, but nobody knows the clean labels here; give a number, or estimated"
+                    "noise_rate is oracle, but the clean labels are not known here; give a number, or estimated"
                 )
             rate = facts.noise_rate
         if not isinstance(rate, str):

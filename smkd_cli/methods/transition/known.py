@@ -76,7 +76,7 @@ class KnowsTransition(Method):
         if self.transition == "estimated":
             return
         if facts.transition_matrix is None:
-            raise ValueError("transition is oracle, but nobody knows the clean labels here; take estimated")
+            raise ValueError("transition is oracle, but the clean labels are not known here; use estimated")
         self.keep(memory, facts.transition_matrix)
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:

@@ -12,7 +12,7 @@ import numpy as np
 
 from smkd_cli.noise.forms.contract import Labels, Matrix, Transitions
 
-# Up to so many numbers NumPy adds in one piece; more it halves, at a multiple of 8, and adds the sums of the halves.
+# NumPy adds up to this many numbers in one piece; it halves longer arrays at a multiple of 8, and adds both sums.
 _PIECE = 128
 
 

@@ -1,4 +1,4 @@
-"""Tables for the terminal, as wide as it is; without colours and bold where nobody looks."""
+"""Tables for the terminal, as wide as it is; without colours and bold where the output is no terminal."""
 
 from __future__ import annotations
 

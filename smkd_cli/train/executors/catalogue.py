@@ -17,7 +17,7 @@ REGISTRY: Registry[type[Executor]] = Registry(EXECUTORS, is_executor, "concrete 
 
 
 def find(name: str, jobs: int | None) -> Executor:
-    """The executor of that name, or of ``FILE.py:NAME``, for so many cells at a time.
+    """The executor of that name, or of ``FILE.py:NAME``, for ``jobs`` cells at a time.
 
     Raises:
         UnknownName: there is none.
@@ -40,11 +40,11 @@ class _Guarded(Executor):
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:
         stdout = sys.stdout
 
-        def aloud(cell: Cell, what: Event | Ended) -> None:
+        def report_to_stdout(cell: Cell, what: Event | Ended) -> None:
             with redirect_stdout(stdout):
                 report(cell, what)
 
-        used(self._called, lambda: self._inner.run(tasks, aloud, stop))
+        used(self._called, lambda: self._inner.run(tasks, report_to_stdout, stop))
 
 
 def _called(name: str) -> str:

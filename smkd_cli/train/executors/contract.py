@@ -58,7 +58,7 @@ class Executor(ABC):
         self.jobs = jobs
 
     def load(self, cells: int) -> None:  # noqa: B027 (nothing to load by default)
-        """Do slow imports for so many cells. Called before signals are handled, so Ctrl-C ends it at once."""
+        """Do slow imports for a grid of ``cells``. Called before signals are handled, so Ctrl-C ends it at once."""
 
     @abstractmethod
     def run(self, tasks: Sequence[Task], report: ReportCell, stop: StopRequest) -> None:

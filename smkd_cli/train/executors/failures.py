@@ -65,7 +65,7 @@ def summary(undone: Sequence[Undone], cells: int) -> str:
 
 
 def verdict(undone: Sequence[Undone], cells: int) -> SmkdError:
-    """The error that a grid of so many cells ends with: its exit code is the highest of theirs."""
+    """The error that a grid of ``cells`` cells ends with: its exit code is the highest of theirs."""
     worst = max((error for _, error in undone), key=lambda error: error.exit_code)
     reported = type(worst)(summary(undone, cells))
     for _, error in undone:

@@ -27,7 +27,7 @@ class WorkerProcess:
         task: the task that it was given and has not finished.
         accepted: whether it has begun that task.
         leaving: whether it takes no more tasks.
-        gone: whether it has ended.
+        exited: whether it has exited.
 
     Raises:
         TrainingError: the system lets no process start.
@@ -92,7 +92,7 @@ class WorkerProcess:
         self._end()
 
     def exit_code(self) -> int | None:
-        """Of a worker that is gone, as ``Process.exitcode``; None if it cannot be known."""
+        """Of a worker that has exited, as ``Process.exitcode``; None if it is not known."""
         code: int | None = self._process.exitcode
         return code
 

@@ -74,7 +74,7 @@ def _start(work: Callable[[Connection], None]) -> tuple[Any, Connection]:
 
 
 def end_with_parent() -> None:
-    """Have this process end when its parent has gone, however that went: no orphan keeps a run directory locked."""
+    """Have this process end when its parent has ended, for any reason: no orphan keeps a run directory locked."""
     parent = multiprocessing.parent_process()
     assert parent is not None
 
@@ -101,7 +101,7 @@ def _no_signal_finds_a_child() -> Iterator[None]:
     """Children inherit the mask, so that no signal reaches them before they have handlers."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
     try:
-        # Python's own helper process lifts a part of the mask of whoever starts it; so it comes up before the others.
+        # Python's own helper process changes the signal mask of the process that starts it; so it starts first.
         resource_tracker.ensure_running()
         signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
         yield

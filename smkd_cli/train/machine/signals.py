@@ -19,7 +19,7 @@ SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 _ECHO_SECONDS = 0.25
 
 
-def heeded(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
+def not_ignored(signals: Sequence[signal.Signals]) -> list[signal.Signals]:
     """These signals, without a SIGHUP that is ignored: it stays so, which is how nohup works."""
     ignored = signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
     return [number for number in signals if not (number is signal.SIGHUP and ignored)]
@@ -41,7 +41,7 @@ class StopRequest:
 
     @contextmanager
     def listening(self, *signals: signal.Signals, patient: bool = False) -> Iterator[None]:
-        """Catch those of these signals that are heeded; unless ``patient``, a second one ends the block at once.
+        """Catch those of these signals that are not ignored; unless ``patient``, a second one ends the block at once.
 
         Raises:
             InterruptedRunError: a second signal came.
@@ -63,7 +63,7 @@ class StopRequest:
                 announced = True
                 self._announce()
 
-        before = {number: signal.getsignal(number) for number in heeded(signals)}
+        before = {number: signal.getsignal(number) for number in not_ignored(signals)}
         for number in before:
             signal.signal(number, remember)
         try:

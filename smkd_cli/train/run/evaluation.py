@@ -104,7 +104,7 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) 
 
 
 def _selection(row: dict[str, Any], samples: int) -> dict[str, Any]:
-    """What both peers sent in an epoch, of so many samples each."""
+    """What both peers sent in an epoch, of ``samples`` samples each."""
     ways = [(row[f"sent_{way}"], row[f"precision_{way}"]) for way in ("a_to_b", "b_to_a")]
     sent = sum(count for count, _ in ways)
     known = sent and all(precision is not None for count, precision in ways if count)

@@ -23,7 +23,7 @@ class TrainingLabels:
 
     Attributes:
         noisy: (n,) int64, the labels to train on.
-        clean: (n,) int64, or None where nobody knows them; for statistics only.
+        clean: (n,) int64, or None where they are not known; for statistics only.
         train_indices: (m,) int64, of the training samples, without those held out.
         held_out_indices: (h,) int64, of the noisy validation split; empty without one.
         noise: the noise entry of the result.

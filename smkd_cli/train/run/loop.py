@@ -20,7 +20,7 @@ from smkd_cli.train.step.epoch_plan import EpochPlan
 def train_cell(task: Task, stop: StopRequest, report: Report) -> None:
     """Train a cell, or go on with it from its last checkpoint; a finished one is left as it is.
 
-    ``report`` gets an event at the start, every second, after every epoch and at the end, for whoever watches.
+    ``report`` gets an event at the start, every second, after every epoch and at the end.
 
     Raises:
         DataError: data or files are missing, damaged, locked, or belong to another recipe.

@@ -104,7 +104,7 @@ class TrainingState:
             if _CUDA_STATE in tensors:
                 torch.cuda.set_rng_state(tensors[_CUDA_STATE], device)
         except RuntimeError as error:
-            raise DataError(f"the state of a random generator is none: {error}") from error
+            raise DataError(f"the state of a random generator is not valid: {error}") from error
         with torch.no_grad():
             for name, value in pair.tensors().items():
                 value.copy_(tensors[name])

@@ -58,7 +58,7 @@ def build_pair(
         images: all training images.
         noisy_labels: int64 (n,), theirs.
         machine: where the pair lives.
-        clean_labels: int64 (n,), for statistics only; None where nobody knows them.
+        clean_labels: int64 (n,), for statistics only; None where they are not known.
         seed: of the initial weights and of the batches.
         teachers: trained networks on the machine's device, by the path that the method names them with.
     """

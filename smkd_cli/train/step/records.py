@@ -1,4 +1,4 @@
-"""What training keeps of every sample: how sure each network was of its noisy label, and what became of it.
+"""Records of every sample: each network's confidence in its noisy label, and its refined label.
 
 The mean margin is the area under the margin of Pleiss et al., NeurIPS 2020.
 """

@@ -22,7 +22,7 @@ class PairSpec:
         seed: of the initial weights and of the batches.
         classes, channels: of the data set.
         noisy_labels: (n,) int64, of all training images.
-        clean_labels: (n,) int64, or None where nobody knows them; for statistics only.
+        clean_labels: (n,) int64, or None where they are not known; for statistics only.
         teachers: trained networks by the path that the method names them with.
     """
 

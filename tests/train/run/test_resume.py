@@ -146,7 +146,7 @@ def _largest(tensors):
         (lambda t: {"b.memory.r": None}, "b.memory.r is missing"),
         (lambda t: {"a.weights.more": torch.zeros(1)}, "a.weights.more does not belong there"),
         (lambda t: {"random.cpu": t["random.cpu"][:-1].clone()}, "random.cpu has the shape"),
-        (lambda t: {"random.cpu": t["random.cpu"] * 0 + 7}, "the state of a random generator is none"),
+        (lambda t: {"random.cpu": t["random.cpu"] * 0 + 7}, "the state of a random generator is not valid"),
     ],
 )
 def test_a_checkpoint_of_other_tensors_is_refused(train_here, tmp_path, change, words):

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Crop(Augmentation):
-    """A crop of the original size from an image with so many black pixels added on every side."""
+    """A crop of the original size from an image padded with black pixels on every side."""
 
     name = "crop"
 
