@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-_ASKED = "name,driver_version,memory.total,clocks.max.sm,clocks.max.memory,power.limit"
+_QUERY = "name,driver_version,memory.total,clocks.max.sm,clocks.max.memory,power.limit"
 
 
 def modules() -> Iterator[str]:
@@ -34,7 +34,7 @@ def modules() -> Iterator[str]:
 def tried(work: Callable[[], Any], failures: dict[str, str], name: str) -> Any:
     try:
         return work()
-    except Exception as error:  # whatever it is: it is to be told, not to end the list
+    except Exception as error:  # any error is reported and does not end the list
         failures[name] = f"{type(error).__name__}: {error}"
         return None
 
@@ -81,8 +81,8 @@ def main() -> int:
     report["machine"] = tried(machine, failures, "the machine's description")
     report["matrix_product"] = tried(lambda: product(arguments.device), failures, "a product of matrices")
     if shutil.which("nvidia-smi"):
-        asked = ["nvidia-smi", f"--query-gpu={_ASKED}", "--format=csv"]
-        report["nvidia_smi"] = subprocess.run(asked, capture_output=True, text=True, check=False).stdout.splitlines()
+        command = ["nvidia-smi", f"--query-gpu={_QUERY}", "--format=csv"]
+        report["nvidia_smi"] = subprocess.run(command, capture_output=True, text=True, check=False).stdout.splitlines()
     arguments.json.write_text(json.dumps(report, indent=1) + "\n")
     print(json.dumps(report, indent=1))
     return 1 if failures else 0

@@ -81,7 +81,7 @@ def _batches(growth: Growth) -> None:
         for _ in range(20):
             scores(pairs[size][0].log_softmax(1), labels[size])
 
-    def learn(name: str, size: int) -> None:
+    def train(name: str, size: int) -> None:
         method = methods.build(name, {})
         onehot = torch.nn.functional.one_hot(labels[size], size).float()
         batch = Batch(labels[size], onehot, torch.arange(128))
@@ -93,7 +93,7 @@ def _batches(growth: Growth) -> None:
 
     growth.functions("classes: scores of 20 batches", {size: partial(score, size) for size in SIZES})
     for name in ("CE", "SMKD-P+MyLC"):
-        growth.functions(f"classes: loss of 20 batches, {name}", {size: partial(learn, name, size) for size in SIZES})
+        growth.functions(f"classes: loss of 20 batches, {name}", {size: partial(train, name, size) for size in SIZES})
 
 
 def epochs(growth: Growth, folder: Path) -> None:

@@ -138,14 +138,17 @@ class Command:
 
     def lines(self) -> Iterator[str]:
         """Of its stdout, as they come."""
-        with subprocess.Popen(self._words, stdout=subprocess.PIPE, text=True) as process, self._asked_in_time(process):
+        with (
+            subprocess.Popen(self._words, stdout=subprocess.PIPE, text=True) as process,
+            self._stopped_in_time(process),
+        ):
             assert process.stdout is not None
             for line in process.stdout:
                 yield line.strip()
         self.code = process.returncode
 
     @contextmanager
-    def _asked_in_time(self, process: subprocess.Popen[str]) -> Iterator[None]:
+    def _stopped_in_time(self, process: subprocess.Popen[str]) -> Iterator[None]:
         def end() -> None:
             self.time_is_over = True
             process.terminate()

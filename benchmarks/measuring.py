@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-# A cost below this (seconds) is the noise of the machine: nothing is said of how it grows.
+# A cost below this (seconds) is the noise of the machine: its growth is not reported.
 _NOISE = 0.03
 # A short measurement is taken again, and the best counts: so many at most, and as long as all took less (seconds).
 _ROUNDS, _SHORT = 3, 0.8
@@ -96,10 +96,10 @@ def python(*arguments: object) -> Cost:
         [sys.executable, *map(str, arguments)], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
     )
     assert process.stderr is not None
-    said = process.stderr.read().decode()
+    errors = process.stderr.read().decode()
     _, status, usage = os.wait4(process.pid, 0)
     if status:
-        sys.exit(f"failed: {' '.join(map(str, arguments))}\n{said}")
+        sys.exit(f"failed: {' '.join(map(str, arguments))}\n{errors}")
     return Cost(time.perf_counter() - start, usage.ru_maxrss / 2**20)
 
 

@@ -117,9 +117,9 @@ def ours(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, images
 
 
 def _enter(pair: Pair, method: methods.Method, stage: int, given: Tensor, classes: int) -> None:
-    said = torch.randn(len(given), classes, device=given.device)
-    said[torch.arange(len(given)), given] += 2
-    predictions = MadeUp(given, torch.arange(len(given), device=given.device), said)
+    logits = torch.randn(len(given), classes, device=given.device)
+    logits[torch.arange(len(given)), given] += 2
+    predictions = MadeUp(given, torch.arange(len(given), device=given.device), logits)
     stages = method.stages(100)
     for number in range(stage + 1):
         pair.begin(stages[number], number)

@@ -31,8 +31,8 @@ class Call:
         wants = self.given.requires_grad
 
         def run() -> Tensor | None:
-            said: Tensor = module(given.detach().requires_grad_(wants))
-            return said.sum() if said.requires_grad else None
+            output: Tensor = module(given.detach().requires_grad_(wants))
+            return output.sum() if output.requires_grad else None
 
         return run
 
@@ -64,7 +64,7 @@ def _recorded(owners: dict[Any, list[nn.Module]]) -> Iterator[dict[Any, list[Cal
                 calls[owner].append(Call(module, given[0], wants))
             open_calls.append(module)
 
-        def leave(_module: nn.Module, _given: Any, _said: Any, open_calls: list[nn.Module] = open_calls) -> None:
+        def leave(_module: nn.Module, _given: Any, _output: Any, open_calls: list[nn.Module] = open_calls) -> None:
             open_calls.pop()
 
         for part in (part for module in modules for part in module.modules()):
@@ -79,7 +79,7 @@ def _passes(modules: list[nn.Module], calls: list[Call]) -> Callable[[], None]:
     again = [call.again() for call in calls]
 
     def run() -> None:
-        total = [said for said in (one() for one in again) if said is not None]
+        total = [output for output in (one() for one in again) if output is not None]
         if total:
             for optimizer in optimizers:
                 optimizer.zero_grad()

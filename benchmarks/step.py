@@ -45,7 +45,7 @@ ROUNDS = 7
 
 
 def serve(contestant: Contestant, recipe: Recipe, compute: ComputeConfig, data: Path, link: Connection) -> None:
-    """A contestant's process: take so many steps when told, answer with the seconds, or with the peak memory (GiB)."""
+    """A contestant's process: on request, take ``n`` steps and send the seconds, or send the peak memory (GiB)."""
     steps = contestant(recipe, compute, data)
     steps(2)
     link.send("ready")
@@ -85,17 +85,17 @@ def compare(
             link.recv()
             links[name] = link
 
-    def ask(name: str, request: Any) -> float:
+    def request_result(name: str, request: Any) -> float:
         links[name].send(request)
         return float(links[name].recv())
 
-    counts = {name: max(1, int(seconds / ask(name, 1))) for name in links}
+    counts = {name: max(1, int(seconds / request_result(name, 1))) for name in links}
     results: dict[str, list[float]] = {name: [] for name in contestants}
     for _ in range(rounds):
         for name, count in counts.items():
-            results[name].append(ask(name, count) / count)
+            results[name].append(request_result(name, count) / count)
     for name, link in links.items():
-        results[name].append(ask(name, "memory"))
+        results[name].append(request_result(name, "memory"))
         link.send(None)
     for process in processes:
         process.join()

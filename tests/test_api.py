@@ -39,7 +39,7 @@ def trained(tmp_path_factory):
     return next((folder / "quickstart").iterdir())
 
 
-def test_every_name_is_there_and_said_to_be():
+def test_every_name_is_there_and_listed():
     for name in smkd.__all__:
         assert getattr(smkd, name) is not None
     assert dir(smkd) == smkd.__all__ == sorted(smkd.__all__)

@@ -91,12 +91,12 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
-def test_a_file_imports_only_what_its_room_may(path):
+def test_a_file_imports_only_what_its_package_may(path):
     room = room_of(path)
     assert imported_rooms(path) - {room} <= ALLOWED[room]
 
 
-def test_every_room_is_in_the_plan():
+def test_every_package_is_in_the_plan():
     assert {room_of(path) for path in FILES} == set(ALLOWED)
 
 

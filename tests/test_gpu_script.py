@@ -168,19 +168,19 @@ def part(tmp_path, name, code="", seconds=60.0, **more):
     return steps.Part(name, name, [sys.executable, "-c", noted + code], seconds, **more)
 
 
-def said(tmp_path):
+def steps_done(tmp_path):
     return (tmp_path / "list").read_text().split()
 
 
 def test_steps_are_done_in_order_once_and_the_failed_one_comes_last_and_not_for_ever(tmp_path, workspace):
     parts = [part(tmp_path, "a"), part(tmp_path, "b", "raise SystemExit(3)"), part(tmp_path, "c")]
     assert steps.run(parts, workspace(), 600) == 1
-    assert said(tmp_path) == ["a", "b", "c"]
+    assert steps_done(tmp_path) == ["a", "b", "c"]
     parts.append(part(tmp_path, "d"))
     assert steps.run(parts, workspace(), 600) == 1
-    assert said(tmp_path)[3:] == ["d", "b"]
+    assert steps_done(tmp_path)[3:] == ["d", "b"]
     assert steps.run(parts, workspace(), 600) == 0
-    assert said(tmp_path)[5:] == []
+    assert steps_done(tmp_path)[5:] == []
     summary = json.loads((tmp_path / "out" / "summary.json").read_text())
     assert {name: (about["done"], about["end"]) for name, about in summary.items()} == {
         "a": (True, "done"),
@@ -195,7 +195,7 @@ def test_a_step_that_hangs_is_ended_and_the_next_is_done(tmp_path, workspace):
     start = time.monotonic()
     assert steps.run([part(tmp_path, "slow", slow, 1.0), part(tmp_path, "next")], workspace(), 600) == 1
     assert time.monotonic() - start < 30
-    assert said(tmp_path) == ["slow", "next"]
+    assert steps_done(tmp_path) == ["slow", "next"]
     assert json.loads((tmp_path / "out" / "summary.json").read_text())["slow"]["end"] == "time is over"
 
 
@@ -206,12 +206,12 @@ def test_nothing_is_begun_that_there_is_no_time_or_no_data_for(tmp_path, workspa
         part(tmp_path, "short", "", 5.0),
     ]
     steps.run(parts, workspace(), 39)
-    assert said(tmp_path) == ["short"]
+    assert steps_done(tmp_path) == ["short"]
     steps.run(parts[1:], workspace(), 600)
     assert f"waiting: waits for {tmp_path / 'data'}" in capsys.readouterr().out
     (tmp_path / "data").mkdir()
     steps.run(parts[1:], workspace(), 600)
-    assert said(tmp_path) == ["short", "waiting"]
+    assert steps_done(tmp_path) == ["short", "waiting"]
 
 
 def test_what_has_no_end_goes_on_each_time_and_knows_its_minutes(tmp_path, workspace):
@@ -220,7 +220,7 @@ def test_what_has_no_end_goes_on_each_time_and_knows_its_minutes(tmp_path, works
     endless = steps.Part(endless.name, "cells", [*endless.words, "{minutes}"], 86_400, endless=True)
     for _ in range(3):
         assert steps.run([endless], workspace(), 80) == 0
-    assert said(tmp_path) == ["cells"] * 3
+    assert steps_done(tmp_path) == ["cells"] * 3
     assert workspace().state["cells"]["end"] == "goes on next time"
     assert all(0.9 < float(minutes) <= 1 for minutes in (tmp_path / "minutes").read_text().split())
 

@@ -61,9 +61,9 @@ class Clone:
 
     def run(self, *options):
         process = self.start(*options)
-        said, words = process.communicate(timeout=300)
+        output, words = process.communicate(timeout=300)
         assert process.returncode == 0, words
-        return said
+        return output
 
     def cell(self, name, results="results"):
         return self.folder / results / "small" / f"{name}_symmetric-0.4_seed1"
@@ -83,9 +83,9 @@ def test_what_is_finished_travels_and_is_not_done_again(tmp_path, smkd):
     two = Clone(tmp_path / "two", more)
     shutil.copytree(one.folder / "results", two.folder / "results", dirs_exist_ok=True)
     before = (two.cell("ce") / "result.json").read_bytes()
-    said = two.run("--run")
-    assert "mylc" not in said.split("1 of")[0]
-    assert "small/ls_" in said
+    output = two.run("--run")
+    assert "mylc" not in output.split("1 of")[0]
+    assert "small/ls_" in output
     assert (two.cell("ce") / "result.json").read_bytes() == before
     assert not (two.cell("ce", "work") / "peer_a.safetensors").exists()
     report = smkd("report", two.folder / "results", "--format", "csv")
@@ -115,8 +115,8 @@ def test_stopped_in_the_middle_it_goes_on_in_another_clone(tmp_path):
 
 def test_without_time_nothing_is_begun(tmp_path):
     clone = Clone(tmp_path / "one", LINES)
-    said = clone.run("--run", "--minutes", "0.1")
-    assert said.count("  0 of   1") == 2
+    output = clone.run("--run", "--minutes", "0.1")
+    assert output.count("  0 of   1") == 2
     assert not (clone.folder / "work").exists()
 
 
@@ -135,7 +135,7 @@ def test_every_ledger_can_be_read_and_its_results_are_of_its_recipes(path):
 
 
 @pytest.mark.parametrize("setting", ["epochs=2", "compute.precision=bfloat16"])
-def test_a_finished_cell_of_another_recipe_is_told_and_nothing_is_trained(tmp_path, setting):
+def test_a_finished_cell_of_another_recipe_is_reported_and_nothing_is_trained(tmp_path, setting):
     clone = Clone(tmp_path / "one", LINES, epochs=3)
     cell = clone.cell("ce")
     cell.mkdir(parents=True)
@@ -144,14 +144,14 @@ def test_a_finished_cell_of_another_recipe_is_told_and_nothing_is_trained(tmp_pa
     write_result(cell / "result.json", record())
     for options in ([], ["--run"]):
         process = clone.start(*options)
-        said, words = process.communicate(timeout=60)
+        output, words = process.communicate(timeout=60)
         assert process.returncode == 4
-        assert "  1 of   1" in said
+        assert "  1 of   1" in output
         assert str(Path("results") / "small" / cell.name) in words
     assert not (clone.folder / "work").exists()
 
 
-def test_lines_that_contradict_each_other_are_told(tmp_path):
+def test_lines_that_contradict_each_other_are_reported(tmp_path):
     clone = Clone(tmp_path / "one", [*LINES, {"recipe": "small.yaml", "set": ["batch_size=128"]}])
     process = clone.start("--run")
     _, words = process.communicate(timeout=60)

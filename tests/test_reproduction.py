@@ -64,10 +64,10 @@ def test_there_are_sections_with_results():
 
 
 def test_the_lists_are_as_long_as_the_page_says():
-    told = dict(re.findall(r"^\| `ledgers/(\w+)\.yaml` \|.*?\| (\d+) \|", PAGE, flags=re.MULTILINE))
+    stated = dict(re.findall(r"^\| `ledgers/(\w+)\.yaml` \|.*?\| (\d+) \|", PAGE, flags=re.MULTILINE))
     ledgers = {path.stem: path for path in LEDGERS.glob("*.yaml") if "lines" in yaml.safe_load(path.read_text())}
-    assert told.keys() == ledgers.keys()
-    for name, count in told.items():
+    assert stated.keys() == ledgers.keys()
+    for name, count in stated.items():
         command = [sys.executable, ROOT / "benchmarks" / "ledger.py", ledgers[name]]
         shown = subprocess.run(command, capture_output=True, text=True, check=True, cwd=ROOT).stdout
         assert sum(int(line.split()[2]) for line in shown.splitlines()) == int(count), name
@@ -95,6 +95,6 @@ def test_cells_and_hours_are_those_of_the_records(section, command, folder):
     records = [json.loads(path.read_text()) for path in (ROOT / folder).rglob("result.json")]
     assert all(record["status"] == "finished" for record in records)
     hours = sum(record["provenance"]["seconds"] for record in records) / 3600
-    told = re.search(r"(\d+) cells, (\d+\.\d) hours", section)
-    assert told is not None
-    assert (int(told[1]), float(told[2])) == (len(records), round(hours, 1))
+    stated = re.search(r"(\d+) cells, (\d+\.\d) hours", section)
+    assert stated is not None
+    assert (int(stated[1]), float(stated[2])) == (len(records), round(hours, 1))

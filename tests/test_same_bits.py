@@ -29,7 +29,7 @@ def test_every_method_is_trained():
 
 
 @pytest.mark.parametrize("changed", ["value", "name", "shape", "peer"])
-def test_weights_are_told_apart(tmp_path, changed):
+def test_weights_are_distinguished(tmp_path, changed):
     def cell(name, **peers):
         folder = tmp_path / name
         folder.mkdir()
@@ -52,10 +52,10 @@ def test_what_differs_or_is_missing_is_named(tmp_path, capsys):
     before.write_text(json.dumps({"ce": "1", "ls": "2", "cp": "3"}))
     after.write_text(json.dumps({"ce": "1", "ls": "0", "mylc": "4"}))
     assert same_bits.compare(before, after) == 1
-    told = capsys.readouterr().out
-    assert "ce:" not in told
-    assert "ls: 2 before, 0 after" in told
-    assert "cp: 3 before, missing after" in told
-    assert "mylc: missing before, 4 after" in told
-    assert "1 of 4 cells are the same" in told
+    output = capsys.readouterr().out
+    assert "ce:" not in output
+    assert "ls: 2 before, 0 after" in output
+    assert "cp: 3 before, missing after" in output
+    assert "mylc: missing before, 4 after" in output
+    assert "1 of 4 cells are the same" in output
     assert same_bits.compare(before, before) == 0

@@ -132,9 +132,9 @@ def test_of_many_damaged_records_some_are_named(tmp_path, smkd):
         folder = tmp_path / "runs" / f"cut{number:02}"
         folder.mkdir()
         (folder / "result.json").write_text('{"schema": "smkd/result/1", "x')
-    assert "(20): runs/cut00/" in (said := smkd("report", "runs").err)
-    assert "and 17 more" in said
-    assert len(said) < 1000
+    assert "(20): runs/cut00/" in (errors := smkd("report", "runs").err)
+    assert "and 17 more" in errors
+    assert len(errors) < 1000
 
 
 def test_a_folder_below_that_cannot_be_read(tmp_path, smkd, monkeypatch):
@@ -256,7 +256,7 @@ def test_whatever_stands_in_a_record_it_is_reported_or_passed_over(changes, form
     st.binary(max_size=200) | st.builds(lambda at, more: START[:at] + more, st.integers(0, 999), st.binary(max_size=9))
 )
 @settings(max_examples=200, deadline=None)
-def test_any_bytes_are_a_record_or_are_told_to_be_none(content):
+def test_any_bytes_are_a_record_or_are_refused(content):
     try:
         read = read_record(content)
     except (DamagedError, ForeignError) as error:

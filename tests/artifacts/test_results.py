@@ -118,7 +118,7 @@ def test_a_line_that_is_neither_record_nor_folder(smkd):
         (b"\x1b[31m" * 10_000, "is neither a score record nor a run directory"),
     ],
 )
-def test_what_is_no_file_of_records_is_told_in_short(content, hint, tmp_path, smkd):
+def test_what_is_no_file_of_records_is_reported_in_short(content, hint, tmp_path, smkd):
     (tmp_path / "s.jsonl").write_bytes(content)
     result = smkd("report", "s.jsonl")
     assert (result.code, result.out) == (4, "")

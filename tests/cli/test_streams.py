@@ -90,7 +90,7 @@ def test_every_command_bears_closed_streams(bash, command, code):
 @pytest.mark.parametrize(
     ("program", "jobs", "words"), [("WARM", 1, "2>/dev/full"), ("SMKD", 2, "2>&-"), ("WARM", 2, "2> >(true)")]
 )
-def test_training_goes_on_when_nobody_hears(bash, tmp_path, program, jobs, words):
+def test_training_goes_on_when_stderr_is_closed(bash, tmp_path, program, jobs, words):
     result = bash(f"{program} train tiny.yaml --device cpu --jobs {jobs} {words}")
     assert result.returncode == 0
     assert sorted(result.stdout.decode().split()) == [f"runs/tiny/ce_symmetric-0.4_seed{seed}" for seed in (1, 2)]
@@ -123,7 +123,7 @@ def test_a_full_disk_under_stdout_is_an_error(bash, command):
 @pytest.mark.parametrize(
     ("command", "code"), [("--help", 0), ("--version", 0), ("train --help", 0), ("recipes ls", 141), ("report", 141)]
 )
-def test_a_reader_of_stdout_that_goes_away_hears_no_complaint(bash, command, code):
+def test_a_reader_of_stdout_that_closes_it_gets_no_error(bash, command, code):
     result = bash(f"SMKD {command} | true; exit ${{PIPESTATUS[0]}}")
     assert result.returncode == code
     assert b"rror" not in result.stderr

@@ -50,7 +50,7 @@ def test_writes_a_manifest_and_prints_its_path(smkd: Smkd) -> None:
         ),
     ],
 )
-def test_the_default_path_tells_the_settings_apart(smkd: Smkd, options: tuple[str, ...], name: str) -> None:
+def test_the_default_path_differs_for_each_setting(smkd: Smkd, options: tuple[str, ...], name: str) -> None:
     assert smkd("corrupt", *options).out == f"manifests/{name}\n"
 
 

@@ -138,7 +138,7 @@ def test_wrong_usage(smkd: Smkd, content: str, options: tuple[str, ...], message
 
 
 @pytest.mark.parametrize("separator", [";", "tab", " ", "\\t", "|"])
-def test_a_separator_that_is_told(smkd: Smkd, separator: str) -> None:
+def test_a_separator_that_is_given(smkd: Smkd, separator: str) -> None:
     between = {"tab": "\t", "\\t": "\t"}.get(separator, separator)
     result = take(smkd, f"image{between}label\na{between}0\nb{between}1\n", "--separator", separator)
     assert result.code == 0, result.err
@@ -173,7 +173,7 @@ def test_a_column_of_clean_labels_is_taken_or_spoken_of(smkd: Smkd) -> None:
 
 
 @pytest.mark.parametrize(
-    ("labels", "options", "said"),
+    ("labels", "options", "message"),
     [
         ([0, 1, 1], (), "mine.csv: 3 labels of 2 classes"),
         ([1, 2, 3, 1], (), "labels begin at 1, but class numbers at 0: class 0 of 4 never occurs"),
@@ -182,10 +182,12 @@ def test_a_column_of_clean_labels_is_taken_or_spoken_of(smkd: Smkd) -> None:
         ([0, 1], ("--classes", "7"), "2 labels of 7 classes"),
     ],
 )
-def test_what_is_seldom_meant_is_said(smkd: Smkd, labels: list[int], options: tuple[str, ...], said: str) -> None:
+def test_what_is_seldom_meant_is_warned_of(
+    smkd: Smkd, labels: list[int], options: tuple[str, ...], message: str
+) -> None:
     result = take(smkd, "label\n" + "".join(f"{label}\n" for label in labels), *options)
     assert result.code == 0
-    assert said in result.err
+    assert message in result.err
     assert "no column image names the images" in result.err
 
 
@@ -207,7 +209,7 @@ def test_classes_that_look_the_same_are_asked_about(smkd: Smkd, one: str, other:
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (
             b"\xef\xbb\xbf\xef\xbb\xbfimage,label\na,0\nb,1\n",
@@ -218,10 +220,10 @@ def test_classes_that_look_the_same_are_asked_about(smkd: Smkd, one: str, other:
         (b"index,label\n2,0\n0,1\n1,1\n", "the column index is not sorted"),
     ],
 )
-def test_a_column_is_not_passed_over_in_silence(smkd: Smkd, content: bytes, said: str) -> None:
+def test_a_column_is_not_passed_over_in_silence(smkd: Smkd, content: bytes, message: str) -> None:
     result = take(smkd, content, "--quiet")
     assert result.code == 0
-    assert said in result.err
+    assert message in result.err
 
 
 def test_a_class_may_be_called_as_its_column_is(smkd: Smkd) -> None:

@@ -22,7 +22,7 @@ def goes_well(batch: Columns) -> None:
     torch.empty(MEGABYTE, device="cuda").normal_()
 
 
-def asks(batch: Columns) -> None:
+def synchronizes(batch: Columns) -> None:
     """Draws at random, takes much memory, and waits for the device."""
     kept = torch.empty(200 * MEGABYTE, dtype=torch.uint8, device="cuda")
     kept.random_()
@@ -120,7 +120,13 @@ def circumstances() -> dict[str, Any]:
 
 
 torch.zeros(1, device="cuda")
-works = {"goes well": goes_well, "asks": asks, "warns": warns, "breaks": breaks, "takes too much": takes_too_much}
+works = {
+    "goes well": goes_well,
+    "synchronizes": synchronizes,
+    "warns": warns,
+    "breaks": breaks,
+    "takes too much": takes_too_much,
+}
 names = sys.argv[1:]
 if len(names) == 2:
     found = beside(works[names[0]], works[names[1]])

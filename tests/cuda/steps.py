@@ -1,7 +1,7 @@
 """Takes the step of every method in each of its stages on CUDA tensors without numbers, over the stand-in runtime.
 
 Run by ``test_standin.py``, with ``{"configs": [...], "methods": [...], "sizes": [...]}`` as argument, the sizes of the
-batches that are learned from; prints a list of what went wrong.
+training batches; prints a list of what went wrong.
 """
 
 from __future__ import annotations

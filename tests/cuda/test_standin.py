@@ -69,7 +69,7 @@ def test_what_cannot_be_captured_is_noticed(faults):
     ("name", "otherwise"),
     [
         ("goes well", {}),
-        ("asks", {"impossible": "CUDA error: operation not permitted when stream is capturing"}),
+        ("synchronizes", {"impossible": "CUDA error: operation not permitted when stream is capturing"}),
         ("warns", {"impossible": "as an error"}),
         ("breaks", {"impossible": "of its own"}),
         ("takes too much", {"raised": "OutOfMemoryError"}),
@@ -83,7 +83,7 @@ def test_a_failed_capture_leaves_nothing_behind(standin, name, otherwise):
 
 @pytest.mark.parametrize("failing", [0, 1])
 def test_a_failed_capture_spares_those_that_share_its_memory(standin, failing):
-    names = ["asks", "goes well"] if failing == 0 else ["goes well", "asks"]
+    names = ["synchronizes", "goes well"] if failing == 0 else ["goes well", "synchronizes"]
     found = standin("captures.py", *names)
     assert found.pop("megabytes") < 100
     assert found == {"impossible": [failing == 0, failing == 1]}

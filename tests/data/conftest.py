@@ -1,4 +1,4 @@
-"""A CIFAR of a few images with checksums of its own, and a server that misbehaves as it is told."""
+"""A CIFAR of a few images with checksums of its own, and a server that misbehaves as configured."""
 
 from __future__ import annotations
 

@@ -36,7 +36,7 @@ class Calls:
 
 @pytest.fixture
 def little_memory() -> Iterator[None]:
-    """A damaged pickle may ask for gigabytes; here it gets an error instead."""
+    """A damaged pickle may allocate gigabytes; here it gets an error instead."""
     if not Path("/proc/self/statm").exists():
         pytest.skip("needs to know how much memory is in use")
     soft, hard = resource.getrlimit(resource.RLIMIT_AS)

@@ -92,7 +92,7 @@ def test_the_numbers_are_those_of_the_plain_networks(smkd, trained):
     assert record["ensemble"]["nll"] == pytest.approx(-np.log(together[np.arange(360), labels]).mean(), rel=1e-4)
 
 
-def test_training_images_tell_what_became_of_the_wrong_labels(smkd, trained):
+def test_scores_on_training_images_report_the_wrong_labels(smkd, trained):
     record = json.loads(smkd("eval", trained, "--split", "train").out)
     manifest = read_manifest(trained / "manifest.csv")
     wrong = manifest.label != manifest.clean_label
@@ -166,7 +166,7 @@ def changed(path, facts=None, weights=None):
         ({"written_by": {}}, "written_by.precision"),
     ],
 )
-def test_a_peer_that_says_nonsense_is_refused(smkd, copy, facts, words):
+def test_a_peer_that_has_invalid_facts_is_refused(smkd, copy, facts, words):
     changed(copy / "peer_a.safetensors", facts)
     result = smkd("eval", copy)
     assert result.code == 4, result.err

@@ -1,4 +1,4 @@
-"""Reads spoilt files for as long as it is told, and stops at the first that a command does not answer well.
+"""Gives damaged files to commands for a given time, and stops at the first that is not handled well.
 
     python tests/fuzz/fuzz.py manifest --seconds 3600 --seed 7
 

@@ -82,7 +82,7 @@ def _streams(stdin: bytes) -> Iterator[tuple[io.TextIOWrapper, io.TextIOWrapper]
 
 @contextlib.contextmanager
 def _bounded_memory() -> Iterator[None]:
-    """Let no file take the machine's memory: what asks for more fails, and is noticed."""
+    """Limit the memory, so that a file that takes more fails the test."""
     before = resource.getrlimit(resource.RLIMIT_AS)
     used = int(Path("/proc/self/statm").read_text(encoding="ascii").split()[0]) * resource.getpagesize()
     resource.setrlimit(resource.RLIMIT_AS, (used + _MOST_BYTES, before[1]))

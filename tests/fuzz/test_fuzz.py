@@ -1,4 +1,4 @@
-"""A few seconds of spoilt files for each reader; tests/fuzz/fuzz.py goes on for as long as it is told."""
+"""A few seconds of damaged files for each reader; tests/fuzz/fuzz.py goes on for a given time."""
 
 from __future__ import annotations
 

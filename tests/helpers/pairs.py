@@ -25,7 +25,7 @@ from smkd_cli.train.step.pair import Pair
 
 COMPUTE = ComputeConfig("cpu", 1, "float32", "channels_last", "in_turn", "eager")
 IMAGES, BATCH, CLASSES = 48, 16, 10
-# A method of a file of its own, that asks for all that a method may ask of a step.
+# A method in a file of its own that uses every hook of a step.
 DIVIDE = f"{Path(__file__).with_name('divide_mix.py')}:Divide"
 
 
@@ -51,14 +51,14 @@ def all_stages() -> Iterator[str]:
 
 
 def options_of(name: str) -> dict[str, Any]:
-    """What a method needs to be told: a teacher."""
+    """What a method needs to be given: a teacher."""
     needs_teacher = any("teacher" in rule.model_fields for rule in methods.rules_of(name))
     return {"teacher": "teacher"} if needs_teacher else {}
 
 
 @dataclass
 class Stepped:
-    """A pair and the batches it may learn from."""
+    """A pair and batches to train on."""
 
     pair: Pair
     batches: list[dict[str, torch.Tensor]]
@@ -102,9 +102,9 @@ def pair(
     matrix = torch.eye(CLASSES, dtype=torch.float64, device=device) * 0.5 + 0.5 / CLASSES
     made.prepare(LabelFacts(labels, CLASSES, 0.4, matrix))
     stages, last = method_of.stages(40), made.clock.stage
-    said = torch.from_numpy(np.random.default_rng(1).normal(size=(IMAGES, CLASSES))).to(device, dtype)
-    said[range(IMAGES), labels] += 2
-    predictions = Predicted(labels, torch.arange(IMAGES, device=device), said)
+    logits = torch.from_numpy(np.random.default_rng(1).normal(size=(IMAGES, CLASSES))).to(device, dtype)
+    logits[range(IMAGES), labels] += 2
+    predictions = Predicted(labels, torch.arange(IMAGES, device=device), logits)
     for number in range(last + 1):
         made.begin(stages[number], number)
         epochs = stages[number].epochs

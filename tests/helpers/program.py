@@ -50,9 +50,9 @@ def _main(
         clock._SAVING_PAUSE, clock._SAVING_SHARE = saving_pause, 1.0
     if silence is not None:
         worker_process._SILENCE_SECONDS = worker_process._LONGEST_SILENCE_SECONDS = silence
-    said = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(said, 1)
-    os.dup2(said, 2)
+    output = os.open(words, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
     main(list(arguments))
 
 

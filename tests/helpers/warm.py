@@ -1,6 +1,6 @@
 """``smkd`` for lines of bash, without loading torch anew for each command.
 
-A server holds what the program loads, and forks a process for each command that a small client asks for. It gets the
+A server holds what the program loads, and forks a process for each command that a small client requests. It gets the
 client's streams, folder and environment, and the client ends as it does. Tests of how the program starts use the
 program itself; ``python -m smkd_cli`` in a test is that.
 
@@ -31,9 +31,9 @@ import os, signal, socket, sys
 server = socket.socket(socket.AF_UNIX)
 server.connect({address!r})
 words = [os.getcwd(), *sys.argv[1:]], [f"{{k}}={{v}}" for k, v in os.environ.items()]
-told = "\\0\\0".join("\\0".join(part) for part in words).encode(errors="surrogateescape")
-socket.send_fds(server, [len(told).to_bytes(8, "big")], [0, 1, 2])
-server.sendall(told)
+request = "\\0\\0".join("\\0".join(part) for part in words).encode(errors="surrogateescape")
+socket.send_fds(server, [len(request).to_bytes(8, "big")], [0, 1, 2])
+server.sendall(request)
 code = int(server.makefile().read())
 if code < 0:
     signal.signal(-code, signal.SIG_DFL)
@@ -91,11 +91,11 @@ def load() -> None:
 
 
 def answer(connection: socket.socket) -> None:
-    """Run the command that a client asks for, and tell the client how it ended."""
+    """Run the command that a client requests, and send the exit code back."""
     head, streams, _, _ = socket.recv_fds(connection, 8, 3)
     with connection.makefile("rb") as reader:
-        told = reader.read(int.from_bytes(head, "big"))
-    words, variables = ([os.fsdecode(word) for word in part.split(b"\0")] for part in told.split(b"\0\0"))
+        request = reader.read(int.from_bytes(head, "big"))
+    words, variables = ([os.fsdecode(word) for word in part.split(b"\0")] for part in request.split(b"\0\0"))
     command = os.fork()
     if command == 0:
         connection.close()

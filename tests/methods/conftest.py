@@ -62,8 +62,8 @@ def close() -> Callable[[Tensor, Tensor], None]:
 
 
 @pytest.fixture
-def ask() -> Callable[..., Pair]:
-    """Run a method on the reference logits: ``ask("SMKD-P+ProSelfLC", progress=0.25, eta=2.0)``."""
+def run_method() -> Callable[..., Pair]:
+    """Run a method on the reference logits: ``run_method("SMKD-P+ProSelfLC", progress=0.25, eta=2.0)``."""
 
     def run(
         name: str,
@@ -76,7 +76,7 @@ def ask() -> Callable[..., Pair]:
         labels = torch.tensor(VECTORS["inputs"]["y"])
         batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).double(), torch.arange(4))
         clock = _clock_at(progress, iteration)
-        said = []
+        outputs = []
         for key in ("ZA", "ZB"):
             logits = torch.tensor(VECTORS["inputs"][key], dtype=torch.float64, requires_grad=True)
             buffers = {k: torch.zeros(s, dtype=torch.float64) for k, s in method.memory(4, 5).items()}
@@ -84,8 +84,8 @@ def ask() -> Callable[..., Pair]:
                 buffers[k].fill_(value)
             own = Outputs.of(logits, buffers)
             own = own.refined(method.refine(own, batch, clock))
-            said.append(own)
-        a, b = said
+            outputs.append(own)
+        a, b = outputs
         return Pair(a, b, method.loss(a, b, batch, clock), method.loss(b, a, batch, clock), method.threshold(5, clock))
 
     return run

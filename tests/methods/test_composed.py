@@ -1,4 +1,4 @@
-"""A method of two rules asks the training loop for all that its rules ask for, or is refused."""
+"""A method of two rules uses all hooks that its rules use, or is refused."""
 
 from __future__ import annotations
 

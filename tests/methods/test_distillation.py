@@ -1,4 +1,4 @@
-"""Learning from a teacher that does not learn: closed forms, stages, and what the gradient reaches."""
+"""Distillation from a fixed teacher: closed forms, stages, and what the gradient reaches."""
 
 from __future__ import annotations
 

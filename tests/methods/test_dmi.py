@@ -54,10 +54,10 @@ def test_the_loss(expected, close, keys, form, key):
 
 def test_the_forms_between(expected, close):
     logits, onehot = given_batch()
-    said = logits.log_softmax(1)
-    close(information_loss(said, onehot, normalised=False), expected("DMI 6x3 -logabsdet, no eps"))
-    close(information_loss(said, onehot, normalised=False).neg().exp(), expected("DMI 6x3 det"))
-    close(information_loss(said, onehot, floor=1e-3), expected("DMI 6x3 U/N, eps 1e-3"))
+    log_probs = logits.log_softmax(1)
+    close(information_loss(log_probs, onehot, normalised=False), expected("DMI 6x3 -logabsdet, no eps"))
+    close(information_loss(log_probs, onehot, normalised=False).neg().exp(), expected("DMI 6x3 det"))
+    close(information_loss(log_probs, onehot, floor=1e-3), expected("DMI 6x3 U/N, eps 1e-3"))
     four, labels = given_batch(FOUR)
     least = information_loss(four.log_softmax(1), labels, normalised=False, floor=1e-30).neg().exp()
     close(least - 1e-30, expected("DMI 4x5 det"))
@@ -145,10 +145,10 @@ def test_noise_independent_of_the_image_adds_a_constant(seed):
     """The paper's theorem on the joint itself: U T has the information of U and that of T."""
     random = torch.Generator().manual_seed(seed)
     joint = torch.rand(5, 5, generator=random, dtype=torch.float64) + 3 * torch.eye(5)
-    said = joint / joint.sum(1, keepdim=True)
+    probs = joint / joint.sum(1, keepdim=True)
     transition = 0.6 * torch.eye(5, dtype=torch.float64) + 0.1 * torch.rand(5, 5, generator=random, dtype=torch.float64)
     transition = transition / transition.sum(1, keepdim=True)
-    clean, noisy = (information_loss(said.log(), labels) for labels in (torch.eye(5).double(), transition))
+    clean, noisy = (information_loss(probs.log(), labels) for labels in (torch.eye(5).double(), transition))
     torch.testing.assert_close(noisy - clean, -torch.linalg.slogdet(transition).logabsdet)
 
 
@@ -159,7 +159,7 @@ def test_single_precision_says_nearly_the_same():
     assert single.item() == pytest.approx(double.item(), rel=1e-5)
 
 
-def test_nothing_asks_the_device_for_a_number():
+def test_nothing_synchronises_with_the_device():
     logits = torch.empty(6, 3, device="meta", requires_grad=True)
     for form in ("normalised", "authors"):
         loss = loss_of(logits, torch.empty(6, 3, device="meta"), form=form)

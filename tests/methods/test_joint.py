@@ -97,30 +97,30 @@ def predictions(epochs, seed=0):
     return torch.randn(epochs, SAMPLES, CLASSES, generator=random, dtype=torch.float64).mul(2).softmax(2)
 
 
-def labels_of(method, said, skipped=()):
+def labels_of(method, predicted, skipped=()):
     """The labels after each epoch of the first stage; ``skipped`` are pairs (epoch, sample) that did not come."""
     given_labels = torch.arange(SAMPLES) % CLASSES
     memory, kept = started(method, given_labels, CLASSES), []
-    for epoch, probs in enumerate(said, 1):
+    for epoch, probs in enumerate(predicted, 1):
         come = [i for i in range(SAMPLES) if (epoch, i) not in skipped]
         for indices in (torch.tensor(come[1::2]), torch.tensor(come[::2])):
             batch = Batch(given_labels[indices], torch.zeros(len(indices), CLASSES), indices)
             own = Outputs.of(probs[indices].log().requires_grad_(), memory)
-            method.observe(own, batch, clock(epoch, len(said)))
-            own = own.refined(method.refine(own, batch, clock(epoch, len(said))))
+            method.observe(own, batch, clock(epoch, len(predicted)))
+            own = own.refined(method.refine(own, batch, clock(epoch, len(predicted))))
             if kept:
                 # Within an epoch labels stay what they were at its beginning.
                 torch.testing.assert_close(own.target, kept[-1][indices].to(own.target.dtype))
             assert not own.target.requires_grad
-        method.after_epoch(memory, clock(epoch, len(said)), None)
+        method.after_epoch(memory, clock(epoch, len(predicted)), None)
         kept.append(memory["labels"].clone())
     return kept, memory
 
 
 @pytest.mark.parametrize(("epochs", "window"), [(40, 10), (37, 10), (20, 4), (11, 10), (9, 2)])
 def test_labels_are_given_ones_then_the_mean_of_the_last_epochs(close, epochs, window):
-    method, said = methods.build("Joint", {"window": window}), predictions(epochs)
-    kept, _ = labels_of(method, said)
+    method, predicted = methods.build("Joint", {"window": window}), predictions(epochs)
+    kept, _ = labels_of(method, predicted)
     given_labels = torch.eye(CLASSES, dtype=torch.float64).repeat(2, 1)
     first = round(0.35 * epochs)
     exact = 0
@@ -130,40 +130,42 @@ def test_labels_are_given_ones_then_the_mean_of_the_last_epochs(close, epochs, w
             continue
         close(labels.sum(1), torch.ones(SAMPLES, dtype=torch.float64))
         if (epochs - epoch) % (window // 2) == 0:
-            close(labels, said[max(epoch - window, 0) : epoch].mean(0))
+            close(labels, predicted[max(epoch - window, 0) : epoch].mean(0))
             exact += 1
     assert exact
-    close(kept[-1], said[-window:].mean(0))
+    close(kept[-1], predicted[-window:].mean(0))
 
 
 def test_between_blocks_the_oldest_one_counts_less(close):
-    said = predictions(40)
-    kept, _ = labels_of(methods.build("Joint", {}), said)
+    predicted = predictions(40)
+    kept, _ = labels_of(methods.build("Joint", {}), predicted)
     # At the end of epoch 33 the blocks are 21 to 25, 26 to 30 and 31 to 33: five epochs, five, and three.
-    oldest, rest = said[20:25].mean(0), said[25:33].sum(0)
+    oldest, rest = predicted[20:25].mean(0), predicted[25:33].sum(0)
     close(kept[32], (rest + 2 * oldest) / 10)
 
 
 @given(seed=st.integers(0, 100), epochs=st.integers(1, 30), half=st.integers(1, 6))
 @settings(max_examples=30, deadline=None)
-def test_a_network_that_says_the_same_in_every_epoch_gets_that_for_labels(seed, epochs, half):
-    said = predictions(1, seed).expand(epochs, -1, -1)
-    kept, _ = labels_of(methods.build("Joint", {"window": 2 * half}), said)
-    torch.testing.assert_close(kept[-1], said[0], rtol=0, atol=1e-9)
+def test_a_network_that_predicts_the_same_in_every_epoch_gets_that_for_labels(seed, epochs, half):
+    predicted = predictions(1, seed).expand(epochs, -1, -1)
+    kept, _ = labels_of(methods.build("Joint", {"window": 2 * half}), predicted)
+    torch.testing.assert_close(kept[-1], predicted[0], rtol=0, atol=1e-9)
 
 
 def test_a_sample_that_did_not_come_is_averaged_over_the_epochs_in_which_it_did(close):
-    said = predictions(20)
-    kept, _ = labels_of(methods.build("Joint", {"window": 4}), said, skipped={(18, 2), *((e, 5) for e in range(21))})
-    close(kept[-1][:2], said[-4:, :2].mean(0))
-    close(kept[-1][2], said[[16, 18, 19], 2].mean(0))
+    predicted = predictions(20)
+    kept, _ = labels_of(
+        methods.build("Joint", {"window": 4}), predicted, skipped={(18, 2), *((e, 5) for e in range(21))}
+    )
+    close(kept[-1][:2], predicted[-4:, :2].mean(0))
+    close(kept[-1][2], predicted[[16, 18, 19], 2].mean(0))
     close(kept[-1][5], double([0, 0, 1]))  # it never came: the given label
 
 
 def test_hard_labels_are_the_arg_max_of_the_mean(close):
-    said = predictions(20)
-    kept, _ = labels_of(methods.build("Joint", {"soft": False}), said)
-    close(kept[-1], torch.nn.functional.one_hot(said[-10:].mean(0).argmax(1), CLASSES).double())
+    predicted = predictions(20)
+    kept, _ = labels_of(methods.build("Joint", {"soft": False}), predicted)
+    close(kept[-1], torch.nn.functional.one_hot(predicted[-10:].mean(0).argmax(1), CLASSES).double())
 
 
 def test_the_second_stage_leaves_the_labels_as_they_are(close):
@@ -192,7 +194,7 @@ def test_memory_of_a_pair_on_cifar100():
 
 
 @pytest.mark.parametrize("stage", [0, 1])
-def test_nothing_asks_the_device_for_a_number(stage):
+def test_nothing_synchronises_with_the_device(stage):
     method, device = methods.build("Joint", {}), torch.device("meta")
     labels = torch.zeros(16, dtype=torch.int64, device=device)
     batch = Batch(labels, torch.zeros(16, 7, device=device), labels)

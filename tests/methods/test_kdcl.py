@@ -32,12 +32,12 @@ NAMES = {
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_losses(ask, expected, close, variant):
+def test_losses(run_method, expected, close, variant):
     prefix = NAMES[variant]
     ways = [None, None]
     if variant == "general":
         ways = [{"own_weight": weight} for weight in expected("KDCL-General w").tolist()]
-    a, b = (ask("KDCL", variant=variant, memory=memory) for memory in ways)
+    a, b = (run_method("KDCL", variant=variant, memory=memory) for memory in ways)
     for got, want in (
         (a.loss_a - expected("CE(A)"), expected(f"{prefix} KD_A T=2")),
         (b.loss_b - expected("CE(B)"), expected(f"{prefix} KD_B T=2")),
@@ -46,8 +46,8 @@ def test_losses(ask, expected, close, variant):
         close(got, want)
 
 
-def test_minlogit_is_the_default(ask, close):
-    close(ask("KDCL").loss_a, ask("KDCL", variant="minlogit", kd_weight=1, tau=2).loss_a)
+def test_minlogit_is_the_default(run_method, close):
+    close(run_method("KDCL").loss_a, run_method("KDCL", variant="minlogit", kd_weight=1, tau=2).loss_a)
 
 
 def test_teachers(expected, close):
@@ -73,8 +73,8 @@ def test_both_peers_make_the_same_teacher(close, make):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_the_teacher_is_a_constant(ask, close, variant):
-    pair = ask(
+def test_the_teacher_is_a_constant(run_method, close, variant):
+    pair = run_method(
         "KDCL", variant=variant, kd_weight=0.7, tau=3, memory={"own_weight": 0.3} if variant == "general" else None
     )
     batch = Batch(LABELS, ONEHOT, torch.arange(4))
@@ -109,7 +109,7 @@ def test_no_other_mix_has_a_smaller_loss_than_linear(seed, scale, apart):
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
 @pytest.mark.parametrize("scale", [0.0, 1.0, 1e4])
-def test_a_linear_mix_of_networks_that_agree_is_what_both_say(dtype, scale):
+def test_a_linear_mix_of_networks_that_agree_is_what_both_predict(dtype, scale):
     same = (ZA * scale).to(dtype)
     for other in (same, same + 3):
         alpha = linear_weight(same, other, LABELS)
@@ -188,15 +188,15 @@ def test_the_others_need_none_and_remember_nothing(variant):
 
 
 @pytest.mark.parametrize("variant", VARIANTS)
-def test_nothing_asks_the_device_for_a_number(variant):
+def test_nothing_synchronises_with_the_device(variant):
     method = methods.build("KDCL", {"variant": variant})
-    said = [torch.zeros(4, 5, device="meta", requires_grad=True) for _ in range(2)]
+    logits = [torch.zeros(4, 5, device="meta", requires_grad=True) for _ in range(2)]
     memory = {key: torch.zeros(shape, device="meta") for key, shape in method.memory(10, 5).items()}
     batch = Batch(*(part.to("meta") for part in (LABELS, ONEHOT.float(), torch.arange(4))))
     clock = Clock(*torch.zeros(4, device="meta", dtype=torch.float64).unbind())
-    loss = method.loss(Outputs.of(said[0], memory), Outputs.of(said[1], memory), batch, clock)
+    loss = method.loss(Outputs.of(logits[0], memory), Outputs.of(logits[1], memory), batch, clock)
     loss.backward()
-    assert loss.dtype == said[0].grad.dtype == torch.float32
+    assert loss.dtype == logits[0].grad.dtype == torch.float32
 
 
 def test_each_peer_has_its_own_view():

@@ -21,9 +21,9 @@ RULES = ["GCE", "SCE", "APL", "Tf-KD_reg"]
 
 
 @pytest.fixture
-def said(ask):
+def prediction(run_method):
     """ln p of net A and the one-hot labels."""
-    return ask("CE").a.log_probs, ONEHOT
+    return run_method("CE").a.log_probs, ONEHOT
 
 
 def gradient(loss, logits):
@@ -72,8 +72,8 @@ TRUNCATED = {"q": 0.7, "k": 0.5, "truncated": True}
         ("Tf-KD_reg", {"teacher_form": "paper"}, "Tf-KD_reg paper Eq.9 a=0.1 tau=20 both sides"),
     ],
 )
-def test_the_loss_of_peer_a(ask, expected, close, name, options, key):
-    close(ask(name, **options).loss_a, expected(key))
+def test_the_loss_of_peer_a(run_method, expected, close, name, options, key):
+    close(run_method(name, **options).loss_a, expected(key))
 
 
 @pytest.mark.parametrize(
@@ -89,8 +89,8 @@ def test_the_loss_of_peer_a(ask, expected, close, name, options, key):
         (terms.ngce, (0.7,), "NGCE q=0.7"),
     ],
 )
-def test_the_mean_of_each_term(said, expected, close, term, arguments, key):
-    close(term(*said, *arguments).mean(), expected(key))
+def test_the_mean_of_each_term(prediction, expected, close, term, arguments, key):
+    close(term(*prediction, *arguments).mean(), expected(key))
 
 
 @pytest.mark.parametrize(
@@ -102,12 +102,12 @@ def test_the_mean_of_each_term(said, expected, close, term, arguments, key):
         (terms.nfl, (0.5,), "NFL gamma=0.5 per"),
     ],
 )
-def test_each_sample_of_each_term(said, expected, close, term, arguments, key):
-    close(term(*said, *arguments), expected(key))
+def test_each_sample_of_each_term(prediction, expected, close, term, arguments, key):
+    close(term(*prediction, *arguments), expected(key))
 
 
-def test_the_papers_mae_is_twice_that_of_the_code(said, expected, close):
-    close(2 * terms.mae(*said).mean(), expected("MAE full (2-2p_y)"))
+def test_the_papers_mae_is_twice_that_of_the_code(prediction, expected, close):
+    close(2 * terms.mae(*prediction).mean(), expected("MAE full (2-2p_y)"))
 
 
 @pytest.mark.parametrize("tau", [10, 20])
@@ -116,28 +116,28 @@ def test_the_virtual_teacher(expected, close, tau):
     close(rule.log_teacher(ONEHOT).exp(), expected(f"Tf-KD_reg soft target tau={tau}"))
 
 
-def test_with_m_as_c_tf_kd_reg_is_the_cross_entropy_of_its_target_less_a_constant(ask, close):
-    pair = ask("Tf-KD_reg", alpha=0.4)
+def test_with_m_as_c_tf_kd_reg_is_the_cross_entropy_of_its_target_less_a_constant(run_method, close):
+    pair = run_method("Tf-KD_reg", alpha=0.4)
     smoothed = -(pair.a.target * pair.a.log_probs).sum(1).mean()
     close(gradient(pair.loss_a, pair.a.logits), gradient(smoothed, pair.a.logits))
     close(pair.a.target.sum(1), torch.ones(4, dtype=torch.float64))
 
 
-def test_a_cold_teacher_is_the_label(ask, close):
-    close(ask("Tf-KD_reg", tau=1e-4, multiplier=5.0).loss_a, ask("CE").loss_a.detach())
+def test_a_cold_teacher_is_the_label(run_method, close):
+    close(run_method("Tf-KD_reg", tau=1e-4, multiplier=5.0).loss_a, run_method("CE").loss_a.detach())
 
 
 @pytest.mark.parametrize("q", [0.1, 0.7, 1.0])
-def test_the_gradient_of_gce_is_a_power_of_p_times_that_of_ce(ask, close, q):
-    pair = ask("GCE", q=q)
+def test_the_gradient_of_gce_is_a_power_of_p_times_that_of_ce(run_method, close, q):
+    pair = run_method("GCE", q=q)
     per_ce = pair.a.probs.detach() - ONEHOT
     given_prob = (pair.a.probs.detach() * ONEHOT).sum(1, keepdim=True)
     close(gradient(pair.loss_a, pair.a.logits) * 4, given_prob**q * per_ce)
 
 
 @pytest.mark.parametrize("beta", [0.0, 0.5])
-def test_the_gradient_of_sce(ask, close, beta):
-    pair = ask("SCE", alpha=2.0, beta=beta, A=-3.0)
+def test_the_gradient_of_sce(run_method, close, beta):
+    pair = run_method("SCE", alpha=2.0, beta=beta, A=-3.0)
     given_prob = (pair.a.probs.detach() * ONEHOT).sum(1, keepdim=True)
     close(gradient(pair.loss_a, pair.a.logits) * 4, (2 + beta * 3 * given_prob) * (pair.a.probs.detach() - ONEHOT))
 
@@ -181,7 +181,7 @@ def test_normalised_losses_are_parts_of_one(seed, scale, gamma):
 
 @given(seed=st.integers(0, 10**6), scale=st.floats(0, 5))
 @settings(max_examples=20, deadline=None)
-def test_mae_and_rce_cost_the_same_over_all_labels_whatever_is_said(seed, scale):
+def test_mae_and_rce_cost_the_same_over_all_labels_whatever_is_predicted(seed, scale):
     _, log_probs, _ = wide(scale, seed)
     every = [torch.nn.functional.one_hot(torch.full((64,), c), 7).double() for c in range(7)]
     for term, total in ((terms.mae, 6.0), (terms.rce, -6.0 * terms.LOG_ZERO)):
@@ -215,7 +215,7 @@ def test_losses_and_gradients_are_numbers_of_the_networks_type(name, options, sc
 
 
 @pytest.mark.parametrize(("name", "options"), [*((name, {}) for name in RULES), ("GCE", TRUNCATED), ("APL", NFL_MAE)])
-def test_nothing_in_a_batch_asks_the_device_for_a_number(name, options):
+def test_nothing_in_a_batch_synchronises_with_the_device(name, options):
     method = methods.build(name, options)
     with torch.device("meta"):
         own = Outputs.of(
@@ -233,17 +233,17 @@ def test_nothing_in_a_batch_asks_the_device_for_a_number(name, options):
     ("exchange", "name"),
     [*((exchange, name) for exchange in ("MKD", "SMKD-S") for name in ("GCE", "SCE", "APL")), ("MKD", "Tf-KD_reg")],
 )
-def test_with_a_peer_its_knowledge_is_followed_at_the_price_of_ce(ask, close, exchange, name):
-    transfer = ask(f"{exchange}+{name}").loss_a - ask(name).loss_a
-    close(transfer, (ask(f"{exchange}+CE").loss_a - ask("CE").loss_a).detach())
+def test_with_a_peer_its_knowledge_is_followed_at_the_price_of_ce(run_method, close, exchange, name):
+    transfer = run_method(f"{exchange}+{name}").loss_a - run_method(name).loss_a
+    close(transfer, (run_method(f"{exchange}+CE").loss_a - run_method("CE").loss_a).detach())
     assert transfer > 1e-3
 
 
-def test_tf_kd_reg_teaches_its_target(ask, close):
-    pair = ask("All+Tf-KD_reg", alpha=0.4)
+def test_tf_kd_reg_teaches_its_target(run_method, close):
+    pair = run_method("All+Tf-KD_reg", alpha=0.4)
     close(pair.b.knowledge, 0.6 * ONEHOT + 0.4 * methods.build("Tf-KD_reg", {}).target_rule.log_teacher(ONEHOT).exp())
     transfer = -(pair.b.knowledge * pair.a.log_probs).sum(1).mean()
-    close(pair.loss_a - ask("Tf-KD_reg", alpha=0.4).loss_a, transfer.detach())
+    close(pair.loss_a - run_method("Tf-KD_reg", alpha=0.4).loss_a, transfer.detach())
 
 
 def clock(epoch, epochs):
@@ -276,8 +276,8 @@ class Truncated:
 
 
 @pytest.fixture
-def logits(ask):
-    return ask("CE").a.logits.detach().requires_grad_()
+def logits(run_method):
+    return run_method("CE").a.logits.detach().requires_grad_()
 
 
 def test_the_stored_weights_of_truncated_gce(logits, expected, close):
@@ -303,7 +303,7 @@ def test_the_stored_weights_of_truncated_gce(logits, expected, close):
     ],
 )
 def test_the_epochs_that_train_with_new_weights(logits, options, epochs, newly_set):
-    """Before an epoch all are kept, or (elsewhere) its weights are new: those of what was said in the epoch before."""
+    """Before an epoch all are kept, or (elsewhere) its weights are new: from the predictions of the epoch before."""
     gce = Truncated(logits, **options)
     confident, unsure = Outputs.of(ONEHOT * 9, gce.memory), Outputs.of(ONEHOT * -9, gce.memory)
     found, before = [], [1.0] * 6
@@ -312,7 +312,7 @@ def test_the_epochs_that_train_with_new_weights(logits, options, epochs, newly_s
         if weights != before:
             found.append(number)
         before = weights
-        # What is said changes only when the weights have followed it: so each new setting shows.
+        # Predictions change only when the weights have followed them: so each new setting shows.
         gce.own = unsure if weights == [1.0] * 6 else confident
         gce.epoch(number, epochs)
     assert found == newly_set

@@ -118,7 +118,7 @@ def test_a_broad_component_does_not_take_the_least_losses():
     assert large > 0.99
 
 
-def test_losses_of_two_kinds_are_told_apart():
+def test_losses_of_two_kinds_are_distinguished():
     random = np.random.default_rng(0)
     clean, noisy = random.gamma(2, 0.1, 700), random.normal(4, 0.8, 300)
     b = noisy_probability(torch.from_numpy(np.concatenate([clean, noisy])).float())
@@ -146,11 +146,11 @@ def test_the_scale_of_losses_hardly_matters(scale, shift):
 
 
 @pytest.mark.parametrize("losses", [torch.full((50,), 2.3), torch.zeros(9), torch.tensor([1.0])])
-def test_losses_that_are_all_equal_tell_nothing(losses):
+def test_losses_that_are_all_equal_give_no_information(losses):
     assert (noisy_probability(losses) == 0.5).all()
 
 
-def test_two_values_are_told_apart_and_finite():
+def test_two_values_are_distinguished_and_finite():
     b = noisy_probability(torch.tensor([0.1] * 60 + [5.0] * 40))
     assert b[0] < 0.01
     assert b[-1] > 0.99
@@ -201,7 +201,7 @@ def scene(epoch, noisy=(0.2, 0.9, 0.4, 0.7), share=0.3, **options):
 
 
 def test_the_guided_loss_is_that_of_the_written_formula(close):
-    told = scene(36)
+    known = scene(36)
     logits = double(INPUTS["ZA"]).requires_grad_()
     p, hard, b = logits.softmax(1), double(INPUTS["ZB"]).argmax(1), (0.2, 0.9, 0.4, 0.7)
     y = INPUTS["y"]
@@ -210,11 +210,11 @@ def test_the_guided_loss_is_that_of_the_written_formula(close):
         for share, at in ((0.3, i), (0.7, (i + 1) % 4)):
             written = written - share * ((1 - b[at]) * p[i, y[at]].log() + b[at] * p[i, hard[at]].log()) / 4
     written = written + sum(0.2 * torch.log(0.2 / p.mean(0)[c]) for c in range(5))
-    close(told.loss, written.detach())
-    close(*(torch.autograd.grad(loss, z)[0] for loss, z in ((told.loss, told.own.logits), (written, logits))))
-    assert not told.own.target.requires_grad
-    assert [guided for _, guided in told.before.asked] == [True]
-    close(told.batch.inputs.images.flatten(), double([0.3 * i + 0.7 * ((i + 1) % 4) for i in range(4)]))
+    close(known.loss, written.detach())
+    close(*(torch.autograd.grad(loss, z)[0] for loss, z in ((known.loss, known.own.logits), (written, logits))))
+    assert not known.own.target.requires_grad
+    assert [guided for _, guided in known.before.asked] == [True]
+    close(known.batch.inputs.images.flatten(), double([0.3 * i + 0.7 * ((i + 1) % 4) for i in range(4)]))
 
 
 def test_the_prior_is_that_of_joint(expected, close):
@@ -222,14 +222,14 @@ def test_the_prior_is_that_of_joint(expected, close):
 
 
 def test_until_the_warm_up_ends_it_is_plain_mixup(expected, close):
-    told = scene(35, noisy=(0, 0, 0, 0))
-    own, onehot = told.own, told.batch.onehot
+    known = scene(35, noisy=(0, 0, 0, 0))
+    own, onehot = known.own, known.batch.onehot
     target = 0.3 * onehot + 0.7 * onehot[[1, 2, 3, 0]]
-    close(told.own.target, target)
-    assert [guided for _, guided in told.before.asked] == [False]
-    close(told.loss, -(target * own.log_probs).sum(1).mean().detach())
+    close(known.own.target, target)
+    assert [guided for _, guided in known.before.asked] == [False]
+    close(known.loss, -(target * own.log_probs).sum(1).mean().detach())
     # The first guided epoch begins with the prior.
-    close(scene(36, noisy=(0, 0, 0, 0)).loss - told.loss, expected("Joint L_p paper (KL)"))
+    close(scene(36, noisy=(0, 0, 0, 0)).loss - known.loss, expected("Joint L_p paper (KL)"))
 
 
 def test_mixed_with_nothing_and_trusted_it_is_cross_entropy(expected, close):
@@ -301,7 +301,7 @@ def test_memory_of_a_pair_on_cifar100():
     assert 2 * 4 * sum(torch.Size(shape).numel() for shape in shapes) < 200_000_000
 
 
-def test_nothing_asks_the_device_for_a_number():
+def test_nothing_synchronises_with_the_device():
     method, device = methods.build("M-DYR", {}), torch.device("meta")
     labels = torch.zeros(16, dtype=torch.int64, device=device)
     views = (torch.zeros(16, 1, 8, 8, device=device),)

@@ -1,6 +1,6 @@
 """Forms that other code has and ours leaves out on purpose, each made of our public functions and what is different.
 
-With these, every reference value is reached from ours: the difference is what it is said to be, and nothing else.
+With these, every reference value is reached from ours: the difference is the documented one, and nothing else.
 """
 
 from __future__ import annotations
@@ -17,13 +17,13 @@ from smkd_cli.methods.selection.cdr import CDR
 
 
 def with_epsilon_in_the_logarithm(own, epsilon=1e-6):
-    """What a network said, as code that adds a number inside its logarithm reads it."""
+    """A network's outputs as code with a number added inside the logarithm has them."""
     return replace(own, log_probs=(own.probs + epsilon).log())
 
 
-def test_the_entropy_of_uniform(ask, expected, close):
+def test_the_entropy_of_uniform(run_method, expected, close):
     close(torch.tensor(math.log(5), dtype=torch.float64), expected("H(u)"))
-    close(ask("CE").a.entropy[3], expected("H(u)"))
+    close(run_method("CE").a.entropy[3], expected("H(u)"))
 
 
 @pytest.mark.parametrize(
@@ -34,19 +34,19 @@ def test_the_entropy_of_uniform(ask, expected, close):
         ("ProSelfLC", {"b": 16}, "ProSelfLC t/G=0.75 B=16 loss log(p+1e-6) [AT repo]"),
     ],
 )
-def test_a_number_inside_the_logarithm(ask, expected, close, name, options, key):
-    own = ask(name, 0.75, **options).a
+def test_a_number_inside_the_logarithm(run_method, expected, close, name, options, key):
+    own = run_method(name, 0.75, **options).a
     close(cross_entropy(own.target, with_epsilon_in_the_logarithm(own)).mean(), expected(key))
 
 
-def test_proselflc_per_sample(ask, expected, close):
-    own = ask("ProSelfLC", 0.75, b=16).a
+def test_proselflc_per_sample(run_method, expected, close):
+    own = run_method("ProSelfLC", 0.75, b=16).a
     close(cross_entropy(own.target, own), expected("ProSelfLC t/G=0.75 B=16 loss per"))
 
 
-def test_proselflc_as_a_divergence(ask, expected, close):
+def test_proselflc_as_a_divergence(run_method, expected, close):
     """It differs from the cross entropy by the target's own entropy, and by 1e-8 inside the logarithms."""
-    own = ask("ProSelfLC", 0.75, b=16).a
+    own = run_method("ProSelfLC", 0.75, b=16).a
     target = own.target.detach()
     divergence = (target * ((target + 1e-8).log() - (own.probs + 1e-8).log())).sum(1).mean()
     close(divergence, expected("ProSelfLC t/G=0.75 B=16 loss KL 1e-8 [DCL repo]"))
@@ -59,31 +59,31 @@ def test_the_global_trust_of_proselflc(expected, close, t, b):
     close(logistic(torch.tensor(t - 0.5, dtype=torch.float64), b), expected(f"ProSelfLC t/G={t} B={b} g"))
 
 
-def test_the_certainty_of_b(ask, expected, close):
-    close(ask("CE").b.certainty.mean(), expected("MyLC r(B) over these 4"))
+def test_the_certainty_of_b(run_method, expected, close):
+    close(run_method("CE").b.certainty.mean(), expected("MyLC r(B) over these 4"))
 
 
-def test_smoothing_over_the_other_classes_only(ask, expected, close):
+def test_smoothing_over_the_other_classes_only(run_method, expected, close):
     """1 − a on the given class and a/(C − 1) on the others is LS with ε = a C/(C − 1)."""
-    close(ask("LS", epsilon=0.1 * 5 / 4).loss_a, expected("LS (Tf-KD repo form) a=0.1"))
+    close(run_method("LS", epsilon=0.1 * 5 / 4).loss_a, expected("LS (Tf-KD repo form) a=0.1"))
 
 
-def test_the_first_confidence_penalty(ask, expected, close):
+def test_the_first_confidence_penalty(run_method, expected, close):
     """CE − β H is ours with ε = β/(1 + β), times 1 + β."""
     beta = 0.1
-    close((1 + beta) * ask("CP", epsilon=beta / (1 + beta)).loss_a, expected("CP Pereyra CE-beta*H beta=0.1"))
+    close((1 + beta) * run_method("CP", epsilon=beta / (1 + beta)).loss_a, expected("CP Pereyra CE-beta*H beta=0.1"))
 
 
-def test_mutual_learning_with_a_number_inside_the_logarithm(ask, expected, close):
-    pair = ask("MKD")
-    said, heard = pair.b.probs, pair.a.probs
-    divergence = (said * (said / (heard + 1e-8) + 1e-8).log()).sum(1).mean()
+def test_mutual_learning_with_a_number_inside_the_logarithm(run_method, expected, close):
+    pair = run_method("MKD")
+    target, prediction = pair.b.probs, pair.a.probs
+    divergence = (target * (target / (prediction + 1e-8) + 1e-8).log()).sum(1).mean()
     close(divergence, expected("DML KL with the repo eps 1e-8"))
-    torch.testing.assert_close(divergence, pair.loss_a - ask("CE").loss_a, rtol=0, atol=1e-6)
+    torch.testing.assert_close(divergence, pair.loss_a - run_method("CE").loss_a, rtol=0, atol=1e-6)
 
 
-def test_the_printed_algorithms_entropy(ask, expected, close):
-    pair = ask("CE")
+def test_the_printed_algorithms_entropy(run_method, expected, close):
+    pair = run_method("CE")
     for own, name in ((pair.a, "A"), (pair.b, "B")):
         close(printed(own.probs), expected(f"entropy with 1e-6 {name}"))
     close(printed(torch.tensor([1.0, 0, 0], dtype=torch.float64)), expected("entropy with 1e-6 of one-hot"))
@@ -97,9 +97,9 @@ def printed(probs):
     return -(probs * (probs + 1e-6).log()).sum(-1)
 
 
-def test_what_the_printed_entropy_would_select(ask, expected):
+def test_what_the_printed_entropy_would_select(run_method, expected):
     """It lets a uniform prediction pass at η = 1, and a certain one at η = ∞; ours lets neither."""
-    uniform = ask("SMKD-S+CE", eta=1.0)
+    uniform = run_method("SMKD-S+CE", eta=1.0)
     passes = bool(printed(uniform.a.probs[3]) < math.log(5))
     assert passes == bool(expected("eta=1 static, strict, 1e-6 entropy: uniform row of A selected"))
     assert not uniform.a.sent[3]

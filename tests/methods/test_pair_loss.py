@@ -137,7 +137,7 @@ def test_what_asks_for_more_than_logits_is_refused(name, what):
         pair_of(name)(*logits(0), LABELS, torch.arange(N))
 
 
-def test_what_is_not_told_is_asked_for():
+def test_what_is_not_given_is_required():
     with pytest.raises(ValueError, match="noise_rate is oracle"):
         PairLoss(smkd.method("Co-teaching"), LABELS, CLASSES)
     pair = pair_of("Forward", transition="estimated", estimate_share=0.25)

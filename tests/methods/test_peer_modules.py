@@ -58,13 +58,13 @@ def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **o
     torch.manual_seed(0)
     labels = torch.randint(5, (8,))
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).to(dtype), torch.arange(8))
-    said = []
+    predicted = []
     for width, size in zip(widths, sizes, strict=True):
         logits = (2 * torch.randn(8, 5, dtype=dtype)).to(device).requires_grad_()
         maps = torch.randn(8, width, size, size, dtype=dtype).to(device).requires_grad_()
         average = torch.randn(8, 5, dtype=dtype).to(device).requires_grad_()
         own = Outputs.of(logits, companions={"average": average}, maps=maps)
-        said.append(own.refined(method.refine(own, batch, None)))
+        predicted.append(own.refined(method.refine(own, batch, None)))
     (extra,) = method.extras()
     if extra.shared:
         modules = {"": extra.build(5, widths).to(device, dtype)}
@@ -72,11 +72,11 @@ def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **o
         modules = {
             f"{peer} ": extra.build(5, own).to(device, dtype) for peer, own in (("a", widths), ("b", widths[::-1]))
         }
-    for own, module in zip(said, list(modules.values()) * 2, strict=False):
+    for own, module in zip(predicted, list(modules.values()) * 2, strict=False):
         own.modules[extra.name] = module
     clock = Clock(*(torch.tensor(time, dtype=torch.float64, device=device) for time in (epoch, 20.0, 1.0, 1.0)))
     batch = Batch(*(part.to(device) for part in (batch.labels, batch.onehot, batch.indices)))
-    return Scene(method, *said, batch, clock, modules)
+    return Scene(method, *predicted, batch, clock, modules)
 
 
 def taught(student, teacher, tau=3.0):
@@ -108,8 +108,10 @@ def test_ffl(close, shapes):
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
 def test_pcl(close, shapes):
     both = scene("PCL", shapes)
-    said, labels = both.module(pooled(both)), both.batch.labels
-    written = cross_entropy(said, labels) + weight(3) * (taught(both.a.logits, said) + taught(both.b.logits, said))
+    teacher, labels = both.module(pooled(both)), both.batch.labels
+    written = cross_entropy(teacher, labels) + weight(3) * (
+        taught(both.a.logits, teacher) + taught(both.b.logits, teacher)
+    )
     close(both.together(), written)
     assert_same(both.gradients(both.together()), both.gradients(written))
     for own, other, loss in zip((both.a, both.b), (both.b, both.a), both.losses(), strict=True):
@@ -233,7 +235,7 @@ def test_maps_of_one_size(size, other):
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE, ((6, 4), (7, 4))])
-def test_nothing_asks_the_device_for_a_number(name, shapes):
+def test_nothing_synchronises_with_the_device(name, shapes):
     both = scene(name, shapes, device="meta", dtype=torch.float32)
     common = both.together()
     total = sum(both.losses()) if common is None else sum(both.losses()) + common

@@ -112,7 +112,7 @@ def test_a_name_that_two_packages_offer_is_that_of_neither(install, run):
     assert run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[CE]").returncode == 0
 
 
-def test_a_method_that_cannot_speak_of_itself(install, run):
+def test_a_method_that_cannot_be_described(install, run):
     code = (
         "from smkd_cli.methods import Method\n\nclass Rule(Method):\n    name = 'Mute'\n"
         "    def stages(self, epochs):\n        raise SystemExit(0)\n"

@@ -30,12 +30,12 @@ def pair_of(name, options=None, dtype=torch.float64, progress=0.5, scale=6.0):
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 7).to(dtype), torch.arange(16))
     clock = Clock(*(torch.tensor(time, dtype=torch.float64) for time in (progress, 1.0, progress, 1.0)))
     memories = [{key: torch.zeros(shape, dtype=dtype) for key, shape in method.memory(16, 7).items()} for _ in range(2)]
-    said = [Outputs.of(z, memory) for z, memory in zip(logits, memories, strict=True)]
-    for own in said:
+    outputs = [Outputs.of(z, memory) for z, memory in zip(logits, memories, strict=True)]
+    for own in outputs:
         method.observe(own, batch, clock)
-    said = [own.refined(method.refine(own, batch, clock)) for own in said]
-    losses = method.loss(said[0], said[1], batch, clock), method.loss(said[1], said[0], batch, clock)
-    return method, logits, said, losses
+    outputs = [own.refined(method.refine(own, batch, clock)) for own in outputs]
+    losses = method.loss(outputs[0], outputs[1], batch, clock), method.loss(outputs[1], outputs[0], batch, clock)
+    return method, logits, outputs, losses
 
 
 def test_all_rules_are_found():
@@ -53,8 +53,8 @@ def test_no_loss_reaches_the_other_peer(name):
 
 @pytest.mark.parametrize("name", PAIRS)
 def test_shapes_and_types(name):
-    _, _, said, losses = pair_of(name, dtype=torch.float32)
-    for own, loss in zip(said, losses, strict=True):
+    _, _, outputs, losses = pair_of(name, dtype=torch.float32)
+    for own, loss in zip(outputs, losses, strict=True):
         assert loss.shape == ()
         assert loss.dtype == own.target.dtype == torch.float32
         assert own.target.shape == (16, 7)
@@ -67,16 +67,16 @@ def test_shapes_and_types(name):
 
 @pytest.mark.parametrize("target", [target for target in TARGETS if target != "CP"])
 def test_a_refined_label_is_a_distribution(target):
-    _, _, said, _ = pair_of(target)
-    for own in said:
+    _, _, outputs, _ = pair_of(target)
+    for own in outputs:
         assert (own.target >= -1e-12).all()
         torch.testing.assert_close(own.target.sum(1), torch.ones(16, dtype=torch.float64))
 
 
 def test_every_local_trust_keeps_the_type():
     for local_trust in ("entropy", "max_p", "one"):
-        _, _, said, losses = pair_of("ProSelfLC", {"local_trust": local_trust}, dtype=torch.float32)
-        assert said[0].trust.dtype == losses[0].dtype == torch.float32
+        _, _, outputs, losses = pair_of("ProSelfLC", {"local_trust": local_trust}, dtype=torch.float32)
+        assert outputs[0].trust.dtype == losses[0].dtype == torch.float32
 
 
 @given(eta=st.floats(0.1, 50), b2=st.floats(-30, 30), progress=st.floats(0, 1), classes=st.integers(2, 1000))
@@ -120,8 +120,8 @@ def test_all_is_every_sample_and_smkd_with_a_loose_threshold_is_all():
 
 @pytest.mark.parametrize(("certainty", "first", "second"), [("epoch", 0.0, None), ("batch", None, None)])
 def test_what_mylc_remembers(certainty, first, second):
-    method, _, said, _ = pair_of("MyLC", {"certainty": certainty})
-    own = said[0]
+    method, _, outputs, _ = pair_of("MyLC", {"certainty": certainty})
+    own = outputs[0]
     mean = own.certainty.mean()
     expected = torch.tensor(first, dtype=torch.float64) if first is not None else mean
     torch.testing.assert_close(own.memory["r"], expected)
@@ -131,8 +131,8 @@ def test_what_mylc_remembers(certainty, first, second):
 
 
 def test_the_moving_average_of_mylc():
-    method, _, said, _ = pair_of("MyLC", {"certainty": "ema"})
-    own, mean = said[0], said[0].certainty.mean()
+    method, _, outputs, _ = pair_of("MyLC", {"certainty": "ema"})
+    own, mean = outputs[0], outputs[0].certainty.mean()
     torch.testing.assert_close(own.memory["r"], 0.01 * mean)
     method.observe(own, None, None)
     torch.testing.assert_close(own.memory["r"], 0.01 * mean + 0.99 * 0.01 * mean)

@@ -50,23 +50,23 @@ def asked(method, logits, labels, now, noise_rate=None):
     """Both peers and their losses, after one batch of logits (two of (N, C))."""
     onehot = torch.nn.functional.one_hot(labels, logits[0].shape[1]).to(logits[0].dtype)
     batch = Batch(labels, onehot, torch.arange(len(labels)))
-    said = []
+    outputs = []
     for z in logits:
         own = Outputs.of(z.detach().clone().requires_grad_(), started(method, noise_rate, z.dtype))
         method.observe(own, batch, now)
         own = own.refined(method.refine(own, batch, now))
-        said.append(own)
-    a, b = said
+        outputs.append(own)
+    a, b = outputs
     losses = {"loss_a": method.loss(a, b, batch, now), "loss_b": method.loss(b, a, batch, now)}
     sent = {"sent_a": method.sent(a, b, batch, now), "sent_b": method.sent(b, a, batch, now)}
     return SimpleNamespace(a=a, b=b, **losses, **sent)
 
 
 @pytest.fixture
-def reference(ask):
+def reference(run_method):
     """A method on the reference logits."""
-    said = ask("CE")
-    logits, labels = (said.a.logits, said.b.logits), torch.tensor([0, 3, 0, 4])
+    outputs = run_method("CE")
+    logits, labels = (outputs.a.logits, outputs.b.logits), torch.tensor([0, 3, 0, 4])
     return lambda method, now=None, noise_rate=None: asked(method, logits, labels, now or clock(), noise_rate)
 
 
@@ -311,16 +311,16 @@ def test_an_estimated_rate_takes_a_stage_of_cross_entropy(kind, monkeypatch):
 
 def test_an_estimate_from_anchor_points():
     method = CDR(noise_rate="estimated")
-    memory, said = started(method), double([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.3, 0.7]])
+    memory, probs = started(method), double([[0.8, 0.2], [0.8, 0.2], [0.8, 0.2], [0.3, 0.7]])
     ends = clock(2.0, 2.0, stage=0)
-    method.after_epoch(memory, ends, SimpleNamespace(train_logits=said.log))
+    method.after_epoch(memory, ends, SimpleNamespace(train_logits=probs.log))
     assert rate_in(memory).item() == pytest.approx(0.75 * 0.2 + 0.25 * 0.3)
     with pytest.raises(ValueError, match="transition matrix"):
         method.after_epoch(memory, ends, SimpleNamespace(train_logits=lambda: torch.zeros(4, 2)))
 
 
 @pytest.mark.parametrize("kind", RATED)
-def test_a_told_rate_takes_no_further_stage_and_no_look_at_the_data(kind):
+def test_a_given_rate_takes_no_further_stage_and_no_look_at_the_data(kind):
     method = kind(noise_rate=0.4)
     assert method.stages(10) == (Stage("train", 10),)
     memory = started(method)
@@ -329,25 +329,25 @@ def test_a_told_rate_takes_no_further_stage_and_no_look_at_the_data(kind):
 
 
 @pytest.mark.parametrize("kind", ALL)
-def test_nothing_asks_the_device_for_a_number(kind):
+def test_nothing_synchronises_with_the_device(kind):
     method, device = kind(), torch.device("meta")
     labels = torch.zeros(16, dtype=torch.int64, device=device)
     batch = Batch(labels, torch.zeros(16, 7, device=device), labels)
     now = Clock(*(torch.ones((), dtype=torch.float64, device=device) for _ in range(4)))
-    said = []
+    outputs = []
     for _ in range(2):
         memory = {name: torch.zeros(shape, device=device) for name, shape in method.memory(16, 7).items()}
         own = Outputs.of(torch.zeros(16, 7, device=device, requires_grad=True), memory)
         method.observe(own, batch, now)
         own = own.refined(method.refine(own, batch, now))
-        said.append(own)
-    loss = method.loss(said[0], said[1], batch, now)
+        outputs.append(own)
+    loss = method.loss(outputs[0], outputs[1], batch, now)
     assert loss.shape == ()
     assert loss.dtype == torch.float32
     weight = torch.zeros(3, 4, device=device, requires_grad=True)
     weight.grad = torch.zeros(3, 4, device=device)
-    method.after_backward([weight], said[0].memory, now)
-    sent = method.sent(*said, batch, now)
+    method.after_backward([weight], outputs[0].memory, now)
+    sent = method.sent(*outputs, batch, now)
     assert sent.dtype == torch.float32
     assert not sent.requires_grad
 

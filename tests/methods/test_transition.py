@@ -42,7 +42,7 @@ def revision(delta):
 
 
 def scene(name="Forward", matrix=T, stage=0, delta=DT, **options):
-    """A method that was told T, what a network said of the reference batch, and that batch."""
+    """A method that is given T, a network's outputs on the reference batch, and that batch."""
     method = methods.build(name, {"transition": "oracle", **options})
     labels = torch.tensor(INPUTS["y"])
     batch = Batch(labels, torch.nn.functional.one_hot(labels, 5).double(), torch.arange(4))
@@ -68,19 +68,19 @@ def test_the_loss(expected, close, name, stage, key):
 
 
 def test_what_is_known_of_each_sample(expected, close):
-    told = scene()
-    close(forward_losses(told.own.probs, told.batch.labels, T), expected("Forward per"))
-    close(importance(told.own, told.batch, T), expected("T-Rev reweight beta"))
-    close(reweighted_loss(told.own, told.batch, T), expected("T-Rev reweight loss (T)"))
-    close(revision_loss(told.own, told.batch, T, DT), expected("T-Rev revision loss (T+dT)"))
+    known = scene()
+    close(forward_losses(known.own.probs, known.batch.labels, T), expected("Forward per"))
+    close(importance(known.own, known.batch, T), expected("T-Rev reweight beta"))
+    close(reweighted_loss(known.own, known.batch, T), expected("T-Rev reweight loss (T)"))
+    close(revision_loss(known.own, known.batch, T, DT), expected("T-Rev revision loss (T+dT)"))
 
 
 def test_delta_is_added_once_and_not_again_for_each_sample(expected, close):
-    told = scene()
+    known = scene()
     losses = []
     for i in range(4):
-        own = Outputs.of(told.own.logits[i : i + 1])
-        batch = Batch(told.batch.labels[i : i + 1], told.batch.onehot[i : i + 1], torch.arange(1))
+        own = Outputs.of(known.own.logits[i : i + 1])
+        batch = Batch(known.batch.labels[i : i + 1], known.batch.onehot[i : i + 1], torch.arange(1))
         losses.append(revision_loss(own, batch, T, (i + 1) * DT))
     added_up = torch.stack(losses).mean()
     # What public code does, and what is not done here.
@@ -89,21 +89,21 @@ def test_delta_is_added_once_and_not_again_for_each_sample(expected, close):
 
 
 def test_the_gradient_of_the_reweighted_loss_is_that_of_weights_that_are_constants(expected, close):
-    told = scene("T-revision", stage=0)
-    (gradient,) = torch.autograd.grad(told.loss, told.own.logits, retain_graph=True)
-    close(gradient * 4, expected("T-Rev reweight beta").unsqueeze(1) * (told.own.probs - told.batch.onehot).detach())
-    (unused,) = torch.autograd.grad(told.loss, told.own.modules["revision"].delta, allow_unused=True)
+    known = scene("T-revision", stage=0)
+    (gradient,) = torch.autograd.grad(known.loss, known.own.logits, retain_graph=True)
+    close(gradient * 4, expected("T-Rev reweight beta").unsqueeze(1) * (known.own.probs - known.batch.onehot).detach())
+    (unused,) = torch.autograd.grad(known.loss, known.own.modules["revision"].delta, allow_unused=True)
     assert unused is None
 
 
 def test_the_gradient_of_the_revision_reaches_delta_and_the_network_and_is_that_of_the_formula(close):
-    told = scene("T-revision", stage=1)
+    known = scene("T-revision", stage=1)
     logits, delta = double(INPUTS["ZA"]).requires_grad_(), DT.clone().requires_grad_()
-    p, labels = logits.softmax(1), told.batch.labels
+    p, labels = logits.softmax(1), known.batch.labels
     given_label = p[torch.arange(4), labels]
     written = (given_label / (p @ (T + delta))[torch.arange(4), labels] * -given_label.log()).mean()
     want = torch.autograd.grad(written, [logits, delta])
-    got = torch.autograd.grad(told.loss, [told.own.logits, told.own.modules["revision"].delta])
+    got = torch.autograd.grad(known.loss, [known.own.logits, known.own.modules["revision"].delta])
     for one, other in zip(got, want, strict=True):
         assert other.abs().sum() > 0.01
         close(one, other)
@@ -111,12 +111,12 @@ def test_the_gradient_of_the_revision_reaches_delta_and_the_network_and_is_that_
 
 @pytest.mark.parametrize("name", ["Forward", "Backward"])
 def test_the_gradients_of_the_corrections_are_those_of_the_formulas(close, name):
-    told = scene(name)
+    known = scene(name)
     logits = double(INPUTS["ZA"]).requires_grad_()
-    p, q = logits.softmax(1), told.batch.onehot
+    p, q = logits.softmax(1), known.batch.onehot
     written = -((p @ T) * q).sum(1).log() if name == "Forward" else -(q @ torch.linalg.inv(T) * p.log()).sum(1)
     (want,) = torch.autograd.grad(written.mean(), logits)
-    (got,) = torch.autograd.grad(told.loss, told.own.logits)
+    (got,) = torch.autograd.grad(known.loss, known.own.logits)
     close(got, want)
 
 
@@ -215,7 +215,7 @@ def test_a_percentile_passes_over_the_largest():
         (torch.tensor([[0.7, 0.2, 0.1]] * 5), "all rows .* equal"),
     ],
 )
-def test_predictions_that_tell_no_matrix(probs, message):
+def test_predictions_that_give_no_matrix(probs, message):
     with pytest.raises(ValueError, match=message):
         estimate_transition(probs)
 
@@ -293,8 +293,8 @@ def test_delta_is_a_matrix_of_zeros_per_peer_with_a_rate_of_its_own():
 @pytest.mark.parametrize("name", NAMES)
 def test_the_matrix_is_estimated_when_the_first_stage_ends(name, expected, close):
     method = methods.build(name, {})
-    told = scene(name)
-    own, batch = told.own, told.batch
+    known = scene(name)
+    own, batch = known.own, known.batch
     memory = {key: torch.zeros(shape, dtype=torch.float64) for key, shape in method.memory(4, 5).items()}
     own = replace(own, memory=memory)
     close(method.loss(own, own, batch, clock(stage=0)), expected("CE(A)"))
@@ -346,7 +346,7 @@ def test_the_percentile_is_an_option():
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("stage", [0, 1, 2])
-def test_nothing_asks_the_device_for_a_number(name, stage):
+def test_nothing_synchronises_with_the_device(name, stage):
     method, device = methods.build(name, {}), torch.device("meta")
     if stage >= len(method.stages(10)):
         return

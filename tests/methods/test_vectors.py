@@ -37,8 +37,8 @@ def gradient(pair):
         ("Zero+ProSelfLC", {"b": 16}, 0.75, "SMKD mode=zero L_A"),
     ],
 )
-def test_the_loss_of_peer_a(ask, expected, close, name, options, progress, key):
-    close(ask(name, progress, **options).loss_a, expected(key))
+def test_the_loss_of_peer_a(run_method, expected, close, name, options, progress, key):
+    close(run_method(name, progress, **options).loss_a, expected(key))
 
 
 @pytest.mark.parametrize(
@@ -51,8 +51,8 @@ def test_the_loss_of_peer_a(ask, expected, close, name, options, progress, key):
         ("Zero+ProSelfLC", {"b": 16}, 0.75, "SMKD mode=zero L_B"),
     ],
 )
-def test_the_loss_of_peer_b(ask, expected, close, name, options, progress, key):
-    close(ask(name, progress, **options).loss_b, expected(key))
+def test_the_loss_of_peer_b(run_method, expected, close, name, options, progress, key):
+    close(run_method(name, progress, **options).loss_b, expected(key))
 
 
 @pytest.mark.parametrize(
@@ -67,17 +67,17 @@ def test_the_loss_of_peer_b(ask, expected, close, name, options, progress, key):
         ("ProSelfLC", {"b": 16, "detach": True}, "ProSelfLC t/G=0.75 B=16 grad detached"),
     ],
 )
-def test_gradients_with_and_without_detaching(ask, expected, close, name, options, key):
-    close(gradient(ask(name, 0.75, **options)), expected(key))
+def test_gradients_with_and_without_detaching(run_method, expected, close, name, options, key):
+    close(gradient(run_method(name, 0.75, **options)), expected(key))
 
 
-def test_a_detached_boot_soft_target_is_only_a_weighted_cross_entropy(ask, close):
-    weighted = gradient(ask("CE")) * 0.7
-    close(gradient(ask("Boot-soft", epsilon=0.3, detach=True)), weighted)
+def test_a_detached_boot_soft_target_is_only_a_weighted_cross_entropy(run_method, close):
+    weighted = gradient(run_method("CE")) * 0.7
+    close(gradient(run_method("Boot-soft", epsilon=0.3, detach=True)), weighted)
 
 
-def test_what_a_network_says(ask, expected, close):
-    pair = ask("CE")
+def test_the_outputs_of_a_network(run_method, expected, close):
+    pair = run_method("CE")
     for own, name in ((pair.a, "A"), (pair.b, "B")):
         close(own.probs, expected(f"p{name}"))
         close(own.entropy, expected(f"H(p{name})"))
@@ -96,20 +96,25 @@ def test_what_a_network_says(ask, expected, close):
         ({"b": 16, "temperature": 0.5}, 0.75, "ProSelfLC-AT t/G=0.75 B=16 T=0.5"),
     ],
 )
-def test_the_trust_of_proselflc(ask, expected, close, options, progress, prefix):
-    close(ask("ProSelfLC", progress, **options).a.trust, expected(f"{prefix} eps"))
+def test_the_trust_of_proselflc(run_method, expected, close, options, progress, prefix):
+    close(run_method("ProSelfLC", progress, **options).a.trust, expected(f"{prefix} eps"))
 
 
-def test_the_other_local_trusts_of_proselflc(ask, expected, close):
-    close(ask("ProSelfLC", 0.75, b=16, local_trust="max_p").a.trust, expected("ProSelfLC t/G=0.75 B=16 eps=g*max_p"))
-    close(ask("ProSelfLC", 0.75, b=16, local_trust="one").a.trust, expected("ProSelfLC t/G=0.75 B=16 g").expand(4))
+def test_the_other_local_trusts_of_proselflc(run_method, expected, close):
+    close(
+        run_method("ProSelfLC", 0.75, b=16, local_trust="max_p").a.trust,
+        expected("ProSelfLC t/G=0.75 B=16 eps=g*max_p"),
+    )
+    close(
+        run_method("ProSelfLC", 0.75, b=16, local_trust="one").a.trust, expected("ProSelfLC t/G=0.75 B=16 g").expand(4)
+    )
 
 
-def test_the_targets_of_proselflc(ask, expected, close):
-    close(ask("ProSelfLC", 0.75, b=16).a.target, expected("ProSelfLC t/G=0.75 B=16 target"))
-    soft = ask("ProSelfLC", 0.75, b=16, temperature=0.5).a.target
+def test_the_targets_of_proselflc(run_method, expected, close):
+    close(run_method("ProSelfLC", 0.75, b=16).a.target, expected("ProSelfLC t/G=0.75 B=16 target"))
+    soft = run_method("ProSelfLC", 0.75, b=16, temperature=0.5).a.target
     close(soft, expected("ProSelfLC-AT t/G=0.75 B=16 T=0.5 target"))
-    pair = ask("ProSelfLC", 0.75, b=16)
+    pair = run_method("ProSelfLC", 0.75, b=16)
     close(pair.a.target, expected("SMKD self targets qA (ProSelfLC .75/16)"))
     close(pair.b.target, expected("SMKD self targets qB"))
     close(pair.loss_a, expected("SMKD self loss A"))
@@ -124,9 +129,9 @@ def test_the_targets_of_proselflc(ask, expected, close):
         (0.9, 8, "MyLC r=0.900000 b1=8"),
     ],
 )
-def test_mylc_at_a_given_certainty(ask, expected, close, r, b1, prefix):
+def test_mylc_at_a_given_certainty(run_method, expected, close, r, b1, prefix):
     r = float(expected("MyLC r(A) over these 4")) if r == "r(A)" else r
-    pair = ask("MyLC", memory={"r": r}, b1=b1)
+    pair = run_method("MyLC", memory={"r": r}, b1=b1)
     close(pair.loss_a, expected(f"{prefix} loss"))
     close(pair.a.trust, expected(f"{prefix} eps"))
     close(pair.a.target, expected(f"{prefix} target"))
@@ -151,10 +156,10 @@ SETTINGS = {
         ("batch", "B2A /N (Eq.4 mean)", "A2B /N (Eq.5 mean)"),
     ],
 )
-def test_selected_transfer_in_each_normalisation(ask, expected, close, prefix, normalisation, to_a, to_b):
+def test_selected_transfer_in_each_normalisation(run_method, expected, close, prefix, normalisation, to_a, to_b):
     exchange, progress, options = SETTINGS[prefix]
     # The reference takes the refined labels at three quarters of the training whatever the threshold's time is.
-    pair = ask(f"{exchange}+ProSelfLC", progress, 0.75, b=16, normalisation=normalisation, **options)
+    pair = run_method(f"{exchange}+ProSelfLC", progress, 0.75, b=16, normalisation=normalisation, **options)
     close(pair.threshold, expected(f"{prefix} chi"))
     assert pair.a.sent.bool().tolist() == expected(f"{prefix} mask from A").bool().tolist()
     assert pair.b.sent.bool().tolist() == expected(f"{prefix} mask from B").bool().tolist()
@@ -166,8 +171,8 @@ def test_selected_transfer_in_each_normalisation(ask, expected, close, prefix, n
         close(pair.loss_b, expected(f"{prefix} L_B proposed"))
 
 
-def test_all_transfers_the_mean_over_the_whole_batch(ask, expected, close):
-    pair = ask("All+ProSelfLC", 0.75, b=16)
+def test_all_transfers_the_mean_over_the_whole_batch(run_method, expected, close):
+    pair = run_method("All+ProSelfLC", 0.75, b=16)
     close(pair.loss_a - expected("SMKD self loss A"), expected("SMKD mode=all B2A (mean over all 4)"))
     close(pair.loss_b - expected("SMKD self loss B"), expected("SMKD mode=all A2B (mean over all 4)"))
 
@@ -180,10 +185,10 @@ def test_all_transfers_the_mean_over_the_whole_batch(ask, expected, close):
         ("All+CP", {"epsilon": 0.1, "peer_target": "literal"}, "SMKD transfer CP e=0.1 literal:"),
     ],
 )
-def test_what_one_peer_pays_for_not_following_the_other(ask, expected, close, name, options, prefix):
+def test_what_one_peer_pays_for_not_following_the_other(run_method, expected, close, name, options, prefix):
     from smkd_cli import methods
 
-    pair, rule = ask(name, 0.75, **options), methods.build(name, options).target_rule
+    pair, rule = run_method(name, 0.75, **options), methods.build(name, options).target_rule
     close(rule.imitation(pair.a, pair.b.knowledge), expected(f"{prefix} H(qB,pA) per"))
     close(rule.imitation(pair.b, pair.a.knowledge), expected(f"{prefix} H(qA,pB) per"))
 
@@ -208,8 +213,8 @@ def test_thresholds_for_a_hundred_classes(expected, close, clock_at, eta):
     close(got, expected(f"chi C=100 eta={eta} b2=-8"))
 
 
-def test_a_uniform_prediction_is_not_sent_at_eta_1(ask, expected):
-    assert bool(ask("SMKD-S+CE", eta=1).a.sent[3]) == bool(
+def test_a_uniform_prediction_is_not_sent_at_eta_1(run_method, expected):
+    assert bool(run_method("SMKD-S+CE", eta=1).a.sent[3]) == bool(
         expected("eta=1 static, strict, exact entropy: uniform row of A selected")
     )
 

@@ -163,7 +163,7 @@ def test_what_is_no_mapping(smkd: Callable[..., Any], text: str) -> None:
 
 @pytest.mark.parametrize("key", ["methods", "noise", "options", "seeds", "networks", "schedule", "name", "schema"])
 @pytest.mark.parametrize("value", ["5", "x", "null", "{}", "[]", "[[]]", "[{}]", "{a: 1}", "true"])
-def test_a_value_of_any_other_type_is_an_error_with_a_place_or_right(
+def test_a_value_of_any_other_type_is_an_error_with_a_location_or_right(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], key: str, value: str
 ) -> None:
     path = recipe_file()

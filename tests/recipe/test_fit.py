@@ -37,7 +37,7 @@ def digits_ids() -> np.ndarray:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_every_manifest_that_does_not_fit_is_told_before_anything_is_trained(
+def test_every_manifest_that_does_not_fit_is_reported_before_anything_is_trained(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], command: list[str]
 ) -> None:
     labels("good.csv", image=digits_ids())
@@ -97,7 +97,7 @@ def test_a_manifest_given_to_a_shipped_recipe_is_looked_for_here(smkd: Callable[
     assert (result.code, result.out) == (0, "quickstart: ok, 36 cells\n")
 
 
-def test_recipes_that_are_wrong_and_files_that_are_missing_are_told_together(
+def test_recipes_that_are_wrong_and_files_that_are_missing_are_reported_together(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path]
 ) -> None:
     wrong = recipe_file(("epochs: 2", "epochs: x"), name="wrong.yaml")
@@ -112,12 +112,12 @@ def test_recipes_that_are_wrong_and_files_that_are_missing_are_told_together(
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_methods_that_need_clean_labels_are_told_of_a_manifest_without(
+def test_methods_that_need_clean_labels_are_reported_for_a_manifest_without(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], command: list[str]
 ) -> None:
     labels("noisy.csv", clean_label=None)
     needy = (
-        "methods: [Co-teaching, {name: Co-teaching, noise_rate: 0.4, label: told}, {name: Forward, transition: oracle}]"
+        "methods: [Co-teaching, {name: Co-teaching, noise_rate: 0.4, label: x}, {name: Forward, transition: oracle}]"
     )
     recipe = recipe_file(("methods: [CE, SMKD-P+MyLC]", needy), (NOISE, "  - {manifest: noisy.csv}"))
     result = smkd(*command, recipe)
@@ -136,7 +136,7 @@ def teacher(path: Path, header: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
-def test_teachers_that_cannot_teach_are_told(
+def test_teachers_that_cannot_teach_are_reported(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path, command: list[str]
 ) -> None:
     def facts(**cell: object) -> dict[str, str]:
@@ -183,7 +183,7 @@ def test_a_manifest_that_is_a_pipe_is_refused_in_a_recipe(
     assert "/dev/zero: is no file that every cell can read" in result.err
 
 
-def test_where_the_data_is_not_here_its_sizes_are_checked_and_the_rest_is_said(
+def test_where_the_data_is_not_here_its_sizes_are_checked_and_the_rest_is_reported(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path]
 ) -> None:
     named = np.array([f"{row}.png" for row in range(50_000)])
@@ -231,7 +231,7 @@ def test_a_data_set_is_read_once_and_only_for_the_names_of_images(
     assert read == ["train"]
 
 
-def test_data_that_is_damaged_is_told(
+def test_data_that_is_damaged_is_reported(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     folder = tmp_path / "data" / "cifar-100-python"

@@ -76,7 +76,7 @@ def test_a_path_of_very_many_digits(smkd: Callable[..., Any], recipe_file: Calla
     assert (result.code, "is not an index of it" in result.err, len(result.err) < 500) == (3, True, True)
 
 
-def test_mistakes_in_overrides_and_file_are_told_together(
+def test_mistakes_in_overrides_and_file_are_reported_together(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path]
 ) -> None:
     path = recipe_file(("dataset: digits", "dataset: digitz"))
@@ -106,12 +106,12 @@ _STEPS = st.lists(
 def test_no_override_does_more_than_raise_a_recipe_error(
     recipe_file: Callable[..., Path], path: list[str], value: str
 ) -> None:
-    told = "--set "
+    message = "--set "
     try:
         load_recipe(str(recipe_file()), [f"{'.'.join(path)}={value}"], data=DATA)
     except RecipeError as error:
-        told = str(error)
-    assert told.startswith("--set ")
+        message = str(error)
+    assert message.startswith("--set ")
 
 
 def test_a_profile_is_merged_in_before_the_overrides(recipe_file: Callable[..., Path], tmp_path: Path) -> None:
@@ -127,7 +127,7 @@ def test_a_profile_is_merged_in_before_the_overrides(recipe_file: Callable[..., 
     assert (recipe.seeds, recipe.epochs, recipe.profile, recipe.name) == ((7,), 5, "tiny", "small-tiny")
 
 
-def test_a_wrong_profile_is_told_with_its_own_places(
+def test_a_wrong_profile_is_reported_with_its_own_locations(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     profile = tmp_path / "tiny.yaml"

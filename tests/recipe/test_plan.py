@@ -30,7 +30,7 @@ def test_a_line_per_cell_with_steps_and_images(smkd: Callable[..., Any], recipe_
     assert not Path("runs").exists()
 
 
-def test_finished_cells_are_told_apart(
+def test_finished_cells_are_distinguished(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path
 ) -> None:
     for seed, facts in ((1, {}), (2, {"status": "failed", "scores": None, "error": "no"})):

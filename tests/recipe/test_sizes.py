@@ -59,7 +59,7 @@ def test_a_method_with_too_many_options_is_refused(smkd: Callable[..., Any], rec
     assert "has 101 options" in result.err
 
 
-def test_one_mistake_in_each_of_many_cells_is_told_once(recipe_file: Callable[..., Path]) -> None:
+def test_one_mistake_in_each_of_many_cells_is_reported_once(recipe_file: Callable[..., Path]) -> None:
     wrong = ", ".join(f"o{number}: 1" for number in range(90))
     swept = f"sweep: {{a: {list(range(100))}, b: {list(range(300))}}}"
     done = bounded("recipes", "validate", recipe_file((METHODS, f"methods: [{{name: LS, {wrong}, {swept}}}]")))

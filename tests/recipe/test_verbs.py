@@ -40,7 +40,7 @@ def test_show_never_steers_a_terminal(smkd: Callable[..., Any], tmp_path: Path, 
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may read all")
-def test_what_may_not_be_read_is_told_so(smkd: Callable[..., Any], tmp_path: Path) -> None:
+def test_what_may_not_be_read_is_reported(smkd: Callable[..., Any], tmp_path: Path) -> None:
     (tmp_path / "shut").mkdir(0)
     for arguments in (("shut/r.yaml",), ("quickstart", "--profile", "shut/p.yaml")):
         assert "cannot be read: Permission denied" in smkd("recipes", "show", *arguments).err

@@ -101,7 +101,7 @@ def test_what_is_refused_is_refused_with_its_place(text: str, where: str, what: 
     assert what in str(caught.value)
 
 
-def test_all_problems_are_told_in_the_order_of_the_text() -> None:
+def test_all_problems_are_reported_in_the_order_of_the_text() -> None:
     with pytest.raises(RecipeError) as caught:
         read("a: &x 1\nb: *x\nb: .nan\nc: !t {d: 1, d: 2}\n")
     assert [line.split(": ")[0] for line in str(caught.value).splitlines()] == [
@@ -150,9 +150,9 @@ def test_what_is_written_is_read_back(data: Any) -> None:
 @settings(max_examples=300, deadline=None)
 @given(st.text(max_size=60) | st.text("ab:,-?[]{}&*!|>'\"%@`#\n \t1.e<~\\", max_size=40))
 def test_no_text_does_more_than_raise_a_recipe_error(text: str) -> None:
-    told = "r.yaml:"
+    message = "r.yaml:"
     try:
         read(text)
     except RecipeError as error:
-        told = str(error)
-    assert told.startswith("r.yaml:")
+        message = str(error)
+    assert message.startswith("r.yaml:")

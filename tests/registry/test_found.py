@@ -98,7 +98,7 @@ def test_what_a_package_offers_and_is_broken_stops_nothing(kind, examples, monke
     group = f"smkd.{kind}"
     made = fresh(kind, EntryPoint("broken", "broken_plugin:x", group), EntryPoint("none", "no_plugin:value", group))
     assert made.find(own) is ALL[kind].find(own)
-    assert registry.warnings() == []  # as long as nobody asks for anything that is not ours
+    assert registry.warnings() == []  # as long as no plug-in of another package is requested
     for name, why in (("broken", "SystemExit: 0"), ("none", "is no ")):
         with pytest.raises(UnknownName, match=f"{name}' cannot be used: package .*{why}"):
             made.find(name)

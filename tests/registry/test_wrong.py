@@ -71,7 +71,7 @@ def test_noise_needs_one_function():
         (NETWORK + ".__init__()\n        self.x\n", "AttributeError"),
     ],
 )
-def test_a_network_that_is_none_is_told_before_it_trains(code, message, tmp_path, smkd):
+def test_a_network_that_is_not_valid_is_reported_before_it_trains(code, message, tmp_path, smkd):
     (tmp_path / "own.py").write_text(code)
     result = smkd("train", "quickstart", *SMALL, "--set", "networks=own.py:Net", "--jobs", 1)
     assert (result.code, result.out) == (3, "")

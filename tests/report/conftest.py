@@ -17,7 +17,7 @@ MakeRun = Callable[..., Path]
 def cell(
     method: str = "CE", *, seed: int = 1, kind: str = "symmetric", rate: float | None = 0.4, **facts: Any
 ) -> dict[str, Any]:
-    """A cell of the paper's size under 40% symmetric noise, unless said otherwise."""
+    """A cell of the paper's size under 40% symmetric noise, unless given otherwise."""
     return {
         "recipe": "table2",
         "tables": ["II"],

@@ -1,4 +1,4 @@
-"""Where results come from, and what is said when there are none."""
+"""Where results come from, and the message when there are none."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def test_never_imports_torch(form, make_run, tmp_path):
     assert process.stderr.splitlines()[-1] == "set()"
 
 
-def test_too_little_memory_is_said(smkd, monkeypatch, tmp_path):
+def test_too_little_memory_is_reported(smkd, monkeypatch, tmp_path):
     def full(_source):
         raise MemoryError
 

@@ -35,10 +35,10 @@ def test_mean_and_spread_of_the_differences_of_each_seed(smkd, three_seeds):
 
 def test_people_see_the_interval_of_student(smkd, three_seeds):
     # 4.302653 is the 97.5 % point of Student's t with two degrees of freedom: 2 ± 4.302653 / √3.
-    said = smkd("report", "runs", "--format", "markdown", "--against", "CE").out
+    output = smkd("report", "runs", "--format", "markdown", "--against", "CE").out
     heading = "### Table II: methods under five kinds of label noise: gain over CE, symmetric 40%"
-    assert "| MyLC   |  +2.00 | −0.48 to +4.48 |   3 |" in said.split(heading)[1]
-    assert "Student" in said
+    assert "| MyLC   |  +2.00 | −0.48 to +4.48 |   3 |" in output.split(heading)[1]
+    assert "Student" in output
 
 
 def test_only_seeds_that_both_have_count(smkd, three_seeds, make_run):
@@ -48,8 +48,8 @@ def test_only_seeds_that_both_have_count(smkd, three_seeds, make_run):
     assert gain["table2", "MyLC"]["n"] == "3"
     line = gain["table2", "LS"]
     assert (float(line["mean"]), line["sd"], line["n"]) == (pytest.approx(1), "", "1")
-    said = smkd("report", "runs", "--format", "markdown", "--against", "CE").out
-    assert "|  +1.00 |              — |   1 |" in said
+    output = smkd("report", "runs", "--format", "markdown", "--against", "CE").out
+    assert "|  +1.00 |              — |   1 |" in output
 
 
 def test_the_same_seed_on_other_labels_is_no_pair(smkd, make_run):
@@ -94,9 +94,9 @@ def test_of_several_rows_of_a_method_the_label_says_which(smkd, make_run):
 
 
 def test_several_baselines(smkd, three_seeds):
-    said = smkd("report", "runs", "--against", "CE", "--against", "MyLC").out
-    assert "gain over CE" in said
-    assert "gain over MyLC" in said
+    output = smkd("report", "runs", "--against", "CE", "--against", "MyLC").out
+    assert "gain over CE" in output
+    assert "gain over MyLC" in output
 
 
 @pytest.mark.parametrize("name", ["MyLX", "SMKD-P+MyLC", ""])
@@ -136,7 +136,7 @@ def test_a_baseline_may_be_trained_seed_by_seed_in_recipes_of_their_own(smkd, ma
     assert (float(line["mean"]), line["n"]) == (pytest.approx(5), "3")
 
 
-def test_of_baselines_that_differ_in_options_the_one_with_most_seeds_counts_and_that_is_said(smkd, make_run):
+def test_of_baselines_that_differ_in_options_the_one_with_most_seeds_counts_and_is_named(smkd, make_run):
     make_run(30.0, "MyLC", recipe="one", tables=[], options={"b1": 8.0})
     for seed in (1, 2):
         make_run(50.0, "MyLC", seed=seed, recipe="two", tables=[], options={"b1": 16.0})
@@ -165,8 +165,8 @@ def test_checkpoints_of_nobody_knows_what_are_never_paired(smkd, make_run, score
 
 @pytest.mark.parametrize("form", ["terminal", "markdown", "latex", "csv", "json"])
 def test_every_format_has_the_interval(smkd, three_seeds, form):
-    said = smkd("report", "runs", "--format", form, "--against", "CE").out
+    output = smkd("report", "runs", "--format", form, "--against", "CE").out
     low = {"csv": "-0.484", "json": "-0.484", "latex": "$-$0.48"}.get(form, "−0.48")
-    assert low in said
+    assert low in output
     if form == "latex":
-        assert len(set(re.findall(r"\\label\{(.*)\}", said))) == said.count(r"\begin{table}") == 3
+        assert len(set(re.findall(r"\\label\{(.*)\}", output))) == output.count(r"\begin{table}") == 3

@@ -28,7 +28,7 @@ def test_a_result_stands_in_the_slots_that_it_fits(wheres: list[dict[str, Any]],
 
 @given(unfinished=st.lists(st.sampled_from("abcd"), max_size=8), finished=st.lists(st.sampled_from("abcd"), max_size=4))
 @settings(max_examples=100, deadline=None)
-def test_unfinished_runs_beside_results_are_told_in_their_order(unfinished: list[str], finished: list[str]) -> None:
+def test_unfinished_runs_beside_results_are_reported_in_their_order(unfinished: list[str], finished: list[str]) -> None:
     paths = [Path("runs") / folder / f"{number}" for number, folder in enumerate(unfinished)]
     results = [Result("runs", Path("runs", folder, "done"), None, None) for folder in finished]
     expected = [path for path, folder in zip(paths, unfinished, strict=True) if folder in finished]

@@ -69,19 +69,19 @@ def test_a_method_stands_twice_in_one_table(make_run, lines):
     }
 
 
-def test_what_is_held_out_is_said_beside_the_differences(make_run, text):
+def test_what_is_held_out_is_noted_beside_the_differences(make_run, text):
     make_run(55.0, "CE", **RESNET50)
     assert "trained without" not in text()
     make_run(61.0, "SMKD-P+MyLC", **RESNET50, validation_fraction=0.1)
     assert "We trained without the 10% of the training images, by which an epoch is selected. The paper" in text()
 
 
-def test_nothing_is_said_of_held_out_images_where_the_paper_is_not_compared_with(make_run, text):
+def test_nothing_is_noted_of_held_out_images_where_the_paper_is_not_compared_with(make_run, text):
     make_run(95.0, **{**RESNET50, "dataset": "digits", "networks": ["small_resnet"] * 2}, validation_fraction=0.1)
     assert "trained without" not in text()
 
 
-def test_own_recipes_are_told_by_their_facts(make_run, text):
+def test_own_recipes_are_described_by_their_facts(make_run, text):
     make_run(55.0, "GCE", **RESNET50)
     assert "as the authors of the method do" not in text()
     make_run(57.0, "GCE", label="GCE (own recipe)", own_protocol=OWN, **RESNET50)
@@ -121,8 +121,8 @@ def test_who_knows_the_noise_is_marked(make_run, text, smkd):
     table = next(
         t for t in json.loads(smkd("report", "runs", "--format", "json").out)["tables"] if t["name"] == "table3"
     )
-    told = {row["label"] for row in table["rows"] for cell in row["cells"] if cell["oracle"]}
-    assert told == {"Co-teaching"}
+    oracles = {row["label"] for row in table["rows"] for cell in row["cells"] if cell["oracle"]}
+    assert oracles == {"Co-teaching"}
     assert r"$\dagger$" in smkd("report", "runs", "--format", "latex").out
 
 

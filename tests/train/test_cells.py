@@ -34,7 +34,7 @@ def test_only_these_are_trained(smkd, recipe):
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
-def test_a_pattern_that_matches_nothing_is_told_with_near_names(smkd, recipe, more):
+def test_a_pattern_that_matches_nothing_is_reported_with_near_names(smkd, recipe, more):
     result = smkd("train", recipe, *GRID, "--cells", "*_seed1", "--cells", "smkd_p+mylc*seed1", *more)
     assert (result.code, result.out) == (2, "")
     assert f"--cells smkd_p+mylc*seed1: no cell is called so; the nearest are {NAMES[1]}, " in result.err

@@ -16,7 +16,7 @@ COMPUTE = "compute={threads: 1, precision: float32, memory_format: channels_last
 @pytest.mark.slow
 @pytest.mark.parametrize("name", shipped_recipes())
 def test_a_shipped_recipe_runs_small(smkd, name):
-    # A third of the images to learn from; nothing about the machine that would have to be measured.
+    # A third of the images to train on; no setting of the machine that would have to be measured.
     few = ["epochs=1", "validation.fraction=0.7", COMPUTE]
     if len(load_recipe(name, few, "embedded", data=DATA).noise) > 1:  # one column stands for all
         few.append("noise=[{kind: symmetric, rate: 0.4}]")

@@ -109,7 +109,7 @@ def test_finished_cells_are_skipped(smkd, recipe):
     assert (CELL / "result.json").stat().st_mtime_ns == before
 
 
-def test_finished_cells_are_told_first_and_only_the_others_are_trained(smkd, recipe):
+def test_finished_cells_are_reported_first_and_only_the_others_are_trained(smkd, recipe):
     options = ("--set", "epochs=1", "--jobs", 1)
     first = smkd("train", recipe, "--set", "methods=[LS, MyLC]", *options).out.splitlines()
     before = [(Path(run) / "result.json").stat().st_mtime_ns for run in first]

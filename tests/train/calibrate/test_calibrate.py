@@ -1,4 +1,4 @@
-"""How a machine is measured: what is tried, what is taken, and what is remembered."""
+"""How a machine is measured: what is tried, what is taken, and what is cached."""
 
 from __future__ import annotations
 
@@ -247,7 +247,7 @@ def test_an_endless_memory_is_as_good_as_none(monkeypatch, tmp_path, device):
     assert store.load("key") is None
 
 
-def test_who_has_no_home_is_remembered_nothing(monkeypatch, caplog):
+def test_without_a_home_nothing_is_cached(monkeypatch, caplog):
     def homeless():
         raise RuntimeError("Could not determine home directory.")
 
@@ -265,7 +265,7 @@ def test_a_record_that_is_not_valid_is_measured_again(record):
     assert ComputeConfig.from_record(CPU.record() | {"more": 1}) == CPU
 
 
-def test_where_nothing_can_be_remembered_training_goes_on(smkd, recipe, monkeypatch, tmp_path):
+def test_where_nothing_can_be_cached_training_goes_on(smkd, recipe, monkeypatch, tmp_path):
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "file"))
     result = smkd("train", recipe, "--set", "epochs=1")
@@ -295,7 +295,7 @@ def test_a_signal_to_a_measuring_process_does_not_make_a_configuration_one_that_
         assert process.measure(BestSpeed(recipe, KIND, replace(CPU, threads=1), 0.01)) > 0
 
 
-def test_a_signal_that_comes_when_a_measuring_process_dies_is_heeded(with_compute):
+def test_a_signal_that_comes_when_a_measuring_process_dies_is_handled(with_compute):
     stop = StopRequest()
     with bench.benches(stop) as made:
         (process,) = made.take(1)
@@ -361,7 +361,7 @@ def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path
     recipe, compute = with_compute("threads: 1"), replace(CPU, threads=1)
     with bench.benches() as made:
         assert choose.choose_jobs(recipe, DIGITS, compute, made) == 4
-        together.clear()  # remembered
+        together.clear()  # cached
         assert choose.choose_jobs(recipe, DIGITS, compute, made) == 4
         assert choose.choose_jobs(recipe, DIGITS, replace(CPU, threads=16), made) == 1
 

@@ -1,4 +1,4 @@
-"""Executors from outside the package: what they train is what ours trains, and what they do wrong is told."""
+"""Executors of other packages: they train the same results as ours, and their errors are reported."""
 
 from __future__ import annotations
 
@@ -80,12 +80,12 @@ def test_what_can_be_wrong(body, code, message, train):
     assert "Traceback" not in result.err
 
 
-def test_a_cell_that_is_told_twice_is_printed_once(train):
+def test_a_cell_that_is_reported_twice_is_printed_once(train):
     result = train("report(task.cell, Ended()); report(task.cell, Ended())")
     assert (result.code, result.out.splitlines()) == (0, [str(RUNS / name) for name in NAMES])
 
 
-def test_a_signal_is_heeded_between_two_cells(train):
+def test_a_signal_is_handled_between_two_cells(train):
     result = train(f"{TRAINS}; import os; os.kill(os.getpid(), 15)")
     assert (result.code, result.out.splitlines()) == (143, [str(RUNS / NAMES[0])])
     assert "stopped between two cells" in result.err
@@ -93,7 +93,7 @@ def test_a_signal_is_heeded_between_two_cells(train):
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
-def test_an_unknown_name_is_told_at_once(more, smkd, recipe):
+def test_an_unknown_name_is_reported_at_once(more, smkd, recipe):
     result = smkd("train", recipe, "--executor", "locl", *more)
     assert (result.code, result.out) == (2, "")
     assert "unknown executor 'locl'; did you mean local?" in result.err

@@ -92,7 +92,7 @@ def test_what_the_other_has_finished_is_not_trained_again(train):
     assert (RUNS / CE / "result.json").read_bytes() == (Path("elsewhere/tiny") / CE / "result.json").read_bytes()
 
 
-def test_a_failure_is_told_before_what_is_left(train, tmp_path):
+def test_a_failure_is_reported_before_what_is_left(train, tmp_path):
     (tmp_path / "falls.py").write_text(METHOD)
     falls = 'methods=[CE, {name: "falls.py:Falls", how: raise}]'
     with RunDirectory(RUNS / CE).locked():
@@ -119,16 +119,16 @@ def test_two_commands_share_a_grid(recipe, tmp_path):
     command += ["--set", "methods=[CE, LS, CP, MyLC]", "--set", "seeds=[1, 2]"]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
     both = [subprocess.Popen(command, **pipes, cwd=tmp_path) for _ in range(2)]
-    told = [process.communicate(timeout=300) for process in both]
-    assert [process.returncode for process in both] == [0, 0], told
+    outputs = [process.communicate(timeout=300) for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
     results = sorted((tmp_path / RUNS).glob("*/result.json"))
     assert len(results) == 8
     for path in results:
         # Whoever trains a cell tells its accuracies.
-        assert sum(f"{path.parent.name}: A " in err for _, err in told) == 1, told
+        assert sum(f"{path.parent.name}: A " in err for _, err in outputs) == 1, outputs
         assert json.loads(path.read_text())["provenance"]["resumed"] == 0
         assert len((path.parent / "metrics.csv").read_text().splitlines()) == 1 + 3
     everything = [str(path.parent.relative_to(tmp_path)) for path in results]
-    for out, err in told:
+    for out, err in outputs:
         assert sorted(out.splitlines()) == everything
         assert "error" not in err

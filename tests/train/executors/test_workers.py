@@ -1,4 +1,4 @@
-"""What happens to one cell, or to the process that trains it, is told of that cell; the others are trained."""
+"""Failures of a cell, or of its process, are reported for that cell; the others are trained."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def test_the_cell_of_a_stopped_worker_goes_on_in_another(train, whole, bits, ass
         assert_same(value, bits(RUNS / name))
 
 
-def test_a_cell_whose_workers_are_stopped_again_and_again_is_told(train):
+def test_a_cell_whose_workers_are_stopped_again_and_again_is_reported(train):
     result = train("SIGTERM", always="true")
     assert result.code == 5
     assert "1 of 3 cells failed" in result.err

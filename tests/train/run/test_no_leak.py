@@ -1,4 +1,4 @@
-"""Neither test labels nor clean labels can change what is learned or selected."""
+"""Neither test labels nor clean labels can change the weights or the selection."""
 
 from __future__ import annotations
 

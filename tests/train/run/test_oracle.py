@@ -1,4 +1,4 @@
-"""What a method is told before training, and what is said where it cannot be told."""
+"""What a method is given before training, and the error where it is not known."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_the_noise_is_counted_where_it_is_needed():
     torch.testing.assert_close(matrix, want)
 
 
-def test_nobody_who_needs_nothing_is_told_anything():
+def test_a_method_without_needs_gets_nothing():
     known = facts("CE", [0, 1], np.array([0, 2]))
     assert known.noise_rate is None
     assert known.transition_matrix is None

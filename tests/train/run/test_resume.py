@@ -179,7 +179,7 @@ def test_a_checkpoint_of_other_tensors_is_refused(train_here, tmp_path, change, 
         ("method_files", ["a"], "method_files"),
     ],
 )
-def test_a_checkpoint_that_says_nonsense_is_refused(train_here, tmp_path, key, value, words):
+def test_a_checkpoint_that_has_invalid_facts_is_refused(train_here, tmp_path, key, value, words):
     with pytest.raises(InterruptedRunError):
         train_here("run", 8)
     path = tmp_path / "run" / "checkpoint" / "state.safetensors"
@@ -324,8 +324,8 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     recipe, tmp_path, whole_pair, bits, assert_same, number, jobs, group
 ):
     recipe.write_text(pair_of(recipe.read_text()))
-    command, said = training(recipe, tmp_path / "parts", "--jobs", jobs), tmp_path / "words"
-    process = run_in_process(command, said, new_session=True)
+    command, output = training(recipe, tmp_path / "parts", "--jobs", jobs), tmp_path / "words"
+    process = run_in_process(command, output, new_session=True)
     cell = tmp_path / "parts" / "tiny" / "smkd-p+mylc_symmetric-0.4_seed1"
     wait_for(cell / "metrics.csv")
     if group:
@@ -333,16 +333,16 @@ def test_a_signal_saves_and_the_same_command_goes_on(
     else:
         os.kill(process.pid, number)
     process.join(60)
-    words = said.read_text()
+    words = output.read_text()
     assert process.exitcode == 128 + number, words
     assert "stopping: saving" in words
     assert "press again to end now" in words
     assert "goes on" in words
     assert "Traceback" not in words
     assert (cell / "checkpoint" / "state.safetensors").exists()
-    again = run_in_process(command, said)
+    again = run_in_process(command, output)
     again.join(300)
-    assert again.exitcode == 0, said.read_text()
+    assert again.exitcode == 0, output.read_text()
     assert json.loads((cell / "result.json").read_text())["provenance"]["resumed"] == 1
     for seed in (1, 2):
         name = f"smkd-p+mylc_symmetric-0.4_seed{seed}"
@@ -385,7 +385,7 @@ if __name__ == "__main__":
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
-def test_a_process_that_hears_and_says_nothing_ends_with_its_parent(tmp_path):
+def test_a_process_that_exchanges_no_messages_ends_with_its_parent(tmp_path):
     (tmp_path / "orphan.py").write_text(ORPHAN)
     (tmp_path / "orphan_work.py").write_text(WORK)
     parent = subprocess.Popen([sys.executable, tmp_path / "orphan.py"], stdout=subprocess.PIPE, text=True)

@@ -53,13 +53,13 @@ def test_samples_stand_in_the_order_of_the_manifest(trained):
     manifest = read_manifest(trained / "manifest.csv")
     assert (facts.samples, facts.classes) == (len(manifest.label), 10) == (N, 10)
     assert facts.manifest_sha256 == hashlib.sha256((trained / "manifest.csv").read_bytes()).hexdigest()
-    learned, held_out = hold_out(N, HELD_OUT, 1)
+    train_indices, held_out = hold_out(N, HELD_OUT, 1)
     for peer in (a, b):
-        assert (peer.seen[learned] == EPOCHS).all()
+        assert (peer.seen[train_indices] == EPOCHS).all()
         assert (peer.seen[held_out] == 0).all()
         for never in (peer.margin, peer.probability, peer.refined_mass):
             assert np.isnan(never[held_out]).all()
-            assert np.isfinite(never[learned]).all()
+            assert np.isfinite(never[train_indices]).all()
         assert (peer.refined_class[held_out] == -1).all()
         assert not peer.sent[held_out].any()
 
@@ -76,8 +76,8 @@ def test_counts_are_those_of_the_metrics(trained):
     )
     rows = np.array(read_metrics(trained, *columns))
     for at, peer in enumerate(both):
-        learned = (peer.seen > 0).sum()
-        assert peer.predicted.sum() / learned / EPOCHS == pytest.approx(rows[:, at].mean() / 100)
+        samples = (peer.seen > 0).sum()
+        assert peer.predicted.sum() / samples / EPOCHS == pytest.approx(rows[:, at].mean() / 100)
         assert peer.sent.sum() == rows[:, 2 + at].sum() > 0
         assert peer.sent.max() <= EPOCHS
 

@@ -31,7 +31,7 @@ STEPS = ("eager", "captured")
 needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 
 
-def learned(stepped, steps=1):
+def trained(stepped, steps=1):
     """Losses and gradients after so many steps."""
     for batch in stepped.batches[:steps]:
         stepped.pair.train_step(batch)
@@ -67,7 +67,7 @@ def exact():
 
     def of(method):
         if method not in known:
-            known[method] = learned(pair(method, dtype=torch.float64))
+            known[method] = trained(pair(method, dtype=torch.float64))
         return known[method]
 
     return of
@@ -76,13 +76,13 @@ def exact():
 @pytest.mark.parametrize("layout", ["channels_last", "contiguous"])
 @pytest.mark.parametrize("method", METHODS)
 def test_float32(exact, method, layout):
-    assert_close(learned(pair(method, replace(COMPUTE, memory_format=layout))), exact(method), "float32")
+    assert_close(trained(pair(method, replace(COMPUTE, memory_format=layout))), exact(method), "float32")
 
 
 @pytest.mark.parametrize("method", METHODS)
 def test_mixed_precision(exact, method):
     stepped = pair(method, replace(COMPUTE, precision="bfloat16"))
-    found = learned(stepped)
+    found = trained(stepped)
     if method in JUMPY:
         assert torch.allclose(found[0], exact(method)[0], rtol=0.3, atol=0.3)
     else:
@@ -94,7 +94,7 @@ def test_mixed_precision(exact, method):
 def test_peers_side_by_side_give_the_bits_of_peers_in_turn(method):
     in_turn, side_by_side = pair(method), pair(method, replace(COMPUTE, threads=2, peers="side_by_side"))
     for stepped in (in_turn, side_by_side):
-        learned(stepped, steps=3)
+        trained(stepped, steps=3)
     assert_same_bits(state_of(in_turn), state_of(side_by_side))
 
 
@@ -106,7 +106,7 @@ WAITING = re.compile(
 
 
 class AsInACapture(TorchDispatchMode):
-    """Refuses on a processor what would ask a CUDA device for something."""
+    """Raises, on a CPU, where an operation would synchronise with a CUDA device."""
 
     def __torch_dispatch__(self, function, types, args=(), kwargs=None):
         name = function._schema.name.removeprefix("aten::")
@@ -118,7 +118,7 @@ class AsInACapture(TorchDispatchMode):
 
 
 @pytest.mark.parametrize("method", METHODS)
-def test_a_step_asks_the_device_for_something_only_where_the_method_says_so(method, monkeypatch):
+def test_a_step_synchronises_with_the_device_only_where_the_method_says_so(method, monkeypatch):
     monkeypatch.setattr(cdr, "kth_largest", cdr.kth_largest_by_bits)  # as on CUDA
     stepped = pair(method)
     stage = stepped.pair.clock.stage
@@ -141,7 +141,7 @@ def test_a_step_asks_the_device_for_something_only_where_the_method_says_so(meth
         lambda x: torch.linalg.inv(x.expand(3, 3)),
     ],
 )
-def test_a_question_to_the_device_is_noticed(ask):
+def test_a_synchronisation_is_found(ask):
     with pytest.raises(PermissionError), AsInACapture():
         ask(torch.ones(3))
 
@@ -151,7 +151,7 @@ def test_a_question_to_the_device_is_noticed(ask):
 @pytest.mark.filterwarnings("default")  # the compiler's own are its makers' affair
 @pytest.mark.parametrize("method", METHODS)
 def test_compiled(exact, method):
-    assert_close(learned(pair(method, replace(COMPUTE, step="compiled"))), exact(method), "float32")
+    assert_close(trained(pair(method, replace(COMPUTE, step="compiled"))), exact(method), "float32")
 
 
 class Recordings:
@@ -284,7 +284,7 @@ def test_on_cuda(exact, method, step, peers):
     compute = replace(COMPUTE, device="cuda", step=step, peers=peers, deterministic=True)
     for precision in ("float32", "bfloat16"):
         stepped = pair(method, replace(compute, precision=precision))
-        found = learned(stepped)
+        found = trained(stepped)
         assert stepped.pair.falls_back is None
         if precision == "float32" or method not in JUMPY:
             assert_close(found, exact(method), precision)
@@ -311,8 +311,8 @@ def test_on_cuda_a_captured_step_leaves_what_an_eager_one_does(method):
 @pytest.mark.parametrize("peers", ["in_turn", "side_by_side"])
 def test_on_cuda_compiled_networks_are_captured_too(exact, peers):
     stepped = pair("SMKD-P+MyLC", replace(COMPUTE, device="cuda", step="compiled", peers=peers))
-    assert_close(learned(stepped), exact("SMKD-P+MyLC"), "float32")
-    learned(stepped, steps=3)
+    assert_close(trained(stepped), exact("SMKD-P+MyLC"), "float32")
+    trained(stepped, steps=3)
     assert stepped.pair.falls_back is None
 
 
@@ -322,7 +322,7 @@ def test_on_cuda_a_graph_is_really_captured():
     with mock.patch.object(
         torch.cuda.CUDAGraph, "replay", autospec=True, side_effect=torch.cuda.CUDAGraph.replay
     ) as replay:
-        learned(stepped, steps=3)
+        trained(stepped, steps=3)
     assert stepped.pair.falls_back is None
     assert replay.call_count == 3
     assert not math.isnan(stepped.pair.statistics.losses.sum().item())
@@ -333,14 +333,14 @@ def test_on_cuda_a_failed_capture_leaves_nothing_behind():
     stepped = pair("SMKD-P+MyLC", replace(COMPUTE, device="cuda", step="captured"))
     inner = stepped.pair.step
 
-    def asks(*batch):
+    def synchronizes(*batch):
         torch.rand(5, device="cuda")
         inner(*batch)
         stepped.pair.statistics.losses.sum().item()
 
-    failed = CapturedStep(asks, stepped.pair.tensors, CudaGraphs())
+    failed = CapturedStep(synchronizes, stepped.pair.tensors, CudaGraphs())
     failed(*stepped.batches[0])
     assert failed.impossible is not None
     assert torch.rand(5, device="cuda").isfinite().all()
-    learned(stepped, steps=3)
+    trained(stepped, steps=3)
     assert stepped.pair.falls_back is None

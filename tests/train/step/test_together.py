@@ -1,4 +1,4 @@
-"""Where both peers learn something together, the step has the gradients of one backward pass through the whole sum."""
+"""Where both peers train something together, the step has the gradients of one backward pass through the whole sum."""
 
 from __future__ import annotations
 

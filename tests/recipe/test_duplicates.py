@@ -1,4 +1,4 @@
-"""Equal things in a recipe are found as if each were compared with all before it."""
+"""Duplicates in a recipe are found as if each item were compared with all before it."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def test_keys_are_equal_where_values_are(one: Any, other: Any) -> None:
 
 @given(items=st.lists(VALUES, max_size=8).map(tuple))
 @settings(max_examples=200, deadline=None)
-def test_the_first_item_that_was_there_before_is_told(items: tuple[Any, ...]) -> None:
+def test_the_first_item_that_was_there_before_is_reported(items: tuple[Any, ...]) -> None:
     twice = [item for number, item in enumerate(items) if item in items[:number]]
     if not twice:
         assert _distinct(items) == items
@@ -72,10 +72,10 @@ def test_rows_of_one_folder_and_twins_are_found(recipe_file: Callable[..., Path]
     path = recipe_file(("[CE, SMKD-P+MyLC]", _flow(methods)))
     try:
         load_recipe(str(path), data=DATA)
-        said: set[str] = set()
+        messages: set[str] = set()
     except RecipeError as error:
-        said = {line.split(": ", 1)[1].partition(";")[0] for line in str(error).splitlines()}
-    assert said == expected
+        messages = {line.split(": ", 1)[1].partition(";")[0] for line in str(error).splitlines()}
+    assert messages == expected
 
 
 def _flow(methods: list[dict[str, Any]]) -> str:
