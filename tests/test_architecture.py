@@ -14,20 +14,20 @@ import smkd_cli
 
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
-ROOMS = {"recipe", "artifacts", "noise", "methods", "data", "networks", "scoring"}
-CELLAR = {
+PACKAGES = {"recipe", "artifacts", "noise", "methods", "data", "networks", "scoring"}
+SHARED = {
     *("errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words", "suggestions", "registry"),
 }
 ALLOWED = {
-    "app": STAGES | {"recipe", "data"} | CELLAR,
-    "api": {"train", "errors"} | ROOMS,
+    "app": STAGES | {"recipe", "data"} | SHARED,
+    "api": {"train", "errors"} | PACKAGES,
     "__main__": {"app", "console"},
-    **dict.fromkeys(STAGES, ROOMS | CELLAR),
-    "recipe": {"methods", "networks", "data", "noise", "artifacts"} | CELLAR,
+    **dict.fromkeys(STAGES, PACKAGES | SHARED),
+    "recipe": {"methods", "networks", "data", "noise", "artifacts"} | SHARED,
     "artifacts": {"errors", "limits", "naming", "suggestions", "words"},
     "noise": {"errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry"},
-    "data": {"artifacts"} | CELLAR,
+    "data": {"artifacts"} | SHARED,
     "networks": {"errors", "registry"},
     "scoring": {"data"},
     "console": {"errors", "words"},
@@ -60,7 +60,7 @@ TRAIN_LAYERS = {
 }
 
 
-def room_of(path: Path) -> str:
+def package_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
@@ -82,8 +82,8 @@ def imported_names(path: Path) -> set[str]:
     return found
 
 
-def imported_rooms(path: Path) -> set[str]:
-    """The rooms that a file imports."""
+def imported_packages(path: Path) -> set[str]:
+    """The packages of ours that a file imports."""
     return {name.split(".")[1] for name in imported_names(path)} & set(ALLOWED)
 
 
@@ -92,15 +92,15 @@ FILES = sorted(path for path in PACKAGE.rglob("*.py") if path.name != "__init__.
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
 def test_a_file_imports_only_what_its_package_may(path):
-    room = room_of(path)
-    assert imported_rooms(path) - {room} <= ALLOWED[room]
+    package = package_of(path)
+    assert imported_packages(path) - {package} <= ALLOWED[package]
 
 
 def test_every_package_is_in_the_plan():
-    assert {room_of(path) for path in FILES} == set(ALLOWED)
+    assert {package_of(path) for path in FILES} == set(ALLOWED)
 
 
-TRAIN = [path for path in FILES if room_of(path) == "train" and path != PACKAGE / "train" / "__init__.py"]
+TRAIN = [path for path in FILES if package_of(path) == "train" and path != PACKAGE / "train" / "__init__.py"]
 
 
 def layer_of(path: Path) -> str:
