@@ -132,11 +132,11 @@ def test_an_impossible_escape_is_an_error_with_the_file() -> None:
         read('a: "\\UFFFFFFFF"')
 
 
-def test_places_of_keys_and_values() -> None:
+def test_locations_of_keys_and_values() -> None:
     document = parse("a:\n  b: [1, 22]\n", "r.yaml")
-    assert str(document.where(("a", "b"), key=True)) == "r.yaml:2:3"
-    assert str(document.where(("a", "b", 1))) == "r.yaml:2:10"
-    assert str(document.where(("a", "missing"))) == "r.yaml:2:3"
+    assert str(document.location(("a", "b"), key=True)) == "r.yaml:2:3"
+    assert str(document.location(("a", "b", 1))) == "r.yaml:2:10"
+    assert str(document.location(("a", "missing"))) == "r.yaml:2:3"
 
 
 @settings(max_examples=300, deadline=None)

@@ -13,7 +13,7 @@ from types import SimpleNamespace
 
 import pytest
 from falling import METHOD
-from program import descendants, exited, run_in_process, state_of
+from program import descendants, gone, run_in_process, state_of
 
 from smkd_cli.train.events import Skipped
 from smkd_cli.train.executors import worker_process
@@ -75,7 +75,7 @@ def test_a_worker_that_does_not_answer_is_not_waited_for_without_end(command, as
     assert process.exitcode == 128 + signal.SIGTERM, words
     assert "press again to end now" in words
     assert f"stopped; {FALLS}: did not answer" in words
-    assert exited(began)
+    assert gone(began)
     assert_goes_on("SIGSTOP", 2)
 
 
@@ -99,7 +99,7 @@ def test_a_second_signal_ends_at_once(command, assert_goes_on, tmp_path, how, jo
     assert process.exitcode == 128 + first, words.read_text()
     assert "ended at once" in words.read_text()
     assert "Traceback" not in words.read_text()
-    assert exited(began)
+    assert gone(began)
     assert_goes_on(how, jobs)
 
 
