@@ -18,29 +18,29 @@ app = typer.Typer(
     name="smkd",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    help="Train image classifiers when the labels are wrong: corrupt, train, eval, report.",
+    help="Train image classifiers when some of the labels are wrong.",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 recipes_app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes.")
-methods_app = typer.Typer(no_args_is_help=True, help="List and show methods.")
-datasets_app = typer.Typer(no_args_is_help=True, help="List, download and verify data sets.")
+methods_app = typer.Typer(no_args_is_help=True, help="List the methods, and show one in detail.")
+datasets_app = typer.Typer(no_args_is_help=True, help="List, download and check data sets.")
 app.add_typer(recipes_app, name="recipes")
 app.add_typer(methods_app, name="methods")
 app.add_typer(datasets_app, name="datasets")
 
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No words on stderr but warnings and errors.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Show only warnings and errors on stderr.")]
 # The only place that knows where data sets are by default.
 DATA = Path("data")
 Root = Annotated[
     Path,
     typer.Option("--data", envvar="SMKD_DATA", help="Folder of the data sets (default: data).", show_default=False),
 ]
-Recipe = Annotated[str, typer.Argument(help="A recipe file, the name of a shipped recipe, or - for stdin.")]
+Recipe = Annotated[str, typer.Argument(help="Recipe file, name of a shipped recipe, or - for stdin.")]
 Overrides = Annotated[
-    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Override any key of the recipe; repeatable.")
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the recipe; repeatable.")
 ]
 Profile = Annotated[
-    str | None, typer.Option(help="A set of overrides by name or file; 'embedded' runs any grid small, on digits.")
+    str | None, typer.Option(help="Changes to the recipe, by name or file; 'embedded' makes any grid small, on digits.")
 ]
 
 
@@ -69,27 +69,27 @@ def _common(
 
 @app.command()
 def corrupt(
-    dataset: Annotated[str, typer.Option(help="The data set whose training labels are corrupted.")] = "digits",
+    dataset: Annotated[str, typer.Option(help="Data set whose training labels are corrupted.")] = "digits",
     kind: Annotated[
         str,
         typer.Option(
             metavar="KIND|FILE.py:NAME",
-            help=f"{', '.join(registry.NOISE.own)}, or given (--labels as they are).",
+            help=f"Kind of noise: {', '.join(registry.NOISE.own)}, or given (--labels without a change).",
         ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
-    seed: Annotated[int, typer.Option(help="Seed of the drawn labels, 0 to 2³² - 1.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed of the noise, 0 to 2³² - 1.")] = 0,
     sampling: Annotated[str, typer.Option(help="per-sample, exact (per class) or coteaching.")] = "per-sample",
     labels: Annotated[
-        str | None, typer.Option(metavar="FILE", help="A CSV of labels of your own instead of a data set; - is stdin.")
+        str | None, typer.Option(metavar="FILE", help="CSV file of your own labels instead of a data set; - is stdin.")
     ] = None,
-    column: Annotated[str, typer.Option(help="Which column of --labels holds the labels.")] = "label",
+    column: Annotated[str, typer.Option(help="Column of --labels that holds the labels.")] = "label",
     classes: Annotated[int | None, typer.Option(help="Number of classes in --labels (default: largest + 1).")] = None,
     separator: Annotated[
         str | None,
-        typer.Option(metavar="CHAR", help="Between the fields of --labels; , ; | and tab are seen by themselves."),
+        typer.Option(metavar="CHAR", help="Separator in --labels (default: , ; | or tab, whichever fits)."),
     ] = None,
-    output: Annotated[str | None, typer.Option("-o", "--output", help="The manifest's path; - is stdout.")] = None,
+    output: Annotated[str | None, typer.Option("-o", "--output", help="Path of the manifest; - is stdout.")] = None,
     data: Root = DATA,
     quiet: Quiet = False,
 ) -> None:
@@ -122,13 +122,13 @@ def train(
         typer.Option(metavar="FILE", help="Train on these labels instead of the recipe's noise; - is stdin."),
     ] = None,
     cells: Annotated[
-        list[str] | None, typer.Option(metavar="GLOB", help="Only cells of such names, as '*_seed1'; repeatable.")
+        list[str] | None, typer.Option(metavar="GLOB", help="Train only matching cells, e.g. '*_seed1'; repeatable.")
     ] = None,
-    runs: Annotated[Path, typer.Option(help="Where the run directories go.")] = Path("runs"),
+    runs: Annotated[Path, typer.Option(help="Folder for the run directories.")] = Path("runs"),
     jobs: Annotated[
-        str, typer.Option(metavar="N|auto", help="Cells at a time; auto: as many as there are cores for.")
+        str, typer.Option(metavar="N|auto", help="Cells at the same time; auto measures the fastest number.")
     ] = "auto",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     executor: Annotated[
         str,
         typer.Option(
@@ -136,14 +136,12 @@ def train(
         ),
     ] = "local",
     deterministic: Annotated[
-        bool, typer.Option("--deterministic", help="The same bits every time on a GPU too (compute.deterministic).")
+        bool, typer.Option("--deterministic", help="Same bits every time, also on a GPU (compute.deterministic).")
     ] = False,
     wait: Annotated[
-        bool, typer.Option("--wait/--no-wait", help="Whether to wait for cells that another process trains.")
+        bool, typer.Option("--wait/--no-wait", help="Wait for cells that another process is training.")
     ] = True,
-    dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Show the cells and what they cost; train nothing.")
-    ] = False,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show the cells and their cost; train nothing.")] = False,
     data: Root = DATA,
     quiet: Quiet = False,
 ) -> None:
@@ -171,20 +169,20 @@ def train(
 @app.command(name="eval")
 def evaluate(
     checkpoints: Annotated[list[str], typer.Argument(help="Run directories, .safetensors files, or - for stdin.")],
-    split: Annotated[Literal["test", "train"], typer.Option(help="Which images to score.")] = "test",
-    output: Annotated[str, typer.Option("-o", "--output", help="Where the JSON Lines go; - is stdout.")] = "-",
-    device: Annotated[str, typer.Option(help="auto, cpu or cuda.")] = "auto",
+    split: Annotated[Literal["test", "train"], typer.Option(help="Images to score.")] = "test",
+    output: Annotated[str, typer.Option("-o", "--output", help="File for the JSON Lines; - is stdout.")] = "-",
+    device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     trust_code: Annotated[
         bool,
         typer.Option(
             "--trust-code",
-            help="Run files of code that a checkpoint names: its network, its data set, its method (--split train).",
+            help="Run Python files that a checkpoint names: network, data set, or method (only for --split train).",
         ),
     ] = False,
     data: Root = DATA,
     quiet: Quiet = False,
 ) -> None:
-    """Score trained networks, one JSON record per checkpoint."""
+    """Score trained networks and print one JSON record for each run."""
     console.be_quiet(quiet)
     _read_stdin_once(*checkpoints)
     from smkd_cli.evaluate.command import run
@@ -210,24 +208,23 @@ def report(
         typer.Option(
             "--format",
             metavar="NAME|FILE.py:NAME",
-            help=f"How tables are written: {', '.join(registry.FORMATS.own)} (default: by the extension of -o, else"
-            " terminal).",
+            help=f"Format: {', '.join(registry.FORMATS.own)} (default: by the extension of -o, else terminal).",
             show_default=False,
         ),
     ] = None,
     against: Annotated[
         list[str] | None,
         typer.Option(
-            metavar="METHOD", help="Show what the others gain over this method (or label), seed by seed; repeatable."
+            metavar="METHOD", help="Show the gain of all others over this method (or label), seed by seed; repeatable."
         ),
     ] = None,
-    output: Annotated[str, typer.Option("-o", "--output", help="Where the report goes; - is stdout.")] = "-",
+    output: Annotated[str, typer.Option("-o", "--output", help="File for the report; - is stdout.")] = "-",
     trust_code: Annotated[
-        bool, typer.Option("--trust-code", help="Run the files of layouts that results name.")
+        bool, typer.Option("--trust-code", help="Run Python files of layouts that results name.")
     ] = False,
     quiet: Quiet = False,
 ) -> None:
-    """Build the paper's tables and figures from results."""
+    """Make tables and figures of results."""
     console.be_quiet(quiet)
     _read_stdin_once(*(sources or []))
     from smkd_cli.report.command import run
@@ -251,7 +248,7 @@ def recipes_ls(data: Root = DATA) -> None:
 
 @recipes_app.command("show")
 def recipes_show(recipe: Recipe, overrides: Overrides = None, profile: Profile = None, data: Root = DATA) -> None:
-    """Print a recipe; with --set or --profile, as it would be run."""
+    """Print a recipe; with --set or --profile, as it would be trained."""
     from smkd_cli.recipe.verbs import show
 
     show(recipe, overrides or [], profile, data)
@@ -259,11 +256,11 @@ def recipes_show(recipe: Recipe, overrides: Overrides = None, profile: Profile =
 
 @recipes_app.command("copy")
 def recipes_copy(
-    recipe: Annotated[str, typer.Argument(help="The name of a shipped recipe.")],
-    destination: Annotated[Path, typer.Argument(help="A new file or an existing folder.")] = Path(),
-    force: Annotated[bool, typer.Option("--force", help="Overwrite.")] = False,
+    recipe: Annotated[str, typer.Argument(help="Name of a shipped recipe.")],
+    destination: Annotated[Path, typer.Argument(help="New file, or existing folder.")] = Path(),
+    force: Annotated[bool, typer.Option("--force", help="Overwrite an existing file.")] = False,
 ) -> None:
-    """Copy a shipped recipe, to change it."""
+    """Copy a shipped recipe, so that you can change it."""
     from smkd_cli.recipe.verbs import copy
 
     copy(recipe, destination, force)
@@ -271,12 +268,12 @@ def recipes_copy(
 
 @recipes_app.command("validate")
 def recipes_validate(
-    recipes: Annotated[list[str], typer.Argument(help="Recipe files or names; - is stdin.")],
+    recipes: Annotated[list[str], typer.Argument(help="Recipe files or names of shipped recipes; - is stdin.")],
     overrides: Overrides = None,
     profile: Profile = None,
     data: Root = DATA,
 ) -> None:
-    """Check recipes and the files that they name, and report every error at once."""
+    """Check recipes and the files that they name; report all errors at once."""
     _read_stdin_once(*recipes)
     from smkd_cli.recipe.verbs import validate
 
@@ -285,7 +282,7 @@ def recipes_validate(
 
 @methods_app.command("ls")
 def methods_ls() -> None:
-    """List the methods: what each needs and costs, and who it is from."""
+    """List the methods: what each needs, its cost and its source."""
     from smkd_cli.recipe.method_verbs import ls
 
     ls()
@@ -293,9 +290,9 @@ def methods_ls() -> None:
 
 @methods_app.command("show")
 def methods_show(
-    name: Annotated[str, typer.Argument(help="A method, a rule, EXCHANGE+TARGET, or FILE.py:NAME.")],
+    name: Annotated[str, typer.Argument(help="Name of a method or rule, EXCHANGE+TARGET, or FILE.py:NAME.")],
 ) -> None:
-    """Print a method's formula, and its options with their defaults and sources."""
+    """Print the formula of a method, and its options with defaults and sources."""
     from smkd_cli.recipe.method_verbs import show
 
     show(name)
@@ -303,7 +300,7 @@ def methods_show(
 
 @datasets_app.command("ls")
 def datasets_ls(data: Root = DATA) -> None:
-    """List the data sets and whether they are here."""
+    """List the data sets and where they are."""
     from smkd_cli.data.verbs import ls
 
     ls(data)
@@ -311,12 +308,12 @@ def datasets_ls(data: Root = DATA) -> None:
 
 @datasets_app.command("fetch")
 def datasets_fetch(
-    names: Annotated[list[str], typer.Argument(help="Which data sets.")],
+    names: Annotated[list[str], typer.Argument(help="Data sets.")],
     data: Root = DATA,
     url: Annotated[str | None, typer.Option(help="Download from this address instead of the official one.")] = None,
     quiet: Quiet = False,
 ) -> None:
-    """Download data sets, resume broken downloads, verify."""
+    """Download data sets and check them; resume interrupted downloads."""
     console.be_quiet(quiet)
     from smkd_cli.data.verbs import fetch
 
@@ -325,10 +322,10 @@ def datasets_fetch(
 
 @datasets_app.command("verify")
 def datasets_verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Which data sets (default: all that are here).")] = None,
+    names: Annotated[list[str] | None, typer.Argument(help="Data sets (default: all that are present).")] = None,
     data: Root = DATA,
 ) -> None:
-    """Check the files of data sets against their known checksums, and count images that are there twice."""
+    """Check the files of data sets against known checksums, and count duplicate images."""
     from smkd_cli.data.verbs import verify
 
     verify(names or [], data)
