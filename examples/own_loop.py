@@ -1,9 +1,9 @@
-"""A training loop of one's own around smkd's losses: SMKD on digits of which 40 % are labelled wrong.
+"""Your own training loop with the losses of smkd: SMKD on digits of which 40 % have a wrong label.
 
     python examples/own_loop.py
 
-Everything but the losses is plain PyTorch. The images come in the order in which `smkd train` takes them, so the two
-networks end with the very weights that this command leaves (on the same machine):
+Everything except the losses is plain PyTorch. The images come in the same order as in `smkd train`. So, on the same
+machine, the two networks end with the same weights as with this command:
 
     smkd train quickstart --set 'methods=[SMKD-S+MyLC]' --set 'seeds=[1]' --set epochs=5 --device cpu \
         --set 'compute={threads: 1, precision: float32, memory_format: channels_last, peers: in_turn, step: eager}'
@@ -21,7 +21,7 @@ SEED, EPOCHS, BATCH, CLASSES, RATE = 1, 5, 128, 10, 0.1
 
 
 def load() -> tuple[torch.Tensor, torch.Tensor]:
-    """Images (n, 1, 8, 8), normalised, and labels (n,), of which 40 % are wrong."""
+    """Return normalised images (n, 1, 8, 8), and labels (n,), of which 40 % are wrong."""
     digits = smkd.dataset("digits")
     clean = digits.labels("train").labels
     noisy = smkd.corrupt_labels(clean, kind="symmetric", rate=0.4, classes=CLASSES, seed=SEED)
@@ -33,13 +33,13 @@ def load() -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def make_network(index: int) -> torch.nn.Module:
-    """Network A (0) or B (1), with weights of its own."""
+    """Return network A (0) or B (1), each with its own initial weights."""
     torch.manual_seed(torch_seed(SEED, "network", index))
     return smkd.network("small_resnet", CLASSES, channels=1).to(memory_format=torch.channels_last)
 
 
 def train() -> tuple[list[torch.nn.Module], smkd.PairLoss]:
-    """Train both networks; gives them and their loss."""
+    """Train both networks. Return them and their loss."""
     torch.set_num_threads(1)
     images, labels = load()
     networks = [make_network(index) for index in range(2)]
