@@ -27,7 +27,7 @@ PANDAS = """
 import sys, numpy, pandas
 table = pandas.read_csv(sys.argv[1])
 columns = {"index": numpy.arange(len(table)), "image": table.get("image", ""), "clean_label": table["label"]}
-pandas.DataFrame(columns | {"label": table["label"]}).to_csv(sys.argv[2], index=False)
+pandas.DataFrame(columns | {"noisy_label": table["label"]}).to_csv(sys.argv[2], index=False)
 """
 READ = "import sys; from smkd_cli.artifacts.manifest import read_manifest; read_manifest(sys.argv[1])"
 

@@ -96,7 +96,7 @@ def test_labels_are_those_of_the_command(tmp_path):
     command = ["corrupt", "--dataset", "digits", "--kind", "pairflip", "--rate", "0.4", "--seed", "3", "-o", "m.csv"]
     subprocess.run([warm.program(), *command], check=True, capture_output=True, cwd=tmp_path)
     manifest = smkd.read_manifest(tmp_path / "m.csv")
-    assert np.array_equal(manifest.label, ours)
+    assert np.array_equal(manifest.noisy_labels, ours)
     smkd.write_manifest(tmp_path / "again.csv", manifest)
     assert (tmp_path / "again.csv").read_bytes() == (tmp_path / "m.csv").read_bytes()
     matrix = smkd.transition_matrix("pairflip", 0.4, 10)
@@ -110,7 +110,7 @@ def test_a_run_is_read(trained):
     assert run.result.scores.last.mean == pytest.approx(last.mean())
     network = smkd.network(run.result.cell.networks[0], 10, 1)
     network.load_state_dict(run.weights("b"))
-    assert run.samples[2].samples == len(run.manifest.label) == 1437
+    assert run.samples[2].samples == len(run.manifest.noisy_labels) == 1437
     assert repr(run) == f"Run({str(trained)!r})"
     with pytest.raises(smkd.DataError, match="no cell has finished"):
         smkd.Run(trained.parent)

@@ -1,4 +1,4 @@
-"""The manifest: the labels to train on, the clean ones where they are known, and how they came about."""
+"""The manifest: the noisy labels to train on, the clean ones where they are known, and how they came about."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.manifest_checks import check_images, check_index, check_labels, labels_sha256
 from smkd_cli.artifacts.manifest_csv import Table, read_csv, write_csv
-from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, check_word
+from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, NOISY_LABEL, check_word
 from smkd_cli.artifacts.manifest_parquet import read_parquet, write_parquet
 from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.errors import DataError
@@ -22,6 +22,9 @@ from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.words import plain
 
 __all__ = ["MANIFEST_SCHEMA", "Manifest", "labels_sha256", "read_manifest", "read_manifest_csv", "write_manifest"]
+
+# Part of the checksum in every version: recipes pin it, and cells are named after it.
+_FIRST_SCHEMA = "smkd/manifest/1"
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -32,8 +35,8 @@ class Manifest:
         dataset, split: what the labels belong to.
         classes: number of classes C.
         kind, rate, seed, sampling, transition_matrix: how the noise was made; None where it was not drawn by us.
-        label: int64 (n,), the labels to train on, each in 0 … C - 1.
-        clean_label: int64 (n,), or None where nobody knows them.
+        noisy_labels: int64 (n,), the labels to train on, each in 0 … C - 1.
+        clean_labels: int64 (n,), or None where nobody knows them.
         image: str (n,), unique names of the images, or None where the source names none.
     """
 
@@ -45,25 +48,25 @@ class Manifest:
     seed: int | None
     sampling: str | None
     transition_matrix: str | None
-    label: NDArray[np.int64]
-    clean_label: NDArray[np.int64] | None = None
+    noisy_labels: NDArray[np.int64]
+    clean_labels: NDArray[np.int64] | None = None
     image: NDArray[Any] | None = None
 
     @cached_property
     def realised_rate(self) -> float | None:
-        """The fraction of labels that are wrong; None where the clean ones are not known."""
-        return None if self.clean_label is None else float((self.label != self.clean_label).mean())
+        """The fraction of noisy labels that are wrong; None where the clean ones are not known."""
+        return None if self.clean_labels is None else float((self.noisy_labels != self.clean_labels).mean())
 
     @cached_property
     def header(self) -> dict[str, str]:
         """The ``key: value`` lines of the file; a value that is None is empty."""
-        clean = self.clean_label
+        clean = self.clean_labels
         values = {
             "schema": MANIFEST_SCHEMA,
             "dataset": self.dataset,
             "split": self.split,
             "classes": self.classes,
-            "samples": len(self.label),
+            "samples": len(self.noisy_labels),
             "kind": self.kind,
             "rate": None if self.rate is None else float(self.rate),
             "seed": self.seed,
@@ -71,14 +74,15 @@ class Manifest:
             "transition_matrix": self.transition_matrix,
             "realised_rate": self.realised_rate,
             "clean_labels_sha256": None if clean is None else labels_sha256(clean),
-            "labels_sha256": labels_sha256(self.label),
+            "noisy_labels_sha256": labels_sha256(self.noisy_labels),
         }
         return {key: "" if value is None else str(value) for key, value in values.items()}
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of all that the manifest says, whatever the format of its file or the order of its rows."""
-        content = hashlib.sha256("\n".join(self.header.values()).encode())
+        """SHA-256 of all that the manifest says, whatever its file's format and version and the order of its rows."""
+        said = self.header | {"schema": _FIRST_SCHEMA}
+        content = hashlib.sha256("\n".join(said.values()).encode())
         for name in () if self.image is None else self.image:
             content.update(f"\n{name}".encode())
         return content.hexdigest()
@@ -90,21 +94,21 @@ class Manifest:
             image_ids: str (n,), the names of its images. A manifest that names no images is taken to be in that order.
 
         Returns:
-            The labels and, where known, the clean labels: int64 (n,) each.
+            The noisy labels and, where known, the clean labels: int64 (n,) each.
 
         Raises:
             DataError: the manifest belongs to another data set, misses an image or has one too many.
         """
         rows = self.rows_of(image_ids)
-        return self.label[rows], None if self.clean_label is None else self.clean_label[rows]
+        return self.noisy_labels[rows], None if self.clean_labels is None else self.clean_labels[rows]
 
     def rows_of(self, image_ids: NDArray[Any]) -> NDArray[np.int64]:
         """In which row of the manifest each image of a data set stands, int64 (n,); raises as :meth:`aligned_to`."""
-        about = f"the manifest of {self.dataset}, {self.split} ({len(self.label)} images)"
+        about = f"the manifest of {self.dataset}, {self.split} ({len(self.noisy_labels)} images)"
         if self.image is None:
-            if len(image_ids) != len(self.label):
+            if len(image_ids) != len(self.noisy_labels):
                 raise DataError(f"{about} does not fit the data set: it has {len(image_ids)} images")
-            return np.arange(len(self.label))
+            return np.arange(len(self.noisy_labels))
         ours = {name: row for row, name in enumerate(self.image.tolist())}
         rows = [ours.get(name, -1) for name in image_ids.tolist()]
         missing = [row for row, found in enumerate(rows) if found < 0]
@@ -157,14 +161,14 @@ def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
 
     for key in ("dataset", "split", "kind", "sampling", "transition_matrix"):
         check_word(key, getattr(manifest, key), "the manifest")
-    if not 2 <= manifest.classes <= MAX_CLASSES or not 1 <= len(manifest.label) <= MAX_SAMPLES:
-        raise DataError(f"a manifest cannot hold {len(manifest.label):,} labels of {manifest.classes:,} classes")
-    check_labels(manifest.label, "label", manifest.classes, place)
-    if manifest.clean_label is not None:
-        check_labels(manifest.clean_label, "clean_label", manifest.classes, place)
+    if not 2 <= manifest.classes <= MAX_CLASSES or not 1 <= len(manifest.noisy_labels) <= MAX_SAMPLES:
+        raise DataError(f"a manifest cannot hold {len(manifest.noisy_labels):,} labels of {manifest.classes:,} classes")
+    check_labels(manifest.noisy_labels, NOISY_LABEL, manifest.classes, place)
+    if manifest.clean_labels is not None:
+        check_labels(manifest.clean_labels, "clean_label", manifest.classes, place)
     if manifest.image is not None:
         check_images(manifest.image, place)
-    columns = manifest.image, manifest.clean_label, manifest.label
+    columns = manifest.image, manifest.clean_labels, manifest.noisy_labels
     if not isinstance(destination, Path):
         write_csv(destination, manifest.header, *columns, manifest.classes)
         return
@@ -181,9 +185,9 @@ def _checked(table: Table) -> Manifest:
     header = table.header
     classes = header.count("classes", 2)
     check_index(table.index, header.count("samples", 1), table.name, table.place)
-    check_labels(table.label, "label", classes, table.place)
-    if table.clean_label is not None:
-        check_labels(table.clean_label, "clean_label", classes, table.place)
+    check_labels(table.noisy_labels, header.noisy_column, classes, table.place)
+    if table.clean_labels is not None:
+        check_labels(table.clean_labels, "clean_label", classes, table.place)
     if table.image is not None:
         check_images(table.image, table.place)
     order = np.argsort(table.index)
@@ -196,19 +200,21 @@ def _checked(table: Table) -> Manifest:
         seed=header.seed(),
         sampling=header.text("sampling"),
         transition_matrix=header.text("transition_matrix"),
-        label=table.label[order],
-        clean_label=None if table.clean_label is None else table.clean_label[order],
+        noisy_labels=table.noisy_labels[order],
+        clean_labels=None if table.clean_labels is None else table.clean_labels[order],
         image=None if table.image is None else table.image[order],
     )
-    for key, column in (("labels_sha256", "label"), ("clean_labels_sha256", "clean_label")):
-        if key in header.values and header.values[key] != manifest.header[key]:
+    noisy, clean = (manifest.header[key] for key in ("noisy_labels_sha256", "clean_labels_sha256"))
+    hashes = ((header.noisy_hash, header.noisy_column, noisy), ("clean_labels_sha256", "clean_label", clean))
+    for key, column, found in hashes:
+        if header.values.get(key, found) != found:
             raise DataError(
                 f"{table.name}: the column {column} is not the one that was written: it does not have the header's"
                 f" {key}. If you changed it on purpose, delete the line '# {key}: …'"
             )
     # Labels changed on purpose no longer have the rate that was realised before.
     realised = header.fraction("realised_rate")
-    untouched = {"realised_rate", "labels_sha256", "clean_labels_sha256"} <= header.values.keys()
+    untouched = {"realised_rate", header.noisy_hash, "clean_labels_sha256"} <= header.values.keys()
     if untouched and realised != manifest.realised_rate:
         raise DataError(
             f"{table.name}: realised_rate in the header is {plain(header.values['realised_rate']) or 'empty'},"

@@ -2,24 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.naming import LONGEST_NAME, is_name
 from smkd_cli.suggestions import closest
-from smkd_cli.words import quoted
+from smkd_cli.words import listed, quoted
 
-MANIFEST_SCHEMA = "smkd/manifest/1"
+MANIFEST_SCHEMA = "smkd/manifest/2"
+
+# What each version of the format calls the column of the noisy labels; their hash is called after it.
+_NOISY_COLUMNS = {"smkd/manifest/1": "label", MANIFEST_SCHEMA: "noisy_label"}
 
 _FILLED = ("schema", "dataset", "split", "classes", "samples", "kind")
 _MAY_BE_EMPTY = ("rate", "seed", "sampling", "transition_matrix")
-_MAY_BE_DROPPED = ("realised_rate", "clean_labels_sha256", "labels_sha256")
+_MAY_BE_DROPPED = ("realised_rate", "clean_labels_sha256")
 # They go into messages, results and names of files.
 _WORDS = ("dataset", "split", "kind", "sampling", "transition_matrix")
 
 _MOST = {"classes": MAX_CLASSES, "samples": MAX_SAMPLES}
+
+NOISY_LABEL = _NOISY_COLUMNS[MANIFEST_SCHEMA]
+"""The column of the noisy labels in what is written."""
 
 T = TypeVar("T")
 
@@ -29,23 +35,32 @@ class Header:
 
     Args:
         values: the lines as read.
+        columns: the names of the file's columns.
         name: names the file in messages.
+        place: names the place of the columns in messages.
+
+    Attributes:
+        noisy_column: what the file calls the column of the noisy labels: ``label`` in the first version.
+        noisy_hash: the key of their SHA-256.
 
     Raises:
-        DataError: another schema, or a key is unknown, missing or without its value, or a word is not one line of at
-            most 100 printable characters.
+        DataError: the schema is unknown, or has other columns; or a key is unknown, missing or without its value, or a
+            word is not one line of at most 100 printable characters.
     """
 
-    def __init__(self, values: Mapping[str, str], name: str) -> None:
+    def __init__(self, values: Mapping[str, str], columns: Sequence[str], name: str, place: str) -> None:
         self.values = values
         self.name = name
-        if values["schema"] != MANIFEST_SCHEMA:
+        if values["schema"] not in _NOISY_COLUMNS:
             raise DataError(
                 f"{name}: has the schema {quoted(values['schema'])}, but this version of smkd reads"
-                f" {MANIFEST_SCHEMA!r}:"
+                f" {' and '.join(map(repr, _NOISY_COLUMNS))}:"
                 " write the manifest again with smkd corrupt, or update smkd"
             )
-        keys = (*_FILLED, *_MAY_BE_EMPTY, *_MAY_BE_DROPPED)
+        self.noisy_column = _NOISY_COLUMNS[values["schema"]]
+        self.noisy_hash = f"{self.noisy_column}s_sha256"
+        self._check_columns(columns, place)
+        keys = (*_FILLED, *_MAY_BE_EMPTY, *_MAY_BE_DROPPED, self.noisy_hash)
         for key in values:
             if key not in keys:
                 close = closest(key, keys)
@@ -60,6 +75,19 @@ class Header:
                 raise DataError(f"{name}: the header gives no value for {key}")
         for key in _WORDS:
             check_word(key, values[key], name)
+
+    def _check_columns(self, columns: Sequence[str], place: str) -> None:
+        schema, wanted = self.values["schema"], columns_of(self.noisy_column)
+        if list(columns) == wanted:
+            return
+        for other, noisy_column in _NOISY_COLUMNS.items():
+            if list(columns) == columns_of(noisy_column):
+                raise DataError(
+                    f"{place}: the file says that it is {schema}, whose noisy labels are in the column"
+                    f" {self.noisy_column}, but it has the column {noisy_column} of {other}: one of the two was"
+                    " changed; change it back, or write the manifest again with smkd corrupt"
+                )
+        raise DataError(f"{place}: the columns must be {', '.join(wanted)}, not {listed(columns) or 'none'}")
 
     def text(self, key: str) -> str | None:
         """A value as text; None where it is empty or dropped."""
@@ -93,6 +121,11 @@ class Header:
             if fits(value):
                 return value
         raise DataError(f"{self.name}: {key} in the header is {quoted(text)}, not {wanted}")
+
+
+def columns_of(noisy_column: str) -> list[str]:
+    """The columns of a manifest that calls that of the noisy labels so."""
+    return ["index", "image", "clean_label", noisy_column]
 
 
 def check_word(key: str, value: str | None, name: str) -> None:

@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli.artifacts.foreign import SNIFFED, refuse_foreign
-from smkd_cli.artifacts.manifest_csv import COLUMNS, LONGEST_NAME, Table
-from smkd_cli.artifacts.manifest_header import Header
+from smkd_cli.artifacts.manifest_csv import LONGEST_NAME, Table
+from smkd_cli.artifacts.manifest_header import NOISY_LABEL, Header, columns_of
 from smkd_cli.artifacts.text_lines import name_of
 from smkd_cli.errors import DataError
-from smkd_cli.words import listed, plain, quoted
+from smkd_cli.words import plain, quoted
 
 _LARGEST_ROW = 3 * 8 + LONGEST_NAME  # bytes, before compression
 _LARGEST_REST = 1 << 20
@@ -112,10 +112,8 @@ def _table(reader: _Reader) -> Table:
             f"{name}: is not a manifest: its metadata has no 'schema' (smkd corrupt writes one);"
             " labels of your own are read from CSV"
         )
-    header = Header(values, name)
-    if schema.names != list(COLUMNS):
-        raise DataError(f"{name}: the columns must be {', '.join(COLUMNS)}, not {listed(schema.names)}")
-    for column in COLUMNS:
+    header = Header(values, schema.names, name, name)
+    for column in schema.names:
         wanted = "string" if column == "image" else "int64"
         if str(held := schema.field(column).type) != wanted:
             raise DataError(f"{name}: column {column} holds {plain(held)}, not {wanted}")
@@ -127,18 +125,18 @@ def _table(reader: _Reader) -> Table:
         raise DataError(
             f"{name}: has {rows:,} rows of {size:,} bytes together, too much for the header's {samples:,} samples"
         )
-    index, clean_label, label = (reader.integers(column) for column in ("index", "clean_label", "label"))
+    index, clean_labels, noisy_labels = map(reader.integers, ("index", "clean_label", header.noisy_column))
     assert index is not None  # only the clean labels may be
-    assert label is not None
-    return Table(name, header, index, reader.names(), clean_label, label, reader.place)
+    assert noisy_labels is not None
+    return Table(name, header, index, reader.names(), clean_labels, noisy_labels, reader.place)
 
 
 def write_parquet(
     path: Path,
     header: dict[str, str],
     image: NDArray[Any] | None,
-    clean_label: NDArray[np.int64] | None,
-    label: NDArray[np.int64],
+    clean_labels: NDArray[np.int64] | None,
+    noisy_labels: NDArray[np.int64],
 ) -> None:
     """Write a Parquet manifest; the arrays are (n,) in the order of ``index``.
 
@@ -146,15 +144,15 @@ def write_parquet(
         DataError: pyarrow is not installed.
     """
     pyarrow, parquet = _pyarrow(path)
-    count = len(label)
+    count = len(noisy_labels)
     table = pyarrow.table(
         [
             pyarrow.array(np.arange(count)),
             pyarrow.nulls(count, pyarrow.string()) if image is None else pyarrow.array(image, pyarrow.string()),
-            pyarrow.nulls(count, pyarrow.int64()) if clean_label is None else pyarrow.array(clean_label),
-            pyarrow.array(label),
+            pyarrow.nulls(count, pyarrow.int64()) if clean_labels is None else pyarrow.array(clean_labels),
+            pyarrow.array(noisy_labels),
         ],
-        names=list(COLUMNS),
+        names=columns_of(NOISY_LABEL),
     )
     # Given the path, pyarrow removes what it cannot write to; and it cannot write to a pipe, which has no position.
     content = pyarrow.BufferOutputStream()

@@ -31,7 +31,7 @@ class Run:
         >>> run = smkd.Run(trained)  # the path of a run directory
         >>> run.result.cell.method, run.result.scores.last.epoch, len(run.metrics)
         ('SMKD-S+MyLC', 2, 2)
-        >>> run.manifest.label[:3], sorted(run.weights("a"))[0]
+        >>> run.manifest.noisy_labels[:3], sorted(run.weights("a"))[0]
         (array([0, 8, 2]), 'classifier.bias')
     """
 
@@ -64,7 +64,7 @@ class Run:
 
     @property
     def manifest(self) -> Manifest:
-        """The labels that were trained on."""
+        """The noisy labels, which were trained on, with the clean ones where they are known."""
         return read_manifest(self._directory.manifest)
 
     @property

@@ -138,13 +138,13 @@ def _from_manifest(manifest: Manifest, name: str, classes: int | None, given: bo
         raise UsageError(f"{name}: is a manifest already; train on it as it is with `smkd train --manifest`")
     if classes is not None and classes != manifest.classes:
         raise UsageError(f"{name}: is a manifest of {manifest.classes} classes; leave out --classes {classes}")
-    if manifest.clean_label is None:
+    if manifest.clean_labels is None:
         raise DataError(f"{name}: is a manifest that does not know its clean labels, so there is nothing to corrupt")
     return CleanLabels(
         manifest.dataset,
         manifest.split,
         manifest.dataset,
         range(manifest.classes),
-        manifest.clean_label,
+        manifest.clean_labels,
         manifest.image,
     )

@@ -73,7 +73,7 @@ def run(
         known = "which of them are clean is not known"
         if manifest.realised_rate is not None:
             known = f"{100 * manifest.realised_rate:.2f} % of them are not those of the column clean_label"
-        console.info(f"{source.name}: {len(manifest.label):,} labels as they are; {known}")
+        console.info(f"{source.name}: {len(manifest.noisy_labels):,} labels as they are; {known}")
         return
     stay = noise.transitions(kind, rate, manifest.classes, source.dataset).stay
     show(manifest, source.label, stay, source.class_names)
@@ -90,8 +90,8 @@ def as_given(source: CleanLabels) -> Manifest:
         seed=None,
         sampling=None,
         transition_matrix=None,
-        label=source.label,
-        clean_label=source.clean,
+        noisy_labels=source.label,
+        clean_labels=source.clean,
         image=source.image,
     )
 
@@ -108,10 +108,10 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
         seed=seed,
         sampling=sampling,
         transition_matrix=kind,
-        label=noise.corrupt_labels(
+        noisy_labels=noise.corrupt_labels(
             source.label, kind=kind, rate=rate, classes=classes, seed=seed, sampling=sampling, dataset=source.dataset
         ),
-        clean_label=source.label,
+        clean_labels=source.label,
         image=source.image,
     )
 

@@ -27,7 +27,7 @@ def show(
         class_names: one per class, or their numbers.
     """
     samples = np.bincount(clean, minlength=len(stay))
-    changed = np.bincount(clean[manifest.label != clean], minlength=len(stay))
+    changed = np.bincount(clean[manifest.noisy_labels != clean], minlength=len(stay))
     expected = 1 - stay
     console.info(
         f"{manifest.dataset}, {manifest.split}: {len(clean):,} labels, {manifest.kind} noise of rate {manifest.rate:g},"

@@ -58,7 +58,7 @@ def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) ->
             continue
         manifest = labels.manifest
         headers[entry.manifest] = manifest.kind, manifest.rate, manifest.sha256
-        if manifest.clean_label is None:
+        if manifest.clean_labels is None:
             ignorant[entry.manifest] = labels.name
     problems += _unfit_methods(grid, ignorant, dataset)
     if problems:
@@ -85,8 +85,8 @@ def misfits(name: str, manifest: Manifest, dataset: DataSet, images: NDArray[Any
             manifest.aligned_to(images)
         except DataError as error:
             yield f"{name}: {error}"
-    elif len(manifest.label) != dataset.train_size:
-        yield f"{name}: has labels of {len(manifest.label)} images, but {dataset.name} has {dataset.train_size}"
+    elif len(manifest.noisy_labels) != dataset.train_size:
+        yield f"{name}: has labels of {len(manifest.noisy_labels)} images, but {dataset.name} has {dataset.train_size}"
 
 
 def _read(entry: NoiseEntry) -> Manifest:

@@ -31,8 +31,8 @@ def manifest(**changes: Any) -> Manifest:
         "seed": 0,
         "sampling": "per-sample",
         "transition_matrix": "pairflip",
-        "label": np.array([0, 2, 2, 1, 1]),
-        "clean_label": np.array([0, 1, 2, 0, 1]),
+        "noisy_labels": np.array([0, 2, 2, 1, 1]),
+        "clean_labels": np.array([0, 1, 2, 0, 1]),
         "image": np.array(["a", "b", "c", "d", "e"]),
     }
     return Manifest(**values | changes)
@@ -41,7 +41,7 @@ def manifest(**changes: Any) -> Manifest:
 def assert_equal(one: Manifest, other: Manifest) -> None:
     assert one.header == other.header
     assert one.sha256 == other.sha256
-    for name in ("label", "clean_label", "image"):
+    for name in ("noisy_labels", "clean_labels", "image"):
         np.testing.assert_array_equal(getattr(one, name), getattr(other, name))
 
 
@@ -63,11 +63,11 @@ def edited(tmp_path: Path) -> Callable[[Callable[[list[str]], Any]], Path]:
 def test_the_file_is_what_the_format_says(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.csv", manifest())
     assert (tmp_path / "m.csv").read_text() == (
-        "# schema: smkd/manifest/1\n# dataset: toy\n# split: train\n# classes: 3\n# samples: 5\n# kind: pairflip\n"
+        "# schema: smkd/manifest/2\n# dataset: toy\n# split: train\n# classes: 3\n# samples: 5\n# kind: pairflip\n"
         "# rate: 0.4\n# seed: 0\n# sampling: per-sample\n# transition_matrix: pairflip\n# realised_rate: 0.4\n"
         f"# clean_labels_sha256: {labels_sha256(np.array([0, 1, 2, 0, 1]))}\n"
-        f"# labels_sha256: {labels_sha256(np.array([0, 2, 2, 1, 1]))}\n"
-        "index,image,clean_label,label\n0,a,0,0\n1,b,1,2\n2,c,2,2\n3,d,0,1\n4,e,1,1\n"
+        f"# noisy_labels_sha256: {labels_sha256(np.array([0, 2, 2, 1, 1]))}\n"
+        "index,image,clean_label,noisy_label\n0,a,0,0\n1,b,1,2\n2,c,2,2\n3,d,0,1\n4,e,1,1\n"
     )
 
 
@@ -89,8 +89,8 @@ def test_round_trip(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, data: st.Da
     images = st.lists(names, min_size=count, max_size=count, unique=True).map(lambda some: np.array(some, object))
     written = manifest(
         classes=classes,
-        label=data.draw(labels),
-        clean_label=data.draw(st.none() | labels),
+        noisy_labels=data.draw(labels),
+        clean_labels=data.draw(st.none() | labels),
         image=data.draw(st.none() | images),
         rate=data.draw(st.none() | st.floats(0, 1)),
         seed=data.draw(st.none() | st.integers(0, 2**40)),
@@ -160,26 +160,26 @@ def replace(line: int, text: str) -> Callable[[list[str]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (replace(0, "# schema: smkd/manifest/2"), "schema 'smkd/manifest/2', but this version of smkd reads"),
+        (replace(0, "# schema: smkd/manifest/3"), "schema 'smkd/manifest/3', but this version of smkd reads"),
         (replace(0, "# title: smkd"), "is not a manifest: it has no line '# schema"),
         (replace(3, "# clases: 3"), "unknown header key 'clases'; did you mean classes?"),
         (replace(3, "# classes: three"), "classes in the header is 'three', not an integer of at least 2"),
         (replace(3, "# classes:"), "gives no value for classes"),
-        (replace(3, "# classes: 2"), "row 2 (line 16): label 2 is not in 0 … 1"),
+        (replace(3, "# classes: 2"), "row 2 (line 16): noisy_label 2 is not in 0 … 1"),
         (replace(4, "# samples: 6"), "the row of index 5 is missing (5 rows, the header says 6 samples)"),
         (replace(6, "# rate: 1.5"), "rate in the header is '1.5', not a number in [0, 1]"),
         (replace(6, "# rate: nan"), "rate in the header is 'nan'"),
         (replace(7, "# seed: -1"), "seed in the header is '-1'"),
         (replace(10, "# realised_rate: 0.2"), "realised_rate in the header is 0.2, but that of the labels is 0.4"),
         (replace(12, "# hello"), "line 13 is not '# key: value'"),
-        (replace(13, "index,image,label"), "line 14: the columns must be index,image,clean_label,label"),
-        (replace(15, "1,b,1,0"), "delete the line '# labels_sha256: …'"),
+        (replace(13, "index,image,label"), "line 14: the columns must be index, image, clean_label, noisy_label, not"),
+        (replace(15, "1,b,1,0"), "delete the line '# noisy_labels_sha256: …'"),
         (replace(15, "1,b,2,2"), "delete the line '# clean_labels_sha256: …'"),
-        (replace(15, "1,b,1,x"), "row 2 (line 16): label 'x' is not an integer"),
-        (replace(15, "1,b,1,2.0"), "row 2 (line 16): label '2.0' is not an integer"),
-        (replace(15, "1,b,1,3"), "row 2 (line 16): label 3 is not in 0 … 2"),
+        (replace(15, "1,b,1,x"), "row 2 (line 16): noisy_label 'x' is not an integer"),
+        (replace(15, "1,b,1,2.0"), "row 2 (line 16): noisy_label '2.0' is not an integer"),
+        (replace(15, "1,b,1,3"), "row 2 (line 16): noisy_label 3 is not in 0 … 2"),
         (replace(15, "1,b,,2"), "row 2 (line 16): clean_label is empty"),
-        (replace(15, "1,b,1"), "row 2 (line 16): label is empty"),
+        (replace(15, "1,b,1"), "row 2 (line 16): noisy_label is empty"),
         (replace(15, "1,b,1,2,0"), "row 2 (line 16): has 5 fields, but the header has 4"),
         (replace(14, "0,a,0,0,0"), "row 1 (line 15): has 5 fields, but the header has 4"),
         (replace(15, "one,b,1,2"), "row 2 (line 16): index 'one' is not an integer"),
@@ -211,7 +211,7 @@ def test_labels_changed_on_purpose_are_accepted_without_their_hash(edited: Calla
         lines.pop(12)
 
     read = read_manifest(edited(change))
-    assert read.label.tolist() == [0, 0, 2, 1, 1]
+    assert read.noisy_labels.tolist() == [0, 0, 2, 1, 1]
     assert read.realised_rate == 0.4
 
 
@@ -220,8 +220,8 @@ def test_sha256_knows_every_part() -> None:
         {},
         {"dataset": "other"},
         {"seed": 1},
-        {"label": np.array([0, 2, 2, 1, 0])},
-        {"clean_label": None},
+        {"noisy_labels": np.array([0, 2, 2, 1, 0])},
+        {"clean_labels": None},
         {"image": None},
         {"image": np.array(["a", "b", "c", "d", "f"])},
     ]
@@ -233,7 +233,7 @@ def test_aligns_by_image() -> None:
     assert labels.tolist() == [1, 0, 1, 2, 2]
     assert clean is not None
     assert clean.tolist() == [1, 0, 0, 1, 2]
-    assert manifest(clean_label=None).aligned_to(np.array(list("abcde")))[1] is None
+    assert manifest(clean_labels=None).aligned_to(np.array(list("abcde")))[1] is None
 
 
 def test_aligns_by_index_without_images() -> None:
@@ -260,8 +260,8 @@ def test_refuses_other_images(images: str, message: str) -> None:
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"label": np.array([0, 1, 2, 3, 0])}, "row 4: label 3 is not in 0 … 2"),
-        ({"clean_label": np.array([0, 1, 2, 0, -1])}, "row 5: clean_label -1"),
+        ({"noisy_labels": np.array([0, 1, 2, 3, 0])}, "row 4: noisy_label 3 is not in 0 … 2"),
+        ({"clean_labels": np.array([0, 1, 2, 0, -1])}, "row 5: clean_label -1"),
         ({"image": np.array(["a", "b", "a", "c", "d"])}, "row 3: image 'a' is already in row 1"),
         ({"image": np.array(["a", "", "c", "d", "e"])}, "row 2: image is empty"),
         ({"image": np.array(["a", "b\n1", "c", "d", "e"])}, "row 2: image .* line break"),

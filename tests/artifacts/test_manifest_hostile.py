@@ -30,8 +30,8 @@ def toy(**changes: Any) -> Manifest:
         "seed": 0,
         "sampling": "per-sample",
         "transition_matrix": "pairflip",
-        "label": np.array([0, 2, 2, 1]),
-        "clean_label": np.array([0, 1, 2, 0]),
+        "noisy_labels": np.array([0, 2, 2, 1]),
+        "clean_labels": np.array([0, 1, 2, 0]),
         "image": np.array(["a", "b", "c, d", 'e"']),
     }
     return Manifest(**values | changes)
@@ -75,7 +75,7 @@ def test_blank_lines_are_passed_over(tmp_path: Path, lines: list[str]) -> None:
     (tmp_path / "m.csv").write_text("\n".join([*lines, "", ""]))
     assert read_manifest(tmp_path / "m.csv").sha256 == toy().sha256
     lines[-1] = lines[-1].replace(",1", ",7")
-    assert "row 4 (line 20): label 7 is not in 0 … 2" in refused(tmp_path / "m.csv", "\n".join(lines))
+    assert "row 4 (line 20): noisy_label 7 is not in 0 … 2" in refused(tmp_path / "m.csv", "\n".join(lines))
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,11 @@ def test_blank_lines_are_passed_over(tmp_path: Path, lines: list[str]) -> None:
         (16, "2,c\0,2,2", "line 17 holds a null byte"),
         (16, f"2,c,2,{'9' * 100_000}", "is not an integer of at most 18 digits"),
         (16, "99999999999999999999,c,2,2", "index '99999999999999999999' is not an integer of at most 18 digits"),
-        (13, "index;image;clean_label;label", "line 14: the columns must be index,image,clean_label,label"),
+        (
+            13,
+            "index;image;clean_label;noisy_label",
+            "line 14: the columns must be index, image, clean_label, noisy_label",
+        ),
     ],
 )
 def test_what_a_file_says_is_bounded(tmp_path: Path, lines: list[str], line: int, text: str, message: str) -> None:
@@ -112,8 +116,8 @@ def test_what_a_file_says_is_bounded(tmp_path: Path, lines: list[str], line: int
     [
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         (b"PAR1" + bytes(99), "a Parquet file: a manifest in this format must have a name that ends in .parquet"),
-        ("# schema: smkd/manifest/1\n".encode("utf-16"), "UTF-16"),
-        (b"# schema: smkd/manifest/1\n" + b"".join(b"# %d:\n" % row for row in range(999)), "line 101: the columns"),
+        ("# schema: smkd/manifest/2\n".encode("utf-16"), "UTF-16"),
+        (b"# schema: smkd/manifest/2\n" + b"".join(b"# %d:\n" % row for row in range(999)), "line 101: the columns"),
         (b"", "is not a manifest"),
     ],
 )
@@ -131,7 +135,7 @@ def test_more_rows_than_samples_are_not_read(tmp_path: Path, lines: list[str]) -
     [
         ({"dataset": "a\nb"}, "dataset in the header is 'a\\nb', not a line"),
         ({"kind": "x" * 101}, "kind in the header"),
-        ({"classes": 1, "label": np.zeros(4, int), "clean_label": None}, "cannot hold 4 labels of 1 classes"),
+        ({"classes": 1, "noisy_labels": np.zeros(4, int), "clean_labels": None}, "cannot hold 4 labels of 1 classes"),
         ({"image": np.array(["a", "b", "c\0d", "d"])}, "row 3: image 'c\\x00d' holds a line break or null"),
         ({"image": np.array(["a", "b", "c" * 9000, "d"])}, "is longer than 8,192 characters"),
     ],
@@ -223,14 +227,14 @@ def test_parquet_is_not_believed(parquet: Callable[..., Path]) -> None:
     assert "row 3: image 'a' appears a second time" in message(image=["a", "b", "a", "c"])
     assert "row 2: image is empty" in message(image=["a", None, "b", "c"])
     assert "column image holds int64, not string" in message(image=[1, 2, 3, 4])
-    assert "column label holds double, not int64" in message(label=[0.0, 2.0, 2.0, 1.0])
+    assert "column noisy_label holds double, not int64" in message(noisy_label=[0.0, 2.0, 2.0, 1.0])
     assert "classes in the header is '1e30'" in message({b"classes": b"1e30"})
     assert "dataset in the header" in message({b"dataset": b"\x1b[31m"})
     assert "has 4 rows of" in message({b"samples": b"3"})
     path = parquet()
     table = pyarrow.parquet.read_table(path)
     pyarrow.parquet.write_table(table.drop_columns(["image"]), path)
-    assert "the columns must be index, image, clean_label, label, not index, clean_label, label" in refused(
+    assert "must be index, image, clean_label, noisy_label, not index, clean_label, noisy_label" in refused(
         path, path.read_bytes()
     )
     pyarrow.parquet.write_table(pyarrow.table({"name": ["a"], "label": [0]}), path)
@@ -274,7 +278,7 @@ def test_any_bytes_are_parquet_or_a_message(parquet: Callable[..., Path], change
 def test_parquet_under_other_names_and_the_other_way_round(tmp_path: Path, parquet: Callable[..., Path]) -> None:
     pointer = tmp_path / "pointer.parquet"
     assert "is not Parquet but a Git LFS pointer" in refused(pointer, b"version https://git-lfs.github.com/spec/v1\n")
-    for content in ("# schema: smkd/manifest/1\n", ""):
+    for content in ("# schema: smkd/manifest/2\n", ""):
         assert "is not Parquet, as its name says" in refused(tmp_path / "text.parquet", content)
     (tmp_path / "m.csv").write_bytes(parquet().read_bytes())
     with pytest.raises(DataError, match="must have a name that ends in"):

@@ -37,7 +37,7 @@ def test_holds_the_same_as_csv(digits: Path, tmp_path: Path, known: bool) -> Non
 
     written = read_manifest(digits)
     if not known:
-        written = dataclasses.replace(written, image=None, clean_label=None)
+        written = dataclasses.replace(written, image=None, clean_labels=None)
     write_manifest(tmp_path / "m.parquet", written)
     read = read_manifest(tmp_path / "m.parquet")
     assert read.sha256 == written.sha256
@@ -51,14 +51,14 @@ def test_a_changed_label_is_detected(digits: Path, tmp_path: Path) -> None:
     path = tmp_path / "m.parquet"
     write_manifest(path, read_manifest(digits))
     table = parquet.read_table(path)
-    labels = table.column("label").to_pylist()
+    labels = table.column("noisy_label").to_pylist()
     labels[3] = (labels[3] + 1) % 10
-    parquet.write_table(table.set_column(3, "label", pyarrow.array(labels)), path)
-    with pytest.raises(DataError, match="labels_sha256"):
+    parquet.write_table(table.set_column(3, "noisy_label", pyarrow.array(labels)), path)
+    with pytest.raises(DataError, match="noisy_labels_sha256"):
         read_manifest(path)
     labels[3] = None
-    parquet.write_table(table.set_column(3, "label", pyarrow.array(labels)), path)
-    with pytest.raises(DataError, match="row 4: label is empty"):
+    parquet.write_table(table.set_column(3, "noisy_label", pyarrow.array(labels)), path)
+    with pytest.raises(DataError, match="row 4: noisy_label is empty"):
         read_manifest(path)
     path.write_bytes(path.read_bytes()[:-20])
     with pytest.raises(DataError, match="cannot be read"):

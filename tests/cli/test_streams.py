@@ -55,7 +55,7 @@ def test_words_never_get_into_data_when_streams_are_closed(bash, tmp_path, close
     result = bash(f"SMKD corrupt -o - {closed}; code=$?; [ $code = 0 ] && SMKD corrupt -o m.csv {closed}")
     assert result.returncode == 0, result.stderr
     written = (tmp_path / "m.csv").read_bytes()
-    assert written.startswith(b"# schema: smkd/manifest/1\n")
+    assert written.startswith(b"# schema: smkd/manifest/2\n")
     assert result.stdout == (b"" if ">&- " in f"{closed} ".replace("2>&-", "") else written + b"m.csv\n")
     assert (b"symmetric" in result.stderr) == ("2>&-" not in closed)
     assert b"Traceback" not in result.stderr
@@ -252,7 +252,7 @@ from smkd_cli.__main__ import main
 main()
 """
 MANIFEST = """\
-# schema: smkd/manifest/1
+# schema: smkd/manifest/2
 # dataset: digits
 # split: train
 # classes: 2
@@ -262,7 +262,7 @@ MANIFEST = """\
 # seed:
 # sampling:
 # transition_matrix:
-index,image,clean_label,label
+index,image,clean_label,noisy_label
 0,,,0
 1,,,1
 """

@@ -61,7 +61,7 @@ def test_clean_keeps_every_label(smkd: Smkd) -> None:
 
 def test_the_same_command_gives_the_same_bytes(smkd: Smkd, tmp_path: Path) -> None:
     first = smkd("corrupt", "-o", "-").out
-    assert first.startswith("# schema: smkd/manifest/1\n")
+    assert first.startswith("# schema: smkd/manifest/2\n")
     assert smkd("corrupt", "-o", "-").out == first
     assert smkd("corrupt", "-o", "some/where.csv").out == "some/where.csv\n"
     assert (tmp_path / "some/where.csv").read_text() == first
@@ -116,7 +116,7 @@ def test_cifar100(smkd: Smkd, real_data: Path) -> None:
     assert result.code == 0
     assert "per class: from" in result.err
     manifest = read_manifest(result.out.strip())
-    assert len(manifest.label) == 50_000
+    assert len(manifest.noisy_labels) == 50_000
     assert manifest.realised_rate == pytest.approx(0.3, abs=0.01)
 
 
@@ -189,8 +189,8 @@ def test_labels_that_are_wrong_already_are_taken_as_they_are(smkd, tmp_path):
     assert result.out == "manifests/mine-train-given.csv\n"
     manifest = read_manifest(tmp_path / "manifests" / "mine-train-given.csv")
     assert manifest.kind == "given"
-    assert manifest.label.tolist() == [2, 0, 2]
-    assert manifest.clean_label is None
+    assert manifest.noisy_labels.tolist() == [2, 0, 2]
+    assert manifest.clean_labels is None
     assert manifest.rate is manifest.seed is manifest.realised_rate is None
     assert smkd("corrupt", "--kind", "given").code == 2
     assert smkd("corrupt", "--labels", "mine.csv", "--kind", "given", "--rate", 0.2).code == 2

@@ -56,7 +56,7 @@ def take(smkd: Smkd, content: str | bytes, *options: str) -> Any:
 def test_what_is_clear_is_taken(smkd: Smkd, content: str | bytes, labels: list[int]) -> None:
     result = take(smkd, content)
     assert result.code == 0, result.err
-    assert read_manifest("m.csv").label.tolist() == labels
+    assert read_manifest("m.csv").noisy_labels.tolist() == labels
 
 
 @pytest.mark.parametrize(
@@ -142,14 +142,14 @@ def test_a_separator_that_is_given(smkd: Smkd, separator: str) -> None:
     between = {"tab": "\t", "\\t": "\t"}.get(separator, separator)
     result = take(smkd, f"image{between}label\na{between}0\nb{between}1\n", "--separator", separator)
     assert result.code == 0, result.err
-    assert read_manifest("m.csv").label.tolist() == [0, 1]
+    assert read_manifest("m.csv").noisy_labels.tolist() == [0, 1]
     assert smkd("corrupt", "--separator", ";").code == 2
 
 
 def test_names_of_classes_are_numbered_in_their_order_and_kept_for_words(smkd: Smkd) -> None:
     result = take(smkd, "label\n[/x]\nCat\n\x1b[1m\ncat\n", "--kind", "symmetric")
     assert result.code == 0, result.err
-    clean = read_manifest("m.csv").clean_label
+    clean = read_manifest("m.csv").clean_labels
     assert clean is not None
     assert clean.tolist() == [2, 1, 0, 3]
     assert "classes are numbered by their names, sorted: 0 is \\x1b[1m, 1 is Cat, 2 is [/x], 3 is cat" in result.err
@@ -163,12 +163,12 @@ def test_a_column_of_clean_labels_is_taken_or_spoken_of(smkd: Smkd) -> None:
     result = take(smkd, content)
     assert "4 labels as they are; 25.00 % of them are not those of the column clean_label" in result.err
     manifest = read_manifest("m.csv")
-    assert manifest.clean_label is not None
-    assert (manifest.label.tolist(), manifest.clean_label.tolist()) == ([2, 2, 1, 0], [0, 2, 1, 0])
+    assert manifest.clean_labels is not None
+    assert (manifest.noisy_labels.tolist(), manifest.clean_labels.tolist()) == ([2, 2, 1, 0], [0, 2, 1, 0])
     assert manifest.realised_rate == 0.25
     drawn = take(smkd, content, "--kind", "clean", "--quiet")
     assert "its column clean_label is not used, noise is drawn from label" in drawn.err
-    np.testing.assert_array_equal(read_manifest("m.csv").clean_label, [2, 2, 1, 0])
+    np.testing.assert_array_equal(read_manifest("m.csv").clean_labels, [2, 2, 1, 0])
     assert "clean_label" not in take(smkd, content, "--kind", "clean", "--column", "clean_label").err
 
 
@@ -256,7 +256,7 @@ def test_any_name_of_a_file(smkd: Smkd, name: str, written: str) -> None:
     Path(name).write_text("label\n0\n1\n")
     result = smkd("corrupt", "--labels", f"./{name}", "--kind", "given")
     assert (result.code, result.out) == (0, f"manifests/{written}\n")
-    assert read_manifest(f"manifests/{written}").label.tolist() == [0, 1]
+    assert read_manifest(f"manifests/{written}").noisy_labels.tolist() == [0, 1]
     assert name.splitlines()[0] != name or name in result.err
 
 
@@ -293,7 +293,7 @@ def test_any_bytes_are_labels_or_a_message(smkd: Smkd, content: bytes) -> None:
     assert "Traceback" not in result.err
     assert ("error: " in result.err) == (result.code != 0)
     if result.code == 0:
-        assert read_manifest("m.csv").label.tolist()[:2] == [0, 1]
+        assert read_manifest("m.csv").noisy_labels.tolist()[:2] == [0, 1]
 
 
 @given(rows=st.lists(st.tuples(st.booleans(), st.integers(0, 3)), min_size=1, max_size=50), wrong=st.integers(0, 49))

@@ -24,9 +24,9 @@ def test_labels_only(smkd: Smkd, tmp_path: Path) -> None:
     manifest = read_manifest(result.out.strip())
     assert (manifest.dataset, manifest.classes, manifest.image) == ("mine", 3, None)
     clean = np.arange(600) % 3
-    np.testing.assert_array_equal(manifest.clean_label, clean)
+    np.testing.assert_array_equal(manifest.clean_labels, clean)
     drawn = noise.corrupt_labels(clean, kind="symmetric", rate=0.3, classes=3, seed=0)
-    np.testing.assert_array_equal(manifest.label, drawn)
+    np.testing.assert_array_equal(manifest.noisy_labels, drawn)
 
 
 def test_images_are_carried_through(smkd: Smkd, tmp_path: Path) -> None:
@@ -37,8 +37,8 @@ def test_images_are_carried_through(smkd: Smkd, tmp_path: Path) -> None:
     assert result.code == 0
     manifest = read_manifest("m.csv")
     assert manifest.classes == 5
-    assert manifest.clean_label is not None
-    assert manifest.clean_label.tolist() == [3, 0, 1]
+    assert manifest.clean_labels is not None
+    assert manifest.clean_labels.tolist() == [3, 0, 1]
     assert manifest.image is not None
     assert manifest.image.tolist() == ["a, b.png", "b.png", '"c".png']
 
@@ -47,7 +47,7 @@ def test_stdin(smkd: Smkd) -> None:
     result = smkd("corrupt", "--labels", "-", "-o", "-", stdin="label\n0\n1\n")
     assert result.code == 0
     assert "\n# dataset: stdin\n" in result.out
-    assert "\nindex,image,clean_label,label\n0,,0," in result.out
+    assert "\nindex,image,clean_label,noisy_label\n0,,0," in result.out
 
 
 def test_many_classes_get_a_line_instead_of_a_table(smkd: Smkd, tmp_path: Path) -> None:
@@ -61,7 +61,7 @@ def test_asymmetric_noise_needs_to_know_whose_classes_they_are(smkd: Smkd, tmp_p
     options = ("corrupt", "--labels", "mine.csv", "--kind", "asymmetric", "--rate", "1")
     assert smkd(*options).code == 2
     manifest = read_manifest(smkd(*options, "--dataset", "cifar10").out.strip())
-    assert manifest.label[:10].tolist() == [0, 1, 0, 5, 7, 3, 6, 7, 8, 1]
+    assert manifest.noisy_labels[:10].tolist() == [0, 1, 0, 5, 7, 3, 6, 7, 8, 1]
 
 
 def test_a_manifest_is_corrupted_afresh_from_its_clean_labels(smkd: Smkd) -> None:
@@ -75,7 +75,7 @@ def test_a_manifest_without_clean_labels_has_nothing_to_corrupt(smkd: Smkd) -> N
     labels = np.array([0, 1, 1])
     given_only = Manifest(
         dataset="web", split="train", classes=2, kind="human", rate=None, seed=None, sampling=None,
-        transition_matrix=None, label=labels,
+        transition_matrix=None, noisy_labels=labels,
     )  # fmt: skip
     write_manifest(Path("web.csv"), given_only)
     result = smkd("corrupt", "--labels", "web.csv")
@@ -142,6 +142,6 @@ def test_any_labels_come_back_as_the_clean_ones(smkd: Smkd, labels: list[int], s
     result = smkd("corrupt", "--labels", "-", "--classes", "9", "--seed", seed, "-o", "m.csv", stdin=text)
     assert result.code == 0
     manifest = read_manifest("m.csv")
-    assert manifest.clean_label is not None
-    assert manifest.clean_label.tolist() == labels
-    assert manifest.realised_rate == np.mean(manifest.label != labels)
+    assert manifest.clean_labels is not None
+    assert manifest.clean_labels.tolist() == labels
+    assert manifest.realised_rate == np.mean(manifest.noisy_labels != labels)

@@ -72,7 +72,7 @@ def test_corrupt_opens_no_image(smkd: Smkd, unreadable: Path) -> None:
     assert result.code == 0, result.err
     manifest = read_manifest("labels.csv")
     labels = data.find("pictures", unreadable).labels("train")
-    assert_array_equal(manifest.clean_label, labels.labels)
+    assert_array_equal(manifest.clean_labels, labels.labels)
     assert_array_equal(manifest.image, labels.image_ids)
     assert manifest.classes == 3
     assert 0 < manifest.realised_rate < 1

@@ -95,22 +95,22 @@ def test_the_numbers_are_those_of_the_plain_networks(smkd, trained):
 def test_scores_on_training_images_report_the_wrong_labels(smkd, trained):
     record = json.loads(smkd("eval", trained, "--split", "train").out)
     manifest = read_manifest(trained / "manifest.csv")
-    wrong = manifest.label != manifest.clean_label
+    wrong = manifest.noisy_labels != manifest.clean_labels
     assert record["images"] == 1437
     for peer, probs in zip("ab", plain_predictions(trained, "train"), strict=True):
         got = record["labels"][peer]
         prediction = probs.argmax(1)
         assert got["wrong"] == wrong.sum()
-        assert got["memorised"] == pytest.approx((prediction == manifest.label)[wrong].mean())
-        assert got["corrected"] == pytest.approx((prediction == manifest.clean_label)[wrong].mean())
+        assert got["memorised"] == pytest.approx((prediction == manifest.noisy_labels)[wrong].mean())
+        assert got["corrected"] == pytest.approx((prediction == manifest.clean_labels)[wrong].mean())
         # The refined label by Eq. 7 and 8, with the r that the last epoch ended with.
         certainty = 1 + (probs * np.log(probs)).sum(1) / np.log(10)
         _, facts = load_tensors(trained / f"peer_{peer}.safetensors", PEER_SCHEMA)
         r = facts["memory"]["r"]
         assert 0.2 < r < 1
         trust = certainty / (1 + np.exp(-(r - 0.5) * record["cell"]["options"]["b1"]))
-        refined = (1 - trust)[:, None] * np.eye(10)[manifest.label] + trust[:, None] * probs
-        expected = (refined.argmax(1) == manifest.clean_label)[wrong].mean()
+        refined = (1 - trust)[:, None] * np.eye(10)[manifest.noisy_labels] + trust[:, None] * probs
+        expected = (refined.argmax(1) == manifest.clean_labels)[wrong].mean()
         assert got["refined_corrected"] == pytest.approx(expected, abs=2 / wrong.sum())
 
 
@@ -242,7 +242,7 @@ def test_a_tampered_manifest_is_refused_on_training_images(smkd, copy):
     manifest.write_text(f"{head}\n{row.rsplit(',', 1)[0]},{(label + 1) % 10}\n")
     result = smkd("eval", copy, "--split", "train")
     assert result.code == 4
-    assert "labels_sha256" in result.err
+    assert "noisy_labels_sha256" in result.err
 
 
 def test_a_manifest_of_other_classes_is_refused(smkd, copy):

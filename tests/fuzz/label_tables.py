@@ -13,8 +13,9 @@ from mutation import as_text, mutated, mutated_bytes
 
 from smkd_cli.artifacts.manifest import labels_sha256
 
+# The schema of each version of the format, and what it calls the column of the noisy labels.
+_VERSIONS = (("smkd/manifest/1", "label"), ("smkd/manifest/2", "noisy_label"))
 _HEADER = {
-    "schema": "smkd/manifest/1",
     "dataset": "toy",
     "split": "train",
     "classes": 3,
@@ -25,7 +26,7 @@ _HEADER = {
     "sampling": "per-sample",
     "transition_matrix": "pairflip",
 }
-_COLUMNS = ["index", "image", "clean_label", "label"]
+_COLUMNS = ["index", "image", "clean_label"]
 _ROWS = [[i, f"image{i}", i % 3, (i + (i == 1)) % 3] for i in range(6)]
 
 
@@ -47,12 +48,14 @@ def _sha256_of(rows: Any, column: int) -> str:
 
 def manifest(random: Random) -> bytes:
     """A manifest with something wrong in it, or around it."""
-    value = {"header": _HEADER, "columns": _COLUMNS, "rows": _ROWS}
+    schema, noisy = random.choice(_VERSIONS)
+    value = {"header": {"schema": schema, **_HEADER}, "columns": [*_COLUMNS, noisy], "rows": _ROWS}
     if random.random() < 0.8:
         value = mutated(value, random)
     header = dict(value.get("header") or {}) if isinstance(value.get("header"), dict) else {}
     if random.random() < 0.8:
-        header["labels_sha256"], header["clean_labels_sha256"] = (_sha256_of(value.get("rows"), c) for c in (3, 2))
+        for column, name in ((3, noisy), (2, "clean_label")):
+            header[f"{name}s_sha256"] = _sha256_of(value.get("rows"), column)
     lines = "".join(f"# {key}: {as_text(one)}\n" for key, one in header.items())
     text = lines + _text_of([value.get("columns", "")]) + _text_of(value.get("rows", []))
     content = text.encode("utf-8", "surrogatepass")
@@ -61,11 +64,21 @@ def manifest(random: Random) -> bytes:
 
 def labels(random: Random) -> bytes:
     """A table of labels as people have them, with something wrong in it."""
-    names = random.choice((["label"], ["label", "image"], ["id", "label", "clean_label"], ["image", "label", "extra"]))
+    names = random.choice(
+        (
+            ["label"],
+            ["label", "image"],
+            ["id", "label", "clean_label"],
+            ["image", "label", "extra"],
+        )
+    )
     numbers = random.choice(
         (lambda i: i % 3, lambda i: f"{i % 3}.0", lambda i: ("cat", "dog", "fox")[i % 3], lambda i: i + 1)
     )
-    value: Any = [names, *([numbers(i) if name == "label" else f"{name}{i}" for name in names] for i in range(8))]
+    value: Any = [
+        names,
+        *([numbers(i) if name in {"label", "noisy_label"} else f"{name}{i}" for name in names] for i in range(8)),
+    ]
     if random.random() < 0.8:
         value = mutated(value, random)
     text = _text_of(value, random.choice(",,,;\t"))
@@ -78,7 +91,9 @@ def parquet(random: Random, path: Path) -> None:
     import pyarrow
     import pyarrow.parquet
 
-    value = mutated({"header": _HEADER, "columns": dict(zip(_COLUMNS, zip(*_ROWS, strict=True), strict=True))}, random)
+    schema, noisy = random.choice(_VERSIONS)
+    columns = dict(zip((*_COLUMNS, noisy), zip(*_ROWS, strict=True), strict=True))
+    value = mutated({"header": {"schema": schema, **_HEADER}, "columns": columns}, random)
     given = value.get("columns")
     columns = given if isinstance(given, dict) else {"x": [1]}
     arrays = {str(name): _array(items) for name, items in columns.items()}
@@ -89,9 +104,9 @@ def parquet(random: Random, path: Path) -> None:
     }
     header = value.get("header")
     texts = {as_text(key): as_text(one) for key, one in header.items()} if isinstance(header, dict) else {}
-    for key, name in (("labels_sha256", "label"), ("clean_labels_sha256", "clean_label")):
+    for name in (noisy, "clean_label"):
         if name in arrays:
-            texts[key] = _sha256_of([[label] for label in arrays[name].to_pylist()], 0)
+            texts[f"{name}s_sha256"] = _sha256_of([[label] for label in arrays[name].to_pylist()], 0)
     raw = {key.encode("utf-8", "replace"): one.encode("utf-8", "surrogatepass") for key, one in texts.items()}
     pyarrow.parquet.write_table(pyarrow.table(table).replace_schema_metadata(raw), path)
     if random.random() < 0.3:

@@ -28,7 +28,7 @@ def labels(path: str, *, dataset: str = "digits", **changed: Any) -> str:
     given = np.arange(found.train_size) % found.classes
     whole: dict[str, Any] = {"dataset": dataset, "split": "train", "classes": found.classes, "kind": "given"}
     whole |= dict.fromkeys(("rate", "seed", "sampling", "transition_matrix"))
-    write_manifest(Path(path), Manifest(**(whole | {"label": given, "clean_label": given} | changed)))
+    write_manifest(Path(path), Manifest(**(whole | {"noisy_labels": given, "clean_labels": given} | changed)))
     return path
 
 
@@ -41,7 +41,7 @@ def test_every_manifest_that_does_not_fit_is_reported_before_anything_is_trained
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], command: list[str]
 ) -> None:
     labels("good.csv", image=digits_ids())
-    labels("few.csv", label=np.arange(9) % 3, clean_label=None, classes=3)
+    labels("few.csv", noisy_labels=np.arange(9) % 3, clean_labels=None, classes=3)
     labels("test.csv", split="test")
     labels("others.csv", image=np.array([f"{row}.png" for row in range(1437)]))
     labels("pinned.csv")
@@ -74,7 +74,7 @@ def test_every_manifest_that_does_not_fit_is_reported_before_anything_is_trained
 def test_the_manifest_of_the_command_line_is_checked_and_the_recipe_s_own_is_not(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], command: list[str], piped: bool
 ) -> None:
-    labels("few.csv", label=np.arange(9) % 3, clean_label=None, classes=3)
+    labels("few.csv", noisy_labels=np.arange(9) % 3, clean_labels=None, classes=3)
     recipe = recipe_file((NOISE, "  - {manifest: missing.csv}"))
     text = Path("few.csv").read_text()
     result = smkd(*command, recipe, "--manifest", "-" if piped else "few.csv", stdin=text if piped else "")
@@ -86,7 +86,7 @@ def test_the_manifest_of_the_command_line_is_checked_and_the_recipe_s_own_is_not
 def test_manifests_that_fit_are_right(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:
     labels("plain.csv")
     order = np.random.default_rng(0).permutation(1437)
-    labels("named.csv", image=digits_ids()[order], label=(np.arange(1437) % 10)[order])
+    labels("named.csv", image=digits_ids()[order], noisy_labels=(np.arange(1437) % 10)[order])
     recipe = recipe_file((NOISE, "  - {manifest: plain.csv}\n  - {manifest: named.csv}"))
     assert smkd("recipes", "validate", recipe).out == f"{recipe}: ok, 12 cells\n"
     assert len(smkd("train", "--dry-run", recipe).out.splitlines()) == 12
@@ -115,7 +115,7 @@ def test_recipes_that_are_wrong_and_files_that_are_missing_are_reported_together
 def test_methods_that_need_clean_labels_are_reported_for_a_manifest_without(
     smkd: Callable[..., Any], recipe_file: Callable[..., Path], command: list[str]
 ) -> None:
-    labels("noisy.csv", clean_label=None)
+    labels("noisy.csv", clean_labels=None)
     needy = (
         "methods: [Co-teaching, {name: Co-teaching, noise_rate: 0.4, label: x}, {name: Forward, transition: oracle}]"
     )

@@ -90,11 +90,11 @@ def test_a_manifest_that_does_not_fit(smkd, recipe, tmp_path, change, word):
 
 def test_a_manifest_of_other_images(smkd, recipe, tmp_path):
     content = smkd("corrupt", "-o", "-").out
-    header, rows = content.split("index,image,clean_label,label\n")
+    header, rows = content.split("index,image,clean_label,noisy_label\n")
     other = "".join(
         row.replace(row.split(",")[1], f"{number:016x}") for number, row in enumerate(rows.splitlines(True))
     )
-    (tmp_path / "m.csv").write_text(header + "index,image,clean_label,label\n" + other)
+    (tmp_path / "m.csv").write_text(header + "index,image,clean_label,noisy_label\n" + other)
     result = smkd("train", recipe, "--manifest", "m.csv")
     assert result.code == 4
     assert "another data set" in result.err

@@ -76,7 +76,7 @@ def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
     assert entry.kind is not None
     assert entry.sampling is not None
     rate, seed = entry.rate or 0.0, entry.seed or 0
-    label = noise.corrupt_labels(
+    noisy_labels = noise.corrupt_labels(
         train.labels,
         kind=entry.kind,
         rate=rate,
@@ -94,7 +94,7 @@ def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
         seed=seed,
         sampling=entry.sampling,
         transition_matrix=entry.kind,
-        label=label,
-        clean_label=train.labels,
+        noisy_labels=noisy_labels,
+        clean_labels=train.labels,
         image=train.image_ids,
     )

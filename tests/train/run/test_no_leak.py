@@ -40,14 +40,14 @@ def test_other_test_labels_change_the_measurement_only(smkd, recipe, bits, asser
 
 def test_clean_labels_are_for_statistics_only(smkd, recipe, bits, assert_same, tmp_path):
     content = smkd("corrupt", "-o", "-").out
-    header, rows = content.split("index,image,clean_label,label\n")
+    header, rows = content.split("index,image,clean_label,noisy_label\n")
     known = ("# realised_rate", "# clean_labels_sha256")
     header = "".join(
         f"{line.split(':')[0]}:\n" if line.startswith(known) else line for line in header.splitlines(keepends=True)
     )
     unknown = "".join("{0},{1},,{3}".format(*row.split(",")) for row in rows.splitlines(keepends=True))
     (tmp_path / "known.csv").write_text(content)
-    (tmp_path / "unknown.csv").write_text(f"{header}index,image,clean_label,label\n{unknown}")
+    (tmp_path / "unknown.csv").write_text(f"{header}index,image,clean_label,noisy_label\n{unknown}")
     runs = []
     for name in ("known", "unknown"):
         result = smkd("train", recipe, "--manifest", f"{name}.csv", "--runs", name)

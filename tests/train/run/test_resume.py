@@ -17,6 +17,7 @@ import pytest
 import torch
 from data_sets import DATA
 from program import alive, descendants, gone, run_in_process, wait_for
+from stop_after import StopAfter
 
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, EARLIER_CHECKPOINT_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
@@ -28,19 +29,6 @@ from smkd_cli.train.run.loop import train_cell
 from smkd_cli.train.run.task import Task
 
 STEPS = 3 * 6  # epochs times batches
-
-
-class StopAfter(StopRequest):
-    """Asks to stop when it has been looked at so many times: once a step."""
-
-    def __init__(self, steps: int) -> None:
-        super().__init__()
-        self.left = steps
-
-    def __bool__(self) -> bool:
-        self.left -= 1
-        self.signal_number = signal.SIGTERM if self.left <= 0 else 0
-        return self.left <= 0
 
 
 @pytest.fixture

@@ -51,7 +51,7 @@ def trained(run):
 def test_samples_stand_in_the_order_of_the_manifest(trained):
     a, b, facts = read_samples(trained / "samples.safetensors")
     manifest = read_manifest(trained / "manifest.csv")
-    assert (facts.samples, facts.classes) == (len(manifest.label), 10) == (N, 10)
+    assert (facts.samples, facts.classes) == (len(manifest.noisy_labels), 10) == (N, 10)
     assert facts.manifest_sha256 == hashlib.sha256((trained / "manifest.csv").read_bytes()).hexdigest()
     train_indices, held_out = hold_out(N, HELD_OUT, 1)
     for peer in (a, b):
@@ -99,7 +99,7 @@ def test_in_one_epoch_the_margin_is_positive_where_the_label_is_predicted(run):
 @pytest.mark.parametrize(("method", "options", "mass"), [("CE", {}, 1.0), ("LS", {"epsilon": 0.4}, 0.64)])
 def test_refined_labels_are_those_of_the_method(run, method, options, mass):
     run_directory = run(method, **options)
-    labels = read_manifest(run_directory / "manifest.csv").label
+    labels = read_manifest(run_directory / "manifest.csv").noisy_labels
     for peer in read_samples(run_directory / "samples.safetensors")[:2]:
         seen = peer.seen > 0
         assert peer.refined_mass[seen] == pytest.approx(mass)
@@ -114,7 +114,7 @@ def test_a_network_that_began_anew_has_only_its_own_epochs(run):
 
 def test_of_mixed_images_the_labels_before_mixing_are_kept(run):
     run_directory = run("M-DYR", warmup_share=0.3)
-    labels = read_manifest(run_directory / "manifest.csv").label
+    labels = read_manifest(run_directory / "manifest.csv").noisy_labels
     for peer in read_samples(run_directory / "samples.safetensors")[:2]:
         seen = peer.seen > 0
         # (1 − B) q + B ẑ is all on the noisy label where that is the prediction, and 1 − B otherwise.
@@ -175,7 +175,7 @@ def test_of_a_manifest_in_an_order_of_its_own_samples_stand_in_that_order(run, t
     plain = run("CE", epochs=1)
     manifest = read_manifest(plain / "manifest.csv")
     order = np.random.default_rng(5).permutation(N)
-    parts = {"label": manifest.label, "clean_label": manifest.clean_label, "image": manifest.image}
+    parts = {name: getattr(manifest, name) for name in ("noisy_labels", "clean_labels", "image")}
     write_manifest(tmp_path / "shuffled.csv", replace(manifest, **{name: part[order] for name, part in parts.items()}))
     (tmp_path / "tiny.yaml").write_text(tiny)
     settings = [
@@ -194,4 +194,4 @@ def test_of_a_manifest_in_an_order_of_its_own_samples_stand_in_that_order(run, t
             )
     published = tmp_path / "cell" / "manifest.csv"
     assert ours[2].manifest_sha256 == hashlib.sha256(published.read_bytes()).hexdigest()
-    assert np.array_equal(read_manifest(published).label, manifest.label[order])
+    assert np.array_equal(read_manifest(published).noisy_labels, manifest.noisy_labels[order])
