@@ -83,7 +83,9 @@ def corrupt(
     labels: Annotated[
         str | None, typer.Option(metavar="FILE", help="CSV file of your own labels instead of a data set; - is stdin.")
     ] = None,
-    column: Annotated[str, typer.Option(help="Column of --labels that holds the labels.")] = "label",
+    column: Annotated[
+        str | None, typer.Option(help="Column of --labels that holds the labels (default: label; with --kind given also noisy_label).")
+    ] = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes in --labels (default: largest + 1).")] = None,
     separator: Annotated[
         str | None,

@@ -17,7 +17,7 @@ from smkd_cli.artifacts.manifest import Manifest, read_manifest, read_manifest_c
 from smkd_cli.artifacts.manifest_checks import check_labels
 from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.corrupt.class_labels import class_numbers
-from smkd_cli.corrupt.label_file import CLEAN, read_label_file
+from smkd_cli.corrupt.label_file import CLEAN, LABEL, NOISY, read_label_file
 from smkd_cli.corrupt.remarks import remark, remark_on_columns
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.naming import name_from
@@ -35,18 +35,18 @@ class CleanLabels:
         split: of the data set.
         dataset: the data set whose classes they are, for asymmetric noise.
         class_names: one per class; their numbers where they have no names.
-        label: int64 (n,), each in 0 … C - 1.
+        labels: int64 (n,), each in 0 … C - 1.
         image: str (n,), or None where images have no names.
-        clean: int64 (n,), the clean labels where ``label`` may be wrong already and they are known.
+        clean_labels: int64 (n,), where ``labels`` may be wrong already and the clean ones are known.
     """
 
     name: str
     split: str
     dataset: str
     class_names: Sequence[str | int]
-    label: NDArray[np.int64]
+    labels: NDArray[np.int64]
     image: NDArray[Any] | None
-    clean: NDArray[np.int64] | None = None
+    clean_labels: NDArray[np.int64] | None = None
 
 
 def from_dataset(name: str, root: Path) -> CleanLabels:
@@ -64,18 +64,26 @@ def from_dataset(name: str, root: Path) -> CleanLabels:
 
 
 def from_file(
-    source: str, column: str, classes: int | None, dataset: str, *, separator: str | None = None, given: bool = False
+    source: str,
+    column: str | None,
+    classes: int | None,
+    dataset: str,
+    *,
+    separator: str | None = None,
+    given: bool = False,
 ) -> CleanLabels:
     """The labels of a CSV file with a header line, or the clean labels of a manifest.
 
     Args:
         source: path of the file; ``-`` is stdin. Its column ``image``, if it has one, names the images.
-        column: the column that holds the labels, class numbers or names; a manifest's is ``clean_label`` always.
+        column: the column that holds the labels, class numbers or names; None for ``label``, or, where that is not
+            there, ``noisy_label`` if they are ``given``. A manifest's is ``clean_label`` always.
         classes: number of classes; None for the largest label plus one, for as many as there are names, or for what the
             manifest has.
         dataset: the data set whose classes they are, for asymmetric noise; a manifest names its own.
         separator: see :func:`smkd_cli.corrupt.label_file.read_label_file`.
-        given: whether the labels may be wrong already; then a column ``clean_label`` holds the clean ones.
+        given: whether they are noisy labels, to be taken as they are; then a column ``clean_label`` holds the clean
+            ones.
 
     Raises:
         UsageError: the file has no such column, or another number of classes.
@@ -87,8 +95,11 @@ def from_file(
     with opened(source) as stream:
         if _is_manifest(stream):
             return _from_manifest(read_manifest_csv(stream, name), name, classes, given)
-        file = read_label_file(stream, name, column, separator)
-    clean = file.clean if given else None
+        wanted = (LABEL, NOISY) if given else (LABEL,)
+        file = read_label_file(stream, name, wanted if column is None else (column,), separator)
+    if given and column is None and {LABEL, NOISY} <= set(file.columns):
+        console.warn(f"{name}: its column {NOISY} is not used, {LABEL} is; --column {NOISY} takes it")
+    column, clean = file.label.name, file.clean if given else None
     if file.clean is not None and not given:
         console.warn(
             f"{name}: its column {CLEAN} is not used, noise is drawn from {plain(column)} as if those were clean;"

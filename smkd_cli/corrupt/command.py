@@ -14,7 +14,7 @@ from smkd_cli.naming import file_word
 from smkd_cli.registry import called
 from smkd_cli.words import quoted
 
-# Labels that people gave are no kind of noise to draw, so this name stands beside the kinds.
+# Noisy labels taken as they are given are no kind of noise to draw, so this name stands beside the kinds.
 _GIVEN = "given"
 _NO_SEPARATORS = '"\r\n\0.+-_#'
 
@@ -27,7 +27,7 @@ def run(
     seed: int,
     sampling: str,
     labels: str | None,
-    column: str,
+    column: str | None,
     classes: int | None,
     separator: str | None,
     output: str | None,
@@ -39,7 +39,7 @@ def run(
         dataset: name of the data set; with ``labels``, the one whose classes they are.
         kind, rate, seed, sampling: see :func:`smkd_cli.noise.corrupt_labels`; the rate is 0.4 by default, 0 for clean.
         labels: path of a CSV of labels, ``-`` for stdin, or None for those of the data set.
-        column, classes, separator: of ``labels``; a separator is one character or ``tab``.
+        column, classes, separator: of ``labels``; see :func:`from_file`. A separator is one character or ``tab``.
         output: path of the manifest, ``-`` for its content on stdout, or None for :func:`default_path`.
         data: the folder of the data sets.
 
@@ -76,11 +76,11 @@ def run(
         console.info(f"{source.name}: {len(manifest.noisy_labels):,} labels as they are; {known}")
         return
     stay = noise.transitions(kind, rate, manifest.classes, source.dataset).stay
-    show(manifest, source.label, stay, source.class_names)
+    show(manifest, source.labels, stay, source.class_names)
 
 
 def as_given(source: CleanLabels) -> Manifest:
-    """The manifest of labels that may be wrong already: nothing is drawn, and clean ones are those of the source."""
+    """The manifest of noisy labels as they are given: nothing is drawn, and clean ones are those of the source."""
     return Manifest(
         dataset=source.name,
         split=source.split,
@@ -90,8 +90,8 @@ def as_given(source: CleanLabels) -> Manifest:
         seed=None,
         sampling=None,
         transition_matrix=None,
-        noisy_labels=source.label,
-        clean_labels=source.clean,
+        noisy_labels=source.labels,
+        clean_labels=source.clean_labels,
         image=source.image,
     )
 
@@ -109,9 +109,9 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
         sampling=sampling,
         transition_matrix=kind,
         noisy_labels=noise.corrupt_labels(
-            source.label, kind=kind, rate=rate, classes=classes, seed=seed, sampling=sampling, dataset=source.dataset
+            source.labels, kind=kind, rate=rate, classes=classes, seed=seed, sampling=sampling, dataset=source.dataset
         ),
-        clean_labels=source.label,
+        clean_labels=source.labels,
         image=source.image,
     )
 

@@ -19,7 +19,7 @@ from smkd_cli.errors import DataError, UsageError
 from smkd_cli.suggestions import closest
 from smkd_cli.words import listed, plain, quoted, seen
 
-LABEL, IMAGE, CLEAN, INDEX = "label", "image", "clean_label", "index"
+LABEL, NOISY, IMAGE, CLEAN, INDEX = "label", "noisy_label", "image", "clean_label", "index"
 _SEPARATORS = (",", ";", "\t", "|")
 _OF_EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
@@ -45,7 +45,7 @@ class LabelFile:
     place: Place
 
 
-def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | None) -> LabelFile:
+def read_label_file(stream: BinaryIO, name: str, wanted: Sequence[str], separator: str | None) -> LabelFile:
     """Read the columns of a CSV file that matter to labels.
 
     Above the header there may be blank lines, comments that begin with ``#``, and the line ``sep=;`` of Excel. Blank
@@ -54,7 +54,7 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
     Args:
         stream: the file's bytes, seekable.
         name: names the file in messages.
-        column: the column that holds the labels.
+        wanted: what the column of labels may be called; of several that are there, the first is meant.
         separator: what stands between fields; None for that of comma, semicolon, tab and ``|`` by which the header has
             the column.
 
@@ -64,11 +64,12 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
             all; the message names the row.
     """
     lines = Lines(stream, name)
-    columns, separator = _header(lines, column, separator)
+    columns, separator = _header(lines, wanted, separator)
+    column = next(each for each in wanted if each in columns)
     others = [other for other in (IMAGE, CLEAN) if other in columns and other != column]
-    for wanted in (column, *others):
-        if columns.count(wanted) > 1:
-            raise DataError(f"{name}: names a column twice in its first line: {quoted(wanted)}")
+    for used in (column, *others):
+        if columns.count(used) > 1:
+            raise DataError(f"{name}: names a column twice in its first line: {quoted(used)}")
     rows = Rows(lines, len(columns), separator, exact=False)
     labels = [column, *(CLEAN for other in others if other == CLEAN)]
     texts = [IMAGE] if IMAGE in others else [INDEX] if columns.count(INDEX) == 1 and column != INDEX else []
@@ -90,7 +91,7 @@ def read_label_file(stream: BinaryIO, name: str, column: str, separator: str | N
 
 def _refuse_second_header(found: Mapping[str, Texts], arrays: Mapping[str, NDArray[Any]], place: Place) -> None:
     """Raise a DataError where a row is the header once more, as in files that were put together."""
-    if len(found) + len(arrays) < 2 and LABEL not in found:
+    if len(found) + len(arrays) < 2 and not found.keys() & {LABEL, NOISY}:
         return  # a class may be called as its column is
     there = None
     for name, texts in found.items():
@@ -111,7 +112,7 @@ def _rises(index: NDArray[Any]) -> bool:
     return bool((numbers[1:] >= numbers[:-1]).all())
 
 
-def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str], str]:
+def _header(lines: Lines, wanted: Sequence[str], separator: str | None) -> tuple[list[str], str]:
     """The names of the columns, and what separates them."""
     names: list[str] = []
     while (line := lines.next_line()) is not None:
@@ -120,20 +121,20 @@ def _header(lines: Lines, column: str, separator: str | None) -> tuple[list[str]
             continue
         if not line.strip():
             continue
-        names, found = _split(line, lines.name, column, separator)
-        if column in names:
+        names, found = _split(line, lines.name, wanted, separator)
+        if not set(wanted).isdisjoint(names):
             return names, found
         if not line.startswith("#"):
             break
     if not names:
         raise DataError(f"{lines.name}: is empty; it needs a line that names its columns, and rows of labels")
     raise UsageError(
-        f"{lines.name}: has no column {quoted(column)}: {_hint(column, names)}Its first line names"
+        f"{lines.name}: has no column {' or '.join(map(quoted, wanted))}: {_hint(wanted, names)}Its first line names"
         f" {listed(names)}; that line must name the columns. Choose with --column or --separator"
     )
 
 
-def _split(line: str, name: str, column: str, separator: str | None) -> tuple[list[str], str]:
+def _split(line: str, name: str, wanted: Sequence[str], separator: str | None) -> tuple[list[str], str]:
     """The header's fields by the separator that finds the column, or else by that which finds most fields."""
     best: tuple[list[str], str] = [], separator or ","
     wrong: DataError | None = None
@@ -143,7 +144,7 @@ def _split(line: str, name: str, column: str, separator: str | None) -> tuple[li
         except DataError as error:  # perhaps its quotes make sense with another separator
             wrong = wrong or error
             continue
-        if column in fields:
+        if not set(wanted).isdisjoint(fields):
             return fields, candidate
         if len(fields) > len(best[0]):
             best = fields, candidate
@@ -152,10 +153,12 @@ def _split(line: str, name: str, column: str, separator: str | None) -> tuple[li
     return best
 
 
-def _hint(column: str, names: Sequence[str]) -> str:
+def _hint(wanted: Sequence[str], names: Sequence[str]) -> str:
     """The name that is nearest, first of all one that looks the same."""
-    alike = [name for name in names if seen(name) == seen(column)]
-    close = alike[0] if alike else closest(column, names)
+    if NOISY in names and LABEL in wanted:
+        return f"--kind given without --column takes those of {NOISY} as they are. "
+    alike = [name for name in names if seen(name) in map(seen, wanted)]
+    close = alike[0] if alike else closest(wanted[0], names)
     return f"did you mean {_unambiguous(close)}? " if close else ""
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from earlier import to_first_version
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -310,3 +311,46 @@ def test_blank_lines_never_move_a_row(smkd: Smkd, rows: list[tuple[bool, int]], 
     result = take(smkd, "\n".join(lines) + "\n")
     if len(rows) > 1:
         assert f"row {wrong + 1} (line {lines_of_rows[wrong]}): label 'x' is not an integer" in result.err
+
+
+def test_given_labels_may_be_called_noisy(smkd: Smkd) -> None:
+    assert take(smkd, "image,noisy_label\na,1\nb,0\nc,1\n", "--quiet").err == ""
+    assert read_manifest("m.csv").noisy_labels.tolist() == [1, 0, 1]
+    assert take(smkd, "noisy_label;clean_label\ncat;dog\ndog;dog\n", "--quiet").err == ""
+    manifest = read_manifest("m.csv")
+    assert manifest.clean_labels is not None
+    assert (manifest.noisy_labels.tolist(), manifest.clean_labels.tolist()) == ([0, 1], [1, 1])
+    again = take(smkd, "noisy_label\n0\nnoisy_label\n1\n")
+    assert "row 2 (line 3): is the header once more" in again.err
+
+
+def test_of_two_columns_of_labels_one_is_spoken_of(smkd: Smkd) -> None:
+    content = "noisy_label,label\n1,0\n0,1\n"
+    result = take(smkd, content, "--quiet")
+    assert "its column noisy_label is not used, label is; --column noisy_label takes it" in result.err
+    assert read_manifest("m.csv").noisy_labels.tolist() == [0, 1]
+    for column, labels in (("label", [0, 1]), ("noisy_label", [1, 0])):
+        assert take(smkd, content, "--quiet", "--column", column).err == ""
+        assert read_manifest("m.csv").noisy_labels.tolist() == labels
+
+
+def test_noise_is_not_drawn_from_noisy_labels_unasked(smkd: Smkd) -> None:
+    content = "image,noisy_label\na,1\nb,0\n"
+    result = take(smkd, content, "--kind", "clean")
+    assert (result.code, result.out) == (2, "")
+    assert "has no column 'label': --kind given without --column takes those of noisy_label as they are." in result.err
+    assert take(smkd, content, "--kind", "clean", "--column", "noisy_label").code == 0
+    assert "has no column 'label' or 'noisy_label': did you mean Label?" in take(smkd, "Label\n0\n1\n").err
+    explicit = take(smkd, "noisy_label\n0\n1\n", "--column", "label")
+    assert "has no column 'label': --kind given without --column" in explicit.err
+
+
+@pytest.mark.parametrize("version", [1, 2])
+def test_a_table_cut_from_a_manifest_is_given_labels(smkd: Smkd, version: int) -> None:
+    smkd("corrupt", "--quiet", "-o", "whole.csv")
+    if version == 1:
+        to_first_version(Path("whole.csv"))
+    rows = [line.split(",") for line in Path("whole.csv").read_text().splitlines() if not line.startswith("#")]
+    table = "".join(f"{row[1]},{row[3]}\n" for row in rows)
+    assert take(smkd, table, "--quiet").err == ""
+    np.testing.assert_array_equal(read_manifest("m.csv").noisy_labels, read_manifest("whole.csv").noisy_labels)

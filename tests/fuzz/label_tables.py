@@ -70,6 +70,7 @@ def labels(random: Random) -> bytes:
             ["label", "image"],
             ["id", "label", "clean_label"],
             ["image", "label", "extra"],
+            ["image", "clean_label", "noisy_label"],
         )
     )
     numbers = random.choice(
