@@ -51,7 +51,7 @@ Steps = Callable[[int], None]
 class MadeUp:
     """Predictions that a method may look at between epochs, right more often than not."""
 
-    labels: Tensor
+    noisy_labels: Tensor
     train_indices: Tensor
     logits: Tensor
 
@@ -59,7 +59,7 @@ class MadeUp:
         return self.logits
 
     def held_out(self) -> tuple[Tensor, Tensor, Tensor]:
-        return self.logits, self.logits.roll(1, 0), self.labels
+        return self.logits, self.logits.roll(1, 0), self.noisy_labels
 
 
 def measured() -> Iterator[tuple[str, int]]:
@@ -108,8 +108,8 @@ def ours(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, images
     teachers = {"teacher": teacher}
     pair = build_pair(recipe, made, dataset, reader, noisy, machine, seed=1, teachers=teachers)
     matrix = torch.eye(dataset.classes, dtype=torch.float64, device=machine.device) * 0.6 + 0.4 / dataset.classes
-    pair.prepare(LabelFacts(pair.labels, dataset.classes, 0.4, matrix))
-    _enter(pair, made, stage, pair.labels, dataset.classes)
+    pair.prepare(LabelFacts(pair.noisy_labels, dataset.classes, 0.4, matrix))
+    _enter(pair, made, stage, pair.noisy_labels, dataset.classes)
     pair.set_learning_rate(1e-4)
     plan = pair.plan_epoch(np.arange(count), 1)
     size = recipe.batch_size

@@ -21,15 +21,15 @@ SEED, EPOCHS, BATCH, CLASSES, RATE = 1, 5, 128, 10, 0.1
 
 
 def load() -> tuple[torch.Tensor, torch.Tensor]:
-    """Return normalised images (n, 1, 8, 8), and labels (n,), of which 40 % are wrong."""
+    """Return normalised images (n, 1, 8, 8), and noisy labels (n,), of which 40 % are wrong."""
     digits = smkd.dataset("digits")
-    clean = digits.labels("train").labels
-    noisy = smkd.corrupt_labels(clean, kind="symmetric", rate=0.4, classes=CLASSES, seed=SEED)
-    pixels = torch.from_numpy(digits.images("train").read(np.arange(len(clean)))).float()
+    clean_labels = digits.labels("train").labels
+    noisy_labels = smkd.corrupt_labels(clean_labels, kind="symmetric", rate=0.4, classes=CLASSES, seed=SEED)
+    pixels = torch.from_numpy(digits.images("train").read(np.arange(len(clean_labels)))).float()
     (mean,), (std,) = digits.mean, digits.std
     # (x/255 − mean)/std as one multiplication and one addition.
     images = torch.addcmul(torch.tensor(-mean / std), pixels, torch.tensor(1 / (255 * std)))
-    return images.permute(0, 3, 1, 2), torch.from_numpy(noisy)
+    return images.permute(0, 3, 1, 2), torch.from_numpy(noisy_labels)
 
 
 def make_network(index: int) -> torch.nn.Module:
@@ -41,24 +41,24 @@ def make_network(index: int) -> torch.nn.Module:
 def train() -> tuple[list[torch.nn.Module], smkd.PairLoss]:
     """Train both networks. Return them and their loss."""
     torch.set_num_threads(1)
-    images, labels = load()
+    images, noisy_labels = load()
     networks = [make_network(index) for index in range(2)]
     optimizers = [
         torch.optim.SGD(network.parameters(), lr=RATE, momentum=0.9, weight_decay=5e-4, fused=True)
         for network in networks
     ]
-    steps = -(-len(labels) // BATCH)
+    steps = -(-len(noisy_labels) // BATCH)
     method = smkd.method("SMKD-S+MyLC", eta=4.0, b1=16.0, rho=0.5)
-    pair = smkd.PairLoss(method, labels, CLASSES, epochs=EPOCHS, steps_per_epoch=steps)
+    pair = smkd.PairLoss(method, noisy_labels, CLASSES, epochs=EPOCHS, steps_per_epoch=steps)
 
     for epoch in range(1, EPOCHS + 1):
-        order = torch.from_numpy(generator(SEED, "batches", epoch).permutation(len(labels)))
+        order = torch.from_numpy(generator(SEED, "batches", epoch).permutation(len(noisy_labels)))
         for step, indices in enumerate(order.split(BATCH)):
             done = (epoch - 1 + step / steps) / EPOCHS
             rate = RATE * 0.1 ** sum(done >= milestone - 1e-9 for milestone in (0.5, 0.75))
             batch = images[indices]
             logits = [network(batch) for network in networks]
-            losses = pair(*logits, labels[indices], indices)
+            losses = pair(*logits, noisy_labels[indices], indices)
             for loss, optimizer in zip(losses, optimizers, strict=True):
                 optimizer.param_groups[0]["lr"] = rate
                 optimizer.zero_grad()

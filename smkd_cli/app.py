@@ -84,7 +84,8 @@ def corrupt(
         str | None, typer.Option(metavar="FILE", help="CSV file of your own labels instead of a data set; - is stdin.")
     ] = None,
     column: Annotated[
-        str | None, typer.Option(help="Column of --labels that holds the labels (default: label; with --kind given also noisy_label).")
+        str | None,
+        typer.Option(help="Column of the labels in --labels (default: label; with --kind given also noisy_label)."),
     ] = None,
     classes: Annotated[int | None, typer.Option(help="Number of classes in --labels (default: largest + 1).")] = None,
     separator: Annotated[

@@ -78,15 +78,16 @@ class Evaluator:
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
         classes = next(iter(log_probs.values())).shape[1]
-        noisy, clean = self._labels(path if path.is_dir() else path.parent, labelled, classes)
-        truth = torch.from_numpy(clean)
+        noisy_labels, clean_labels = self._labels(path if path.is_dir() else path.parent, labelled, classes)
+        truth = torch.from_numpy(clean_labels)
         by_network = {peer: scores(one, truth) for peer, one in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
         labels = None
-        if noisy is not None:
+        if noisy_labels is not None:
             try:
                 labels = {
-                    peer: self._label_scores(loaded[peer][1], one, noisy, clean) for peer, one in log_probs.items()
+                    peer: self._label_scores(loaded[peer][1], one, noisy_labels, clean_labels)
+                    for peer, one in log_probs.items()
                 }
             except ValueError as error:
                 raise DataError(f"{path}: its method cannot be made again: {error}") from error
@@ -124,45 +125,45 @@ class Evaluator:
         return network, facts
 
     def _labels(self, directory: Path, labelled: Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
-        """Labels that were trained on (train split only), and the clean ones."""
+        """The noisy labels (train split only), which were trained on, and the clean ones."""
         if self.split == "test":
             return None, labelled.labels
-        manifest = RunDirectory(directory).manifest
-        if manifest.exists() and not manifest.is_file():
-            raise DataError(f"{manifest}: is no file")
-        labels = read_manifest(manifest)
-        if labels.classes != classes:
-            raise DataError(f"{manifest}: has {labels.classes} classes, but the networks have {classes}")
-        noisy, clean = labels.aligned_to(labelled.image_ids)
-        if clean is None:
-            raise DataError(f"{manifest}: its clean labels are not known, so it is unknown which labels are wrong")
-        return noisy, clean
+        path = RunDirectory(directory).manifest
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: is no file")
+        manifest = read_manifest(path)
+        if manifest.classes != classes:
+            raise DataError(f"{path}: has {manifest.classes} classes, but the networks have {classes}")
+        noisy_labels, clean_labels = manifest.aligned_to(labelled.image_ids)
+        if clean_labels is None:
+            raise DataError(f"{path}: its clean labels are not known, so it is unknown which labels are wrong")
+        return noisy_labels, clean_labels
 
     def _label_scores(
-        self, facts: PeerFacts, log_probs: Tensor, noisy: np.ndarray, clean: np.ndarray
+        self, facts: PeerFacts, log_probs: Tensor, noisy_labels: np.ndarray, clean_labels: np.ndarray
     ) -> dict[str, Any]:
-        """The training labels, refined as by the method when training ended; ValueError: it cannot."""
+        """Scores of the noisy labels, refined as by the method when training ended; ValueError: it cannot."""
         cell = facts.cell
         method = methods.build(cell.method, cell.options)
-        train_indices, _ = hold_out(len(noisy), cell.validation_fraction, cell.seed)
-        labels, truth = (torch.from_numpy(array).to(self.device) for array in (noisy, clean))
+        train_indices, _ = hold_out(len(noisy_labels), cell.validation_fraction, cell.seed)
+        noisy, clean = (torch.from_numpy(array).to(self.device) for array in (noisy_labels, clean_labels))
         memory = {name: torch.tensor(value, device=self.device) for name, value in facts.memory.items()}
         of = torch.from_numpy(train_indices).to(self.device)
         prediction = log_probs.argmax(1)
-        kept = method.memory(len(labels), log_probs.shape[1])
+        kept = method.memory(len(noisy), log_probs.shape[1])
         if not {name for name, shape in kept.items() if not shape} <= memory.keys():
             raise ValueError(f"what {cell.method} remembered is not in its file")
         if any(kept.values()):
             # What it keeps of every sample is not in a network's file.
-            return label_scores(prediction[of], None, labels[of], truth[of])
+            return label_scores(prediction[of], None, noisy[of], clean[of])
         end = torch.ones((), device=self.device)
         clock = Clock(end, end, end, end, stage=len(method.stages(1)) - 1)
-        refined = torch.empty_like(labels)
-        for indices in torch.split(torch.arange(len(labels), device=self.device), _CHUNK):
+        refined = torch.empty_like(noisy)
+        for indices in torch.split(torch.arange(len(noisy), device=self.device), _CHUNK):
             own = Outputs.of(log_probs[indices], memory)
-            batch = Batch(labels[indices], one_hot(labels[indices], log_probs.shape[1]).float(), indices)
+            batch = Batch(noisy[indices], one_hot(noisy[indices], log_probs.shape[1]).float(), indices)
             refined[indices] = method.refine(own, batch, clock).target.argmax(1)
-        return label_scores(prediction[of], refined[of], labels[of], truth[of])
+        return label_scores(prediction[of], refined[of], noisy[of], clean[of])
 
 
 def _epochs(path: Path) -> dict[str, Any] | None:

@@ -33,7 +33,7 @@ class Batch:
     """The samples of a step, N of them.
 
     Attributes:
-        labels: (N,) int64, the noisy labels.
+        noisy_labels: (N,) int64.
         onehot: (N, C), the same, one-hot.
         indices: (N,) int64, of the samples in the training set.
         views: the augmented images, one tensor (N, channels, H, W) per view of this peer.
@@ -41,7 +41,7 @@ class Batch:
         inputs: what the method made of the images; None where the images are used unchanged.
     """
 
-    labels: Tensor
+    noisy_labels: Tensor
     onehot: Tensor
     indices: Tensor
     views: tuple[Tensor, ...] = ()
@@ -50,7 +50,7 @@ class Batch:
 
     @property
     def target(self) -> Tensor:
-        """(M, C), the labels that the network is given: one-hot noisy labels, or what ``inputs`` made of them."""
+        """(M, C), what the network should predict: one-hot noisy labels, or what ``inputs`` made of them."""
         return self.onehot if self.inputs is None else self.inputs.target
 
     @property

@@ -56,7 +56,7 @@ class Method(Hooks):
     """What both peers learn from; ``loss`` is the one function that a method must define."""
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
-        """The labels that ``own`` learns from, and what its peer gets; by default the given ones, and nothing."""
+        """The labels that ``own`` learns from, and what its peer gets; by default the noisy ones, and nothing."""
         return Refined(batch.target)
 
     def threshold(self, classes: int, clock: Clock) -> Tensor | None:

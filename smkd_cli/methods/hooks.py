@@ -52,13 +52,13 @@ class LabelFacts:
     """What is known before training begins.
 
     Attributes:
-        labels: (n,) int64, the noisy labels of all training samples.
+        noisy_labels: (n,) int64, of all training samples.
         classes: C.
         noise_rate: fraction of wrong labels, in [0, 1]; None unless the method needs it.
         transition_matrix: (C, C) float64, row clean and column noisy; None unless the method needs it.
     """
 
-    labels: Tensor
+    noisy_labels: Tensor
     classes: int
     noise_rate: float | None = None
     transition_matrix: Tensor | None = None
@@ -68,8 +68,8 @@ class Predictions(Protocol):
     """What a method may look at when an epoch has ended, of one network and of its peer, in evaluation mode."""
 
     @property
-    def labels(self) -> Tensor:
-        """(n,) int64, the noisy labels of all training samples."""
+    def noisy_labels(self) -> Tensor:
+        """(n,) int64, of all training samples."""
 
     @property
     def train_indices(self) -> Tensor:

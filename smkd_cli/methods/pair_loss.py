@@ -30,7 +30,7 @@ class PairLoss(nn.Module):
 
     Args:
         method: of :func:`smkd_cli.api.method`.
-        labels: (n,) int64, the noisy labels of all training samples.
+        noisy_labels: (n,) int64, of all training samples.
         classes: C.
         epochs: of the training; a method of several stages makes the length of each from it.
         steps_per_epoch: number of calls between two of :meth:`end_epoch`.
@@ -48,10 +48,11 @@ class PairLoss(nn.Module):
 
     Example:
         >>> import torch, smkd_cli.api as smkd
-        >>> labels = torch.tensor([0, 1, 2, 1])
-        >>> pair = smkd.PairLoss(smkd.method("SMKD-S+MyLC", eta=4.0), labels, classes=3, epochs=10, steps_per_epoch=1)
+        >>> noisy_labels = torch.tensor([0, 1, 2, 1])
+        >>> method = smkd.method("SMKD-S+MyLC", eta=4.0)
+        >>> pair = smkd.PairLoss(method, noisy_labels, classes=3, epochs=10, steps_per_epoch=1)
         >>> logits_a, logits_b = torch.zeros(4, 3, requires_grad=True), torch.zeros(4, 3, requires_grad=True)
-        >>> loss_a, loss_b = pair(logits_a, logits_b, labels, torch.arange(4))
+        >>> loss_a, loss_b = pair(logits_a, logits_b, noisy_labels, torch.arange(4))
         >>> loss_a.backward(), loss_b.backward()
         (None, None)
         >>> pair.end_epoch()
@@ -62,7 +63,7 @@ class PairLoss(nn.Module):
     def __init__(
         self,
         method: Method,
-        labels: Tensor,
+        noisy_labels: Tensor,
         classes: int,
         *,
         epochs: int = 1,
@@ -74,20 +75,21 @@ class PairLoss(nn.Module):
         super().__init__()
         self.method, self.classes, self.steps_per_epoch = method, classes, steps_per_epoch
         self.stages, self.stage = method.stages(epochs), 0
-        self.register_buffer("labels", labels, persistent=False)
-        shapes = method.memory(len(labels), classes)
+        self.register_buffer("noisy_labels", noisy_labels, persistent=False)
+        shapes = method.memory(len(noisy_labels), classes)
         self._remembered = {name: _buffer_of(name) for name in shapes}
         for network in _NETWORKS:
             memory = nn.Module()
             for name, shape in shapes.items():
-                memory.register_buffer(_buffer_of(name), torch.zeros(shape, device=labels.device))
+                memory.register_buffer(_buffer_of(name), torch.zeros(shape, device=noisy_labels.device))
             self.add_module(network, memory)
-        for name, value in zip(_TIMES, torch.zeros(4, dtype=torch.float64, device=labels.device).unbind(), strict=True):
+        times = torch.zeros(4, dtype=torch.float64, device=noisy_labels.device)
+        for name, value in zip(_TIMES, times.unbind(), strict=True):
             self.register_buffer(name, value)
         self.begin_stage(0)
         self.refined: tuple[Refined, ...] = ()
         if prepared:
-            self.prepare(LabelFacts(labels, classes, noise_rate, transition_matrix))
+            self.prepare(LabelFacts(noisy_labels, classes, noise_rate, transition_matrix))
 
     def memory(self, index: int) -> dict[str, Tensor]:
         """What the method remembers of network 0 or 1."""
@@ -132,13 +134,15 @@ class PairLoss(nn.Module):
         clock.iteration.fill_((epoch - 1) * self.steps_per_epoch + step)
         clock.iterations.fill_(epochs * self.steps_per_epoch)
 
-    def forward(self, logits_a: Tensor, logits_b: Tensor, labels: Tensor, indices: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, logits_a: Tensor, logits_b: Tensor, noisy_labels: Tensor, indices: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """The loss of each network, (): what the other sends is detached, so that each reaches one network alone.
 
         Args:
             logits_a, logits_b: (N, C), of both networks on the same samples.
-            labels: (N,) int64, their noisy labels.
-            indices: (N,) int64, their positions in the ``labels`` that the pair was made with.
+            noisy_labels: (N,) int64, theirs.
+            indices: (N,) int64, their positions in the ``noisy_labels`` that the pair was made with.
 
         Raises:
             ValueError: the method needs more than logits.
@@ -147,8 +151,8 @@ class PairLoss(nn.Module):
             raise ValueError(f"{type(self.method).__name__} needs {', '.join(missing)}: train it with smkd train")
         if self.training:
             self.get_buffer("iteration").add_(1)
-        onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(logits_a.dtype)
-        batch = Batch(labels, onehot, indices)
+        classes = torch.arange(self.classes, device=noisy_labels.device)
+        batch = Batch(noisy_labels, (noisy_labels.unsqueeze(1) == classes).to(logits_a.dtype), indices)
         a, b = (self.outputs(index, logits, batch) for index, logits in enumerate((logits_a, logits_b)))
         self.refined = tuple(
             Refined(own.target.detach(), own.knowledge, self.method.sent(own, other, batch, self.clock), own.trust)
@@ -193,7 +197,7 @@ class PairLoss(nn.Module):
         """
         clock = self.clock
         for index in range(2):
-            seen = GivenPredictions(self.get_buffer("labels"), index, training, held_out)
+            seen = GivenPredictions(self.get_buffer("noisy_labels"), index, training, held_out)
             self.method.after_epoch(self.memory(index), clock, seen)
         self.set_time(int(clock.epoch) + 1, 0)
 

@@ -12,7 +12,7 @@ class GivenPredictions:
     """An :class:`~smkd_cli.methods.hooks.Predictions` of logits that are given.
 
     Args:
-        labels: (n,) int64, the noisy labels of all training samples.
+        noisy_labels: (n,) int64, of all training samples.
         index: of the network, 0 or 1.
         training: (n, C) logits of both networks on these, or None.
         held_out: (h, C) logits of both networks on held-out samples and their noisy labels (h,), or None.
@@ -20,19 +20,19 @@ class GivenPredictions:
 
     def __init__(
         self,
-        labels: Tensor,
+        noisy_labels: Tensor,
         index: int,
         training: tuple[Tensor, Tensor] | None,
         held_out: tuple[Tensor, Tensor, Tensor] | None,
     ) -> None:
-        self.labels, self._index, self._training, self._held_out = labels, index, training, held_out
+        self.noisy_labels, self._index, self._training, self._held_out = noisy_labels, index, training, held_out
 
     @property
     def train_indices(self) -> Tensor:
         """(n,) int64: all of them."""
         import torch
 
-        return torch.arange(len(self.labels), device=self.labels.device)
+        return torch.arange(len(self.noisy_labels), device=self.noisy_labels.device)
 
     def train_logits(self) -> Tensor:
         """(n, C) logits of this network."""
@@ -51,5 +51,5 @@ class GivenPredictions:
         """Logits (h, C) of this network and of its peer on held-out samples, and their noisy labels (h,)."""
         if self._held_out is None:
             raise ValueError("the method looks at held-out samples when an epoch ends: give end_epoch their logits")
-        *logits, labels = self._held_out
-        return logits[self._index].detach(), logits[1 - self._index].detach(), labels
+        *logits, noisy_labels = self._held_out
+        return logits[self._index].detach(), logits[1 - self._index].detach(), noisy_labels

@@ -17,13 +17,13 @@ class Population:
 
     Attributes:
         samples: (m,) int64, indices of the training samples.
-        labels: (n,) int64, the noisy labels of all samples.
+        noisy_labels: (n,) int64, of all samples.
         batch_size: N of whole batches.
         score: (n,) of the method's memory of this peer, by the sampler's ``score``; None where it names none.
     """
 
     samples: NDArray[np.int64]
-    labels: NDArray[np.int64]
+    noisy_labels: NDArray[np.int64]
     batch_size: int
     score: NDArray[np.floating] | None = None
 
@@ -64,7 +64,7 @@ class Balanced(Sampler):
         import numpy as np
 
         order = random.permutation(population.samples)
-        noisy_labels = population.labels[order]
+        noisy_labels = population.noisy_labels[order]
         of_class = [order[noisy_labels == label] for label in np.unique(noisy_labels)]
         rounds = -(-len(order) // len(of_class))
         return np.stack([np.resize(members, rounds) for members in of_class], axis=1).ravel()[: len(order)]

@@ -7,21 +7,23 @@ from typing import Any
 from torch import Tensor
 
 
-def label_scores(prediction: Tensor, refined: Tensor | None, noisy: Tensor, clean: Tensor) -> dict[str, Any]:
+def label_scores(
+    prediction: Tensor, refined: Tensor | None, noisy_labels: Tensor, clean_labels: Tensor
+) -> dict[str, Any]:
     """Memorisation and correction of wrong training labels.
 
     Args:
         prediction: (n,) predicted classes.
         refined: (n,) classes of the largest entry of the refined labels q̃; None where they are not known.
-        noisy: (n,) the labels that were trained on.
-        clean: (n,) the clean labels.
+        noisy_labels: (n,), which were trained on.
+        clean_labels: (n,).
 
     Returns:
         ``wrong`` (how many noisy labels are wrong), and of these the fractions ``memorised`` (predicted as the wrong
         label), ``corrected`` (predicted as the clean one) and ``refined_corrected`` (q̃ points to the clean one);
         the fractions are None if no label is wrong.
     """
-    wrong = noisy != clean
+    wrong = noisy_labels != clean_labels
     count = int(wrong.sum())
 
     def share(hits: Tensor) -> float | None:
@@ -29,7 +31,7 @@ def label_scores(prediction: Tensor, refined: Tensor | None, noisy: Tensor, clea
 
     return {
         "wrong": count,
-        "memorised": share(prediction == noisy),
-        "corrected": share(prediction == clean),
-        "refined_corrected": None if refined is None else share(refined == clean),
+        "memorised": share(prediction == noisy_labels),
+        "corrected": share(prediction == clean_labels),
+        "refined_corrected": None if refined is None else share(refined == clean_labels),
     }

@@ -41,8 +41,8 @@ class Divide(Method):
         return {"clean": (samples,)}
 
     def after_epoch(self, memory, clock, predictions):
-        noisy = predictions.labels[predictions.train_indices]
-        losses = torch.nn.functional.cross_entropy(predictions.peer_train_logits().double(), noisy, reduction="none")
+        labels = predictions.noisy_labels[predictions.train_indices]
+        losses = torch.nn.functional.cross_entropy(predictions.peer_train_logits().double(), labels, reduction="none")
         memory["clean"][predictions.train_indices] = 1 - noisy_probability(losses).to(memory["clean"].dtype)
 
     def sampler(self, stage):

@@ -76,7 +76,7 @@ class Stepped:
 class Predicted:
     """An predictions of made-up predictions, which agree with the labels more often than not."""
 
-    labels: torch.Tensor
+    noisy_labels: torch.Tensor
     train_indices: torch.Tensor
     logits: torch.Tensor
 
@@ -87,7 +87,7 @@ class Predicted:
         return self.logits.roll(1, 0)
 
     def held_out(self) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-        return self.logits, self.logits.roll(1, 0), self.labels
+        return self.logits, self.logits.roll(1, 0), self.noisy_labels
 
 
 def pair(
@@ -98,13 +98,13 @@ def pair(
     made, method_of, device = stepped.pair, stepped.pair.method, stepped.pair.machine.device
     if dtype != torch.float32:
         _widen(made, dtype)
-    labels = made.labels
+    noisy_labels = made.noisy_labels
     matrix = torch.eye(CLASSES, dtype=torch.float64, device=device) * 0.5 + 0.5 / CLASSES
-    made.prepare(LabelFacts(labels, CLASSES, 0.4, matrix))
+    made.prepare(LabelFacts(noisy_labels, CLASSES, 0.4, matrix))
     stages, last = method_of.stages(40), made.clock.stage
     logits = torch.from_numpy(np.random.default_rng(1).normal(size=(IMAGES, CLASSES))).to(device, dtype)
-    logits[range(IMAGES), labels] += 2
-    predictions = Predicted(labels, torch.arange(IMAGES, device=device), logits)
+    logits[range(IMAGES), noisy_labels] += 2
+    predictions = Predicted(noisy_labels, torch.arange(IMAGES, device=device), logits)
     for number in range(last + 1):
         made.begin(stages[number], number)
         epochs = stages[number].epochs

@@ -239,7 +239,7 @@ def test_mixed_with_nothing_and_trusted_it_is_cross_entropy(expected, close):
 class Seen:
     """An predictions of samples 2 to 41 of 50, of which the last ten are given a wrong label; counts what is asked."""
 
-    labels, train_indices = torch.tensor([0] * 32 + [1] * 18), torch.arange(2, 42)
+    noisy_labels, train_indices = torch.tensor([0] * 32 + [1] * 18), torch.arange(2, 42)
 
     def __init__(self, spread=1.0, value=0.0):
         self.logits = torch.stack([torch.linspace(2, 4, 40) * spread, torch.full((40,), value)], 1)
@@ -258,7 +258,7 @@ def test_the_mixture_is_refitted_when_an_epoch_ends_from_the_warm_ups_last_on():
         method.after_epoch(memory, clock(epoch, 300), predictions)
     assert predictions.asked == 3
     losses = torch.nn.functional.cross_entropy(
-        predictions.logits, predictions.labels[predictions.train_indices], reduction="none"
+        predictions.logits, predictions.noisy_labels[predictions.train_indices], reduction="none"
     )
     torch.testing.assert_close(memory["noisy"][2:42], noisy_probability(losses).float(), rtol=0, atol=1e-6)
     assert memory["noisy"][2:32].max() < 0.1

@@ -75,7 +75,7 @@ def scene(name, shapes=UNLIKE, device="cpu", dtype=torch.float64, epoch=3.0, **o
     for own, module in zip(predicted, list(modules.values()) * 2, strict=False):
         own.modules[extra.name] = module
     clock = Clock(*(torch.tensor(time, dtype=torch.float64, device=device) for time in (epoch, 20.0, 1.0, 1.0)))
-    batch = Batch(*(part.to(device) for part in (batch.labels, batch.onehot, batch.indices)))
+    batch = Batch(*(part.to(device) for part in (batch.noisy_labels, batch.onehot, batch.indices)))
     return Scene(method, *predicted, batch, clock, modules)
 
 
@@ -96,7 +96,7 @@ def pooled(both):
 def test_ffl(close, shapes):
     both = scene("FFL", shapes)
     fused = both.module(torch.cat(of_one_size(both.a.features, both.b.features), 1))
-    labels, mean = both.batch.labels, (both.a.logits + both.b.logits) / 2
+    labels, mean = both.batch.noisy_labels, (both.a.logits + both.b.logits) / 2
     teaching = taught(both.a.logits, fused) + taught(both.b.logits, fused) + taught(fused, mean)
     written = cross_entropy(fused, labels) + weight(3) * teaching
     close(both.together(), written)
@@ -108,7 +108,7 @@ def test_ffl(close, shapes):
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])
 def test_pcl(close, shapes):
     both = scene("PCL", shapes)
-    teacher, labels = both.module(pooled(both)), both.batch.labels
+    teacher, labels = both.module(pooled(both)), both.batch.noisy_labels
     written = cross_entropy(teacher, labels) + weight(3) * (
         taught(both.a.logits, teacher) + taught(both.b.logits, teacher)
     )
@@ -174,7 +174,7 @@ def test_afd(close, shapes):
     peers = (both.a, both.b)
     for own, other, loss, (_, judge, fake, real) in zip(peers, peers[::-1], both.losses(), contests(both), strict=True):
         contest = 0.5 * ((1 - judge(fake)) ** 2).mean() + ((1 - judge(real)) ** 2).mean() + (judge(fake) ** 2).mean()
-        close(loss, cross_entropy(own.logits, both.batch.labels) + taught(own.logits, other.logits) + contest)
+        close(loss, cross_entropy(own.logits, both.batch.noisy_labels) + taught(own.logits, other.logits) + contest)
 
 
 @pytest.mark.parametrize("shapes", [ALIKE, UNLIKE])

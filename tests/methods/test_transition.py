@@ -69,7 +69,7 @@ def test_the_loss(expected, close, name, stage, key):
 
 def test_what_is_known_of_each_sample(expected, close):
     known = scene()
-    close(forward_losses(known.own.probs, known.batch.labels, T), expected("Forward per"))
+    close(forward_losses(known.own.probs, known.batch.noisy_labels, T), expected("Forward per"))
     close(importance(known.own, known.batch, T), expected("T-Rev reweight beta"))
     close(reweighted_loss(known.own, known.batch, T), expected("T-Rev reweight loss (T)"))
     close(revision_loss(known.own, known.batch, T, DT), expected("T-Rev revision loss (T+dT)"))
@@ -80,7 +80,7 @@ def test_delta_is_added_once_and_not_again_for_each_sample(expected, close):
     losses = []
     for i in range(4):
         own = Outputs.of(known.own.logits[i : i + 1])
-        batch = Batch(known.batch.labels[i : i + 1], known.batch.onehot[i : i + 1], torch.arange(1))
+        batch = Batch(known.batch.noisy_labels[i : i + 1], known.batch.onehot[i : i + 1], torch.arange(1))
         losses.append(revision_loss(own, batch, T, (i + 1) * DT))
     added_up = torch.stack(losses).mean()
     # What public code does, and what is not done here.
@@ -99,7 +99,7 @@ def test_the_gradient_of_the_reweighted_loss_is_that_of_weights_that_are_constan
 def test_the_gradient_of_the_revision_reaches_delta_and_the_network_and_is_that_of_the_formula(close):
     known = scene("T-revision", stage=1)
     logits, delta = double(INPUTS["ZA"]).requires_grad_(), DT.clone().requires_grad_()
-    p, labels = logits.softmax(1), known.batch.labels
+    p, labels = logits.softmax(1), known.batch.noisy_labels
     given_label = p[torch.arange(4), labels]
     written = (given_label / (p @ (T + delta))[torch.arange(4), labels] * -given_label.log()).mean()
     want = torch.autograd.grad(written, [logits, delta])

@@ -17,19 +17,19 @@ _HALVINGS, _NEWTON_STEPS = 14, 6
 _SAME = 1e-12
 
 
-def naive(own: Tensor, other: Tensor, labels: Tensor) -> Tensor:
+def naive(own: Tensor, other: Tensor, noisy_labels: Tensor) -> Tensor:
     """Per sample the logits (N, C) of the network with the smaller cross entropy; its own where they are equal."""
-    at = labels.unsqueeze(1)
+    at = noisy_labels.unsqueeze(1)
     return own.where(own.log_softmax(1).gather(1, at) >= other.log_softmax(1).gather(1, at), other)
 
 
-def minlogit(own: Tensor, other: Tensor, labels: Tensor) -> Tensor:
-    """The smaller of both logits (N, C) of each class, after the given class's logit is moved to 0."""
-    at = labels.unsqueeze(1)
+def minlogit(own: Tensor, other: Tensor, noisy_labels: Tensor) -> Tensor:
+    """The smaller of both logits (N, C) of each class, after the noisy label's logit is moved to 0."""
+    at = noisy_labels.unsqueeze(1)
     return (own - own.gather(1, at)).minimum(other - other.gather(1, at))
 
 
-def linear_weight(own: Tensor, other: Tensor, labels: Tensor) -> Tensor:
+def linear_weight(own: Tensor, other: Tensor, noisy_labels: Tensor) -> Tensor:
     """α in [0, 1], (), that minimises the batch's cross entropy of α z_own + (1 − α) z_other; logits (N, C).
 
     The cross entropy is convex in α. Where it does not depend on α, as for identical logits, any α will do.
@@ -37,7 +37,7 @@ def linear_weight(own: Tensor, other: Tensor, labels: Tensor) -> Tensor:
     import torch
 
     apart = own - other
-    at_label = apart.gather(1, labels.unsqueeze(1)).squeeze(1)
+    at_label = apart.gather(1, noisy_labels.unsqueeze(1)).squeeze(1)
     low, high = own.new_zeros(()), own.new_ones(())
 
     def slope_and_curvature(alpha: Tensor) -> tuple[Tensor, Tensor]:
@@ -82,7 +82,7 @@ class KDCL(Method):
     """L_A = CE_A + λ τ² KL(sg[softmax(z_t/τ)] ‖ softmax(z_A/τ)); the teacher's logits z_t (N, C) are a constant.
 
     z_t is made of z_A and z_B. ``naive``: per sample those with the smaller CE. ``linear``: their mix that has the
-    smallest CE over the batch. ``minlogit``: the smaller of both per class, the given class's moved to 0.
+    smallest CE over the batch. ``minlogit``: the smaller of both per class, the noisy label's moved to 0.
     ``general``: their mix by w = C⁻¹1/(1ᵀC⁻¹1), C the covariance of both networks' errors (of probabilities) on the
     noisy validation split, measured after each epoch for the next; ½ each in the first. ``mean``: their mean, which is
     none of the paper's but what a public implementation has, with τ = 4 and CE and KL weighted one half each. KL is
@@ -116,22 +116,23 @@ class KDCL(Method):
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if self.variant != "general":
             return
-        own, other, labels = predictions.held_out()
-        if len(labels) == 0:
+        own, other, noisy_labels = predictions.held_out()
+        if len(noisy_labels) == 0:
             raise ValueError("KDCL general weighs the networks on held-out samples: set validation.fraction above 0")
-        onehot = own.new_zeros(own.shape).scatter(1, labels.unsqueeze(1), 1).double()
+        onehot = own.new_zeros(own.shape).scatter(1, noisy_labels.unsqueeze(1), 1).double()
         memory["own_weight"].copy_(general_weights(error_covariance(own.double(), other.double(), onehot))[0])
 
     def teacher(self, own: Outputs, other: Outputs, batch: Batch) -> Tensor:
         """z_t, (N, C), detached."""
         mine, theirs = own.logits.detach(), other.logits.detach()
         if self.variant == "naive":
-            return naive(mine, theirs, batch.labels)
+            return naive(mine, theirs, batch.noisy_labels)
         if self.variant == "minlogit":
-            return minlogit(mine, theirs, batch.labels)
+            return minlogit(mine, theirs, batch.noisy_labels)
         if self.variant == "mean":
             return (mine + theirs) / 2
-        weight = own.memory["own_weight"] if self.variant == "general" else linear_weight(mine, theirs, batch.labels)
+        general = self.variant == "general"
+        weight = own.memory["own_weight"] if general else linear_weight(mine, theirs, batch.noisy_labels)
         return theirs + weight * (mine - theirs)
 
     def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch, clock: Clock) -> Tensor:

@@ -36,7 +36,7 @@ def joint_loss(own: Outputs, target: Tensor, alpha: float, beta: float) -> Tenso
 class Joint(Method):
     """L = L_c + α L_p + β L_e (see ``joint_loss``) at a constant rate, then a fresh network on the final labels, L_c.
 
-    Labels s̃ (n, C) are the given ones until the end of ``hard_share`` of the first stage's epochs; from then on they
+    Labels s̃ (n, C) are the noisy ones until the end of ``hard_share`` of the first stage's epochs; from then on they
     become, at each epoch's end, the mean of the last ``window`` epochs' training predictions, or (``soft`` false) the
     arg max of it, one-hot. L_p is a cross entropy as in the authors' code; the paper's divergence is it less ln C, so
     that gradients are the same. Nothing is detached in L_p and L_e. The two networks learn independently.
@@ -69,7 +69,7 @@ class Joint(Method):
         return dict.fromkeys(("labels", "newest", "middle", "oldest"), (samples, classes))
 
     def before_training(self, memory: dict[str, Tensor], facts: LabelFacts) -> None:
-        memory["labels"].zero_().scatter_(1, facts.labels.unsqueeze(1), 1)
+        memory["labels"].zero_().scatter_(1, facts.noisy_labels.unsqueeze(1), 1)
 
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
         if clock.stage == 0:

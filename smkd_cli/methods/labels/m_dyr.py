@@ -67,7 +67,7 @@ class MDYR(Method):
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if bool(clock.epoch >= self._warmup(clock)):
-            noisy_labels = predictions.labels[predictions.train_indices].unsqueeze(1)
+            noisy_labels = predictions.noisy_labels[predictions.train_indices].unsqueeze(1)
             losses = -predictions.train_logits().double().log_softmax(1).gather(1, noisy_labels).squeeze(1)
             memory["noisy"][predictions.train_indices] = noisy_probability(losses).to(memory["noisy"].dtype)
 

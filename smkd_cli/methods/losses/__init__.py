@@ -1,1 +1,1 @@
-"""Robust losses: the label stays as it is given, and the price of missing it is bounded. One file per loss."""
+"""Robust losses: the noisy label stays as it is, and the price of missing it is bounded. One file per loss."""

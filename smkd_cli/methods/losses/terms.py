@@ -17,14 +17,14 @@ LOG_ZERO = math.log(1e-4)
 _LOG_FLOOR = math.log(1e-7)
 
 
-def log_given(log_probs: Tensor, onehot: Tensor) -> Tensor:
-    """ln p_y."""
+def log_noisy(log_probs: Tensor, onehot: Tensor) -> Tensor:
+    """ln p_y, of the noisy label."""
     return (onehot * log_probs).sum(1)
 
 
 def mae(log_probs: Tensor, onehot: Tensor) -> Tensor:
     """1 − p_y: half of the papers' ‖q − p‖₁ = 2 − 2 p_y, as in the code of APL."""
-    return -log_given(log_probs, onehot).expm1()
+    return -log_noisy(log_probs, onehot).expm1()
 
 
 def rce(log_probs: Tensor, onehot: Tensor, log_zero: float = LOG_ZERO) -> Tensor:
@@ -34,7 +34,7 @@ def rce(log_probs: Tensor, onehot: Tensor, log_zero: float = LOG_ZERO) -> Tensor
 
 def gce(log_probs: Tensor, onehot: Tensor, q: float) -> Tensor:
     """(1 − p_y^q)/q, with p_y kept above 1e-7. Its gradient is p_y^q times that of CE."""
-    return -(q * log_given(log_probs, onehot).clamp_min(_LOG_FLOOR)).expm1() / q
+    return -(q * log_noisy(log_probs, onehot).clamp_min(_LOG_FLOOR)).expm1() / q
 
 
 def ngce(log_probs: Tensor, onehot: Tensor, q: float) -> Tensor:
@@ -45,7 +45,7 @@ def ngce(log_probs: Tensor, onehot: Tensor, q: float) -> Tensor:
 
 def nce(log_probs: Tensor, onehot: Tensor) -> Tensor:
     """ln p_y/Σ_c ln p_c, in [0, 1]: CE over what it is summed over all labels."""
-    return log_given(log_probs, onehot) / log_probs.sum(1)
+    return log_noisy(log_probs, onehot) / log_probs.sum(1)
 
 
 def _focal(log_probs: Tensor, gamma: float) -> Tensor:

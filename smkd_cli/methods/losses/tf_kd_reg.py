@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 class TfKDReg(TargetRule):
-    """(1 − α) H(q, p) + α · KL(P ‖ p'), P = softmax(p^d/τ), p^d = a on the given class and (1 − a)/(C − 1) elsewhere.
+    """(1 − α) H(q, p) + α · KL(P ‖ p'), P = softmax(p^d/τ), p^d = a on the noisy label and (1 − a)/(C − 1) elsewhere.
 
     ``authors``: p' = p, and KL is averaged over all N · C elements and multiplied by M; M = C makes that the mean over
     the batch, and the whole then has the gradient of H(q̃, p) with q̃ = (1 − α) q + α P. That is the default, as the
@@ -30,7 +30,7 @@ class TfKDReg(TargetRule):
     multiplier: Annotated[
         float | None, Field(ge=0, description="M of authors; null for C (authors, ResNet-18, C = 100: 100)")
     ] = None
-    a: Annotated[float, Field(gt=0, lt=1, description="a, the teacher's probability of the given class (paper)")] = 0.99
+    a: Annotated[float, Field(gt=0, lt=1, description="a, the teacher's probability of the noisy label (paper)")] = 0.99
     teacher_form: Annotated[
         Literal["authors", "paper"], Field(description="whose formula (the student's temperature is 1 or τ)")
     ] = "authors"

@@ -122,12 +122,12 @@ class S2E(SmallLossExchange):
         ends = bool(clock.epoch >= clock.epochs)
         if clock.stage >= self.trials or not (ends or (clock.stage == 0 and bool(clock.epoch == 1))):
             return
-        own, other, labels = predictions.held_out()
-        if not len(labels):
+        own, other, noisy_labels = predictions.held_out()
+        if not len(noisy_labels):
             raise ValueError("S2E searches by held-out samples: set validation.fraction above 0, or trials to 0")
         if ends:
-            right = sum(int((logits.argmax(1) == labels).sum()) for logits in (own, other))
-            memory["scores"][clock.stage] = right / (2 * len(labels))
+            right = sum(int((logits.argmax(1) == noisy_labels).sum()) for logits in (own, other))
+            memory["scores"][clock.stage] = right / (2 * len(noisy_labels))
             if clock.stage + 1 < self.trials:
                 self._begin(clock.stage + 1, memory)
             else:

@@ -1,1 +1,1 @@
-"""Target rules: how a network refines the labels it is given. One file per rule."""
+"""Target rules: how a network refines the noisy labels. One file per rule."""

@@ -1,4 +1,4 @@
-"""Cross entropy: the labels as they are given."""
+"""Cross entropy: the noisy labels as they are."""
 
 from __future__ import annotations
 

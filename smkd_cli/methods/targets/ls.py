@@ -11,7 +11,7 @@ from smkd_cli.methods.targets.contract import TargetRule
 
 
 class LS(TargetRule):
-    """q̃ = (1 − ε) q + ε u with u uniform: mass 1, and 1 − ε + ε/C on the given class."""
+    """q̃ = (1 − ε) q + ε u with u uniform: mass 1, and 1 − ε + ε/C on the noisy label."""
 
     name = "LS"
 

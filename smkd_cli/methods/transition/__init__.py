@@ -1,1 +1,1 @@
-"""Transition-matrix methods: what turns a clean label into the given one, and losses that undo it. One file each."""
+"""Transition-matrix methods: what turns a clean label into the noisy one, and losses that undo it. One file each."""

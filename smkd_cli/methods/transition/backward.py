@@ -25,9 +25,9 @@ def inverse_of(matrix: Tensor) -> Tensor:
     return inverse
 
 
-def backward_losses(log_probs: Tensor, labels: Tensor, inverse: Tensor) -> Tensor:
+def backward_losses(log_probs: Tensor, noisy_labels: Tensor, inverse: Tensor) -> Tensor:
     """Σ_c (q T⁻¹)_c (−ln p_c) per sample, (N,), of ln p (N, C), labels (N,) and T⁻¹ (C, C), with p from 1e-7 on."""
-    return -(inverse[labels] * log_probs.clamp_min(_LOG_LEAST)).sum(1)
+    return -(inverse[noisy_labels] * log_probs.clamp_min(_LOG_LEAST)).sum(1)
 
 
 class Backward(KnowsTransition):
@@ -48,4 +48,4 @@ class Backward(KnowsTransition):
         super().keep(memory, matrix)
 
     def corrected(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return backward_losses(own.log_probs, batch.labels, own.memory["inverse"]).mean()
+        return backward_losses(own.log_probs, batch.noisy_labels, own.memory["inverse"]).mean()

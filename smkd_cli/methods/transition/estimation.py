@@ -12,11 +12,11 @@ _RESOLUTION = 2.0**-23
 
 
 def estimate_transition(probs: Tensor, percentile: float = 100.0) -> Tensor:
-    """T_ij = p_j(x_i), (C, C) float64, row clean and column given; every row sums to 1.
+    """T_ij = p_j(x_i), (C, C) float64, row clean and column noisy; every row sums to 1.
 
     x_i, the anchor of class i, is the training sample with the largest p_i, or the one at the ``percentile`` of p_i;
     of equal ones the last. A class that is never the most probable, as after a short training, has an anchor all the
-    same: its row then means that its samples mostly have other labels. It has none if p_i is 0 everywhere.
+    same: its row then means that its samples mostly have other noisy labels. It has none if p_i is 0 everywhere.
 
     Args:
         probs: (m, C), predicted probabilities of the training samples, of a network trained on the noisy labels.

@@ -13,13 +13,13 @@ if TYPE_CHECKING:
 _LEAST = 1e-7
 
 
-def forward_losses(probs: Tensor, labels: Tensor, matrix: Tensor) -> Tensor:
+def forward_losses(probs: Tensor, noisy_labels: Tensor, matrix: Tensor) -> Tensor:
     """−ln (pT)_y per sample, (N,), of predictions (N, C), noisy labels (N,) and T (C, C), with (pT)_y from 1e-7 on."""
-    return -(probs * noisy_column(matrix, labels)).sum(1).clamp_min(_LEAST).log()
+    return -(probs * noisy_column(matrix, noisy_labels)).sum(1).clamp_min(_LEAST).log()
 
 
 class Forward(KnowsTransition):
-    """L = mean of −ln (pT)_y for p (N, C) as row vectors and T (C, C), T_ij = P(given j | clean i), a constant.
+    """L = mean of −ln (pT)_y for p (N, C) as row vectors and T (C, C), T_ij = P(noisy j | clean i), a constant.
 
     (pT)_y is kept above 1e-7 as in the authors' code; its other bound, 1 − 1e-7, is left out. A sample below the bound
     has no gradient. With an estimated T the network begins anew once T is known. T need not have an inverse, but a T
@@ -29,4 +29,4 @@ class Forward(KnowsTransition):
     name = "Forward"
 
     def corrected(self, own: Outputs, batch: Batch, clock: Clock) -> Tensor:
-        return forward_losses(own.probs, batch.labels, own.memory["transition"]).mean()
+        return forward_losses(own.probs, batch.noisy_labels, own.memory["transition"]).mean()

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class KnowsTransition(Method):
-    """A method that keeps T (C, C), row clean and column given, in ``memory["transition"]``.
+    """A method that keeps T (C, C), row clean and column noisy, in ``memory["transition"]``.
 
     ``estimated`` puts a stage of CE before the others: at its end each network estimates T from its own predictions on
     the training samples, by anchors (see ``estimate_transition``). The authors take the epoch with the best accuracy
@@ -90,7 +90,7 @@ class KnowsTransition(Method):
         return self.corrected(own, batch, clock)
 
 
-def noisy_column(matrix: Tensor, labels: Tensor) -> Tensor:
-    """T_{·y} of each sample, (N, C): how probable its given label y (N,) is for every clean class."""
+def noisy_column(matrix: Tensor, noisy_labels: Tensor) -> Tensor:
+    """T_{·y} of each sample, (N, C): how probable its noisy label y (N,) is for every clean class."""
     # Rows are picked, not multiplied with one-hot labels: a product may be rounded to TensorFloat-32.
-    return matrix.t()[labels]
+    return matrix.t()[noisy_labels]

@@ -22,7 +22,7 @@ def importance(own: Outputs, batch: Batch, matrix: Tensor, delta: Tensor | None 
 
     The denominator is kept above 1e-6.
     """
-    column = noisy_column(matrix, batch.labels)
+    column = noisy_column(matrix, batch.noisy_labels)
     if delta is not None:
         # A product, whose gradient, unlike that of picked rows, is the same in every run on a GPU; and apart from T,
         # for a sum rounded to TensorFloat-32 would lose ΔT.

@@ -78,9 +78,9 @@ def prepare_trial(recipe: Recipe, kind: ImageKind, compute: ComputeConfig, batch
     recipe = recipe.model_copy(update={"batch_size": size})
     random = np.random.default_rng(0)
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
-    labels = random.integers(0, kind.classes, len(pixels))
+    noisy_labels = random.integers(0, kind.classes, len(pixels))
     method = methods.build(*_METHOD)
-    pair = build_pair(recipe, method, kind, ArrayReader(pixels), labels, machine, clean_labels=labels)
+    pair = build_pair(recipe, method, kind, ArrayReader(pixels), noisy_labels, machine, clean_labels=noisy_labels)
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
     pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow

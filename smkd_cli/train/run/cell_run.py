@@ -74,9 +74,9 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         method,
         dataset,
         images,
-        labels.noisy,
+        labels.noisy_labels,
         machine,
-        clean_labels=labels.clean,
+        clean_labels=labels.clean_labels,
         seed=cell.seed,
         teachers=load_teachers(method, dataset, machine, recipe.networks),
     )
@@ -85,7 +85,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)
     state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))
     try:
-        pair.prepare(facts_for(method, labels, dataset.classes, pair.labels))
+        pair.prepare(facts_for(method, labels, dataset.classes, pair.noisy_labels))
     except ValueError as error:
         raise DataError(f"{cell.slug}: {error}") from error
     metrics = MetricsFile(directory.metrics)

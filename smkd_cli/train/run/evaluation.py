@@ -40,8 +40,8 @@ class Evaluation:
         self._validation: tuple[ImageBank, Tensor] | None = None
         held_out = labels.held_out_indices
         if len(held_out):
-            noisy = torch.from_numpy(labels.noisy[held_out]).to(machine.device)
-            self._validation = bank(ArrayReader(train.read(held_out))), noisy
+            noisy_labels = torch.from_numpy(labels.noisy_labels[held_out]).to(machine.device)
+            self._validation = bank(ArrayReader(train.read(held_out))), noisy_labels
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
@@ -50,17 +50,17 @@ class Evaluation:
         row = {f"test_accuracy_{peer}": accuracy(p, labels) for peer, p in zip("ab", probs, strict=True)}
         row["test_accuracy_ensemble"] = accuracy(probs[0] + probs[1], labels)
         if self._validation is not None:
-            images, labels = self._validation
+            images, noisy_labels = self._validation
             for peer, logits in zip("ab", self._predictions(networks, images), strict=True):
-                row[f"validation_accuracy_{peer}"] = accuracy(logits, labels)
+                row[f"validation_accuracy_{peer}"] = accuracy(logits, noisy_labels)
         return row
 
     def held_out_logits(self, networks: Sequence[nn.Module]) -> tuple[Tensor, Tensor, Tensor] | None:
         """Two networks' (h, C) on the noisy validation split, and its noisy labels (h,); None without a split."""
         if self._validation is None:
             return None
-        images, labels = self._validation
-        return *self._predictions(networks, images), labels
+        images, noisy_labels = self._validation
+        return *self._predictions(networks, images), noisy_labels
 
     def _predictions(self, networks: Sequence[nn.Module], images: ImageBank) -> tuple[Tensor, Tensor]:
         return self._machine.both(lambda peer: predict(networks[peer], images, self._machine.precision))

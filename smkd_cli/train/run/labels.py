@@ -22,16 +22,16 @@ class TrainingLabels:
     """Labels of the training images, in the order of the data set, and which samples are held out.
 
     Attributes:
-        noisy: (n,) int64, the labels to train on.
-        clean: (n,) int64, or None where they are not known; for statistics only.
+        noisy_labels: (n,) int64, the labels to train on.
+        clean_labels: (n,) int64, or None where they are not known; for statistics only.
         train_indices: (m,) int64, of the training samples, without those held out.
         held_out_indices: (h,) int64, of the noisy validation split; empty without one.
         noise: the noise entry of the result.
         manifest_rows: (n,) int64, where each image stands in the published manifest.
     """
 
-    noisy: np.ndarray
-    clean: np.ndarray | None
+    noisy_labels: np.ndarray
+    clean_labels: np.ndarray | None
     train_indices: np.ndarray
     held_out_indices: np.ndarray
     noise: dict[str, Any]
@@ -50,7 +50,7 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
     manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, train)
     for misfit in misfits(cell.noise.manifest, manifest, dataset) if cell.noise.manifest else ():
         raise DataError(misfit)
-    noisy, clean = manifest.aligned_to(train.image_ids)
+    noisy_labels, clean_labels = manifest.aligned_to(train.image_ids)
     if not published.exists():
         write_manifest(published, manifest)
     elif read_manifest(published).sha256 != manifest.sha256:
@@ -58,7 +58,7 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
             "name another --runs, or move the directory away"
         )
-    train_indices, held_out_indices = hold_out(len(noisy), cell.recipe.validation.fraction, cell.seed)
+    train_indices, held_out_indices = hold_out(len(noisy_labels), cell.recipe.validation.fraction, cell.seed)
     about = {
         "kind": manifest.kind,
         "rate": manifest.rate,
@@ -67,7 +67,8 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
         "realised_rate": manifest.realised_rate,
         "manifest": None if cell.noise.manifest is None else manifest.sha256[:8],
     }
-    return TrainingLabels(noisy, clean, train_indices, held_out_indices, about, manifest.rows_of(train.image_ids))
+    rows = manifest.rows_of(train.image_ids)
+    return TrainingLabels(noisy_labels, clean_labels, train_indices, held_out_indices, about, rows)
 
 
 def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:

@@ -21,24 +21,26 @@ from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
 
-def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy: Tensor) -> LabelFacts:
+def facts_for(method: Method, labels: TrainingLabels, classes: int, noisy_labels: Tensor) -> LabelFacts:
     """The facts of the noise that a method needs before the first epoch, as far as clean labels are known.
 
     Args:
-        noisy: (n,) int64, the noisy labels on their device.
+        noisy_labels: (n,) int64, on their device.
     """
     needs = method.needs()
-    if labels.clean is None or not needs:
-        return LabelFacts(noisy, classes)
-    counts = torch.zeros(classes, classes, dtype=torch.float64, device=noisy.device)
-    clean = torch.from_numpy(labels.clean).to(noisy.device)
-    counts.index_put_((clean, noisy), torch.ones((), dtype=torch.float64, device=noisy.device), accumulate=True)
+    if labels.clean_labels is None or not needs:
+        return LabelFacts(noisy_labels, classes)
+    device = noisy_labels.device
+    counts = torch.zeros(classes, classes, dtype=torch.float64, device=device)
+    clean_labels = torch.from_numpy(labels.clean_labels).to(device)
+    one = torch.ones((), dtype=torch.float64, device=device)
+    counts.index_put_((clean_labels, noisy_labels), one, accumulate=True)
     rate = 1 - (counts.trace() / counts.sum()).item()
     present = counts.sum(1, keepdim=True)
     # A class without samples gets the identity's row: nothing of it can be wrong.
     matrix = torch.where(present > 0, counts / present.clamp_min(1), torch.eye(classes).to(counts))
     return LabelFacts(
-        noisy,
+        noisy_labels,
         classes,
         rate if "noise_rate" in needs else None,
         matrix if "transition_matrix" in needs else None,

@@ -22,7 +22,7 @@ class PairPredictions:
 
     def __init__(self, pair: Pair, peer: int, evaluation: Evaluation, train_indices: Tensor) -> None:
         self._pair, self._peer, self._evaluation = pair, peer, evaluation
-        self.labels, self.train_indices = pair.labels, train_indices
+        self.noisy_labels, self.train_indices = pair.noisy_labels, train_indices
 
     def train_logits(self) -> Tensor:
         """(m, C) logits of this network on the training samples, in evaluation mode."""
@@ -41,6 +41,6 @@ class PairPredictions:
         own, other = (self._pair.networks[peer] for peer in (self._peer, 1 - self._peer))
         held_out = self._evaluation.held_out_logits((own, other))
         if held_out is None:
-            nothing = torch.empty(0, self._pair.classes, device=self.labels.device)
-            return nothing, nothing, self.labels[:0]
+            nothing = torch.empty(0, self._pair.classes, device=self.noisy_labels.device)
+            return nothing, nothing, self.noisy_labels[:0]
         return held_out

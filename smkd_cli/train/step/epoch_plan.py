@@ -69,7 +69,7 @@ class Draws:
 
 def plan_epoch(
     samples: np.ndarray,
-    labels: np.ndarray,
+    noisy_labels: np.ndarray,
     seed: int,
     epoch: int,
     batch_size: int,
@@ -82,11 +82,12 @@ def plan_epoch(
 
     Args:
         samples: (m,) int64, indices of the training samples.
-        labels: (n,) int64, the noisy labels of all samples.
+        noisy_labels: (n,) int64, of all samples.
     """
     random = generator(seed, "batches", epoch)
     orders = [
-        draws.sampler.order(random, Population(samples, labels, batch_size, score)) for score in draws.scores or (None,)
+        draws.sampler.order(random, Population(samples, noisy_labels, batch_size, score))
+        for score in draws.scores or (None,)
     ]
     count = len(samples)
     count -= count % batch_size == 1 and count > 1

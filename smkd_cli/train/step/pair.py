@@ -27,7 +27,7 @@ PEERS = ("a", "b")
 
 
 class Pair:
-    """Two networks that learn from the same labels; :func:`~smkd_cli.train.step.build.build_pair` makes one.
+    """Two networks that learn from the same noisy labels; :func:`~smkd_cli.train.step.build.build_pair` makes one.
 
     Args:
         spec: what it is made of.
@@ -35,7 +35,7 @@ class Pair:
         machine: device, precision, memory format.
 
     Attributes:
-        labels: (n,) int64, the noisy labels of all training images, on the device.
+        noisy_labels: (n,) int64, of all training images, on the device.
         loss: the method, with its memory and clock.
         shared: the modules that the method trains for both, by name.
     """
@@ -44,17 +44,17 @@ class Pair:
         self.spec, self.images, self.machine = spec, images, machine
         self.method, self.classes = spec.method, spec.classes
         self.augmentation = tuple(spec.recipe.augmentation.build())
-        self.labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
-        self.loss = PairLoss(self.method, self.labels, self.classes, epochs=spec.recipe.epochs, prepared=False)
+        self.noisy_labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
+        self.loss = PairLoss(self.method, self.noisy_labels, self.classes, epochs=spec.recipe.epochs, prepared=False)
         self.peers = tuple(Peer(spec, index, machine, self.loss.memory(index)) for index in range(2))
         self.shared = build_extras(spec, machine.device)
         for peer in self.peers:
             peer.modules |= {name: extra.module for name, extra in self.shared.items()}
         # What draws while training (dropout) draws from here on, from torch's own generator.
         torch.manual_seed(torch_seed(spec.seed, "training"))
-        clean = None if spec.clean_labels is None else torch.from_numpy(spec.clean_labels).to(machine.device)
-        self.statistics = Statistics(self.labels, clean)
-        self.records = SampleRecords(self.labels)
+        clean_labels = None if spec.clean_labels is None else torch.from_numpy(spec.clean_labels).to(machine.device)
+        self.statistics = Statistics(self.noisy_labels, clean_labels)
+        self.records = SampleRecords(self.noisy_labels)
         self.set_stage(0)
 
     @property
@@ -96,7 +96,7 @@ class Pair:
             loss=self.loss,
             images=self.images,
             rules=len(self.augmentation),
-            labels=self.labels,
+            noisy_labels=self.noisy_labels,
             classes=self.classes,
             statistics=self.statistics,
             precision=machine.precision,
@@ -119,8 +119,8 @@ class Pair:
             scores,
             lambda random, sizes: method.draw(random, sizes, stage),
         )
-        labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
-        return plan_epoch(indices, labels, self.spec.seed, epoch, size, draws, device)
+        noisy_labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
+        return plan_epoch(indices, noisy_labels, self.spec.seed, epoch, size, draws, device)
 
     def _remembered(self, name: str) -> list[np.ndarray]:
         """A buffer of each peer's memory, read from the device."""

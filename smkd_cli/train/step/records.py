@@ -18,7 +18,7 @@ class SampleRecords:
     """Sums over the epochs since the networks last began anew; an epoch is added when it ends.
 
     Args:
-        noisy: (n,) int64, the noisy labels.
+        noisy_labels: (n,) int64.
 
     Attributes:
         sums: (2, n, 5) float32 by peer and sample: epochs in which the sample came; over these the sums of the margin
@@ -28,10 +28,10 @@ class SampleRecords:
             the sample never came.
     """
 
-    def __init__(self, noisy: Tensor) -> None:
-        self._noisy = noisy
-        self.sums = torch.zeros(2, len(noisy), len(SUMS), device=noisy.device)
-        self.last = torch.full((2, len(noisy), len(LAST)), torch.nan, device=noisy.device)
+    def __init__(self, noisy_labels: Tensor) -> None:
+        self._noisy_labels = noisy_labels
+        self.sums = torch.zeros(2, len(noisy_labels), len(SUMS), device=noisy_labels.device)
+        self.last = torch.full((2, len(noisy_labels), len(LAST)), torch.nan, device=noisy_labels.device)
 
     def begin(self) -> None:
         """Forget everything: the networks begin anew."""
@@ -46,7 +46,7 @@ class SampleRecords:
             "seen": seen,
             "margin": columns["margin"],
             "probability": columns["probability"],
-            "predicted": columns["prediction"] == self._noisy,
+            "predicted": columns["prediction"] == self._noisy_labels,
             "sent": columns["sent"],
         }
         self.sums += torch.stack([terms[name].to(self.sums.dtype) for name in SUMS], -1).where(seen.unsqueeze(-1), 0)

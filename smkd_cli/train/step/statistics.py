@@ -18,8 +18,8 @@ class Statistics:
     """Both peers' predictions of every sample of an epoch; a batch costs one write into a table per peer.
 
     Args:
-        noisy: (n,) the noisy labels, by sample index.
-        clean: (n,) clean labels by sample index, or None where they are unknown. In training they are used here, and in
+        noisy_labels: (n,) by sample index.
+        clean_labels: (n,) by sample index, or None where they are unknown. In training they are used here, and in
             ``run/oracle.py`` where a method uses the true noise rate or transition matrix.
 
     Attributes:
@@ -29,11 +29,11 @@ class Statistics:
         losses: (2, 2) float64, of each peer the summed loss and how many samples it is of; a sample may come twice.
     """
 
-    def __init__(self, noisy: Tensor, clean: Tensor | None) -> None:
-        self._noisy = noisy
-        self._clean = clean
-        self.table = torch.empty(2, len(noisy), len(_COLUMNS + _KEPT), device=noisy.device)
-        self.losses = torch.empty(2, 2, dtype=torch.float64, device=noisy.device)
+    def __init__(self, noisy_labels: Tensor, clean_labels: Tensor | None) -> None:
+        self._noisy_labels = noisy_labels
+        self._clean_labels = clean_labels
+        self.table = torch.empty(2, len(noisy_labels), len(_COLUMNS + _KEPT), device=noisy_labels.device)
+        self.losses = torch.empty(2, 2, dtype=torch.float64, device=noisy_labels.device)
         self.reset()
 
     def reset(self) -> None:
@@ -55,17 +55,17 @@ class Statistics:
         if inputs is not None and inputs.logits is not None:  # the step was trained on other images
             logits, probs = inputs.logits, inputs.logits.softmax(1)
             refined = own.target if inputs.refined is None else inputs.refined
-        labels = batch.labels.unsqueeze(1)
+        noisy_labels = batch.noisy_labels.unsqueeze(1)
         columns = (
             logits.argmax(1),
             own.certainty,
             own.trust.expand(own.entropy.shape),
             sent,
             own.knowledge.argmax(1),
-            logits.gather(1, labels).squeeze(1) - logits.scatter(1, labels, -math.inf).amax(1),
-            probs.gather(1, labels).squeeze(1),
+            logits.gather(1, noisy_labels).squeeze(1) - logits.scatter(1, noisy_labels, -math.inf).amax(1),
+            probs.gather(1, noisy_labels).squeeze(1),
             refined.argmax(1),
-            refined[:count].gather(1, labels).squeeze(1),
+            refined[:count].gather(1, noisy_labels).squeeze(1),
         )
         rows = torch.stack([column[:count] for column in columns], 1)
         self.table[peer].index_copy_(0, batch.indices, rows.to(self.table.dtype))
@@ -85,18 +85,18 @@ class Statistics:
             known = table[seen].double()
             columns = dict(zip(_COLUMNS + _KEPT, known.T, strict=True))
             count, sent = max(len(known), 1), columns["sent"].sum().item()
-            clean = None if self._clean is None else self._clean[seen]
+            clean_labels = None if self._clean_labels is None else self._clean_labels[seen]
             row[f"loss_{peer}"] = loss / max(positions, 1)
-            row[f"train_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], self._noisy[seen]) / count
+            row[f"train_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], self._noisy_labels[seen]) / count
             row[f"clean_accuracy_{peer}"] = None
             row[f"trust_{peer}"] = columns["trust"].sum().item() / count
             row[f"certainty_{peer}"] = columns["certainty"].sum().item() / count
             row[f"sent_{peer}_to_{to}"] = sent
             row[f"precision_{peer}_to_{to}"] = None
-            if clean is not None:
-                row[f"clean_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], clean) / count
+            if clean_labels is not None:
+                row[f"clean_accuracy_{peer}"] = 100 * _agreement(columns["prediction"], clean_labels) / count
                 if sent:
-                    correct = (columns["sent"] * (columns["taught"] == clean)).sum().item()
+                    correct = (columns["sent"] * (columns["taught"] == clean_labels)).sum().item()
                     row[f"precision_{peer}_to_{to}"] = correct / sent
         return row
 

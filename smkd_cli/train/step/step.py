@@ -36,7 +36,7 @@ class PairStep:
         loss: the method, with its memories and clock; the loop sets the clock before each call.
         images: the training images.
         rules: number of rules in their augmentation.
-        labels: (n,) int64, the noisy labels of all training images.
+        noisy_labels: (n,) int64, of all training images.
         classes: C.
         statistics: takes the outputs of the epoch.
         shared: optimisers of what both peers share.
@@ -50,7 +50,7 @@ class PairStep:
     loss: PairLoss
     images: TrainingImages
     rules: int
-    labels: Tensor
+    noisy_labels: Tensor
     classes: int
     statistics: Statistics
     shared: Sequence[torch.optim.Optimizer] = ()
@@ -93,9 +93,10 @@ class PairStep:
                 self.images.view(of, [{name: value[:, view] for name, value in rule.items()} for rule in of_rules])
                 for view in range(first, first + declared.count)
             )
-            labels = self.labels[of]
-            onehot = (labels.unsqueeze(1) == torch.arange(self.classes, device=labels.device)).to(views[0].dtype)
-            made.append(Batch(labels, onehot, of, views, drawn))
+            noisy_labels = self.noisy_labels[of]
+            classes = torch.arange(self.classes, device=noisy_labels.device)
+            onehot = (noisy_labels.unsqueeze(1) == classes).to(views[0].dtype)
+            made.append(Batch(noisy_labels, onehot, of, views, drawn))
         return made[0], made[-1]
 
     def _with_inputs(self, predictors: Sequence[PeerPredictor], index: int, batch: Batch) -> Batch:

@@ -22,7 +22,7 @@ ROW = ["--set", "options={}", "--set", "epochs=1", "--set", "seeds=[1]"]
 
 
 def facts(name, noisy, clean, **options):
-    labels = SimpleNamespace(clean=clean)
+    labels = SimpleNamespace(clean_labels=clean)
     return facts_for(methods.build(name, options), labels, 3, torch.tensor(noisy))
 
 
