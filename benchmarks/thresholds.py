@@ -28,7 +28,7 @@ EDGE_ETAS, EDGE_B2S = (8, 12), (-2, -8)
 CHOOSING, JUDGING = range(13, 25), range(25, 37)
 FAVOURITE = {"SMKD-P": (4, -2), "SMKD-S": (4, 0)}
 # What the decision came to be; the seeds that judge were trained with it.
-CHOSEN = (4, -2)
+CHOSEN = (8, -2)
 KEY = ["exchange", "target", "eta", "b2", "epochs", "seed"]
 # When in a training it is counted what is sent.
 MOMENTS = {"quarter": 0.25, "half": 0.5, "end": 1.0}

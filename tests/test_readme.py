@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import pytest
 from documents import ROOT, Clone, blocks, links, shortened
 
@@ -31,3 +33,15 @@ def test_every_link_of_the_readme_leads_somewhere():
     found = [link.partition("#")[0] for link in links(README)]
     assert found
     assert all((ROOT / link).exists() for link in found)
+
+
+def test_numbers_of_the_quickstart_are_those_of_its_committed_results(smkd):
+    section = README.read_text(encoding="utf-8").split("## The quickstart")[1].split("\n## ")[0]
+    results = ROOT / "benchmarks" / "results" / "quickstart"
+    report = smkd("report", results, "--format", "markdown", "--against", "Zero+MyLC")
+    assert report.code == 0, report.err
+    rows = [line for line in section.splitlines() if line.startswith("| ") and "---" not in line]
+    assert len(rows) >= 12
+    assert set(rows) <= set(report.out.splitlines())
+    numbers = set(re.findall(r"(?<!torch )\b\d+\.\d\d\b", section))
+    assert numbers <= set(re.findall(r"\d+\.\d\d\b", report.out))

@@ -14,7 +14,7 @@ from smkd_cli import methods, resources
 from smkd_cli.recipe import expand, load_recipe, shipped_recipes
 
 CELLS = {
-    "quickstart": (12, 1, 3),
+    "quickstart": (12, 1, 6),
     "table1": (16, 1, 3),
     "table2": (10, 5, 3),
     "table3": (16 + 12, 4, 3),

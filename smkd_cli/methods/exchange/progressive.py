@@ -19,8 +19,10 @@ class Progressive(Static):
 
     name = "SMKD-P"
 
-    eta: Annotated[float, Field(gt=0, description="η, the scale of χ (paper, Figures 2 and 3: 2)")] = 2.0
-    b2: Annotated[float, Field(description="b2, how χ moves with time (paper: below 0; −8 is our choice)")] = -8.0
+    eta: Annotated[
+        float, Field(gt=0, description="η, the scale of χ (paper, Figures 2 and 3: 2; chosen by evidence)")
+    ] = 8.0
+    b2: Annotated[float, Field(description="b2, how χ moves with time (paper: below 0; chosen by evidence)")] = -2.0
     threshold_time: Annotated[TimeUnit, Field(description="unit of t in χ (paper: epoch)")] = "epoch"
 
     def threshold(self, classes: int, clock: Clock) -> Tensor:

@@ -28,7 +28,9 @@ class Static(ExchangeRule):
 
     name = "SMKD-S"
 
-    eta: Annotated[float, Field(gt=0, description="η, χ = H(u)/η (paper, Table V: 4 is best)")] = 4.0
+    eta: Annotated[
+        float, Field(gt=0, description="η, χ = H(u)/η (paper, Table V: 4 is best of 1 to 4; chosen by evidence)")
+    ] = 8.0
     normalisation: Annotated[
         Literal["batch", "sender", "literal"], Field(description="n of the transfer term (chosen by evidence)")
     ] = "batch"

@@ -63,7 +63,9 @@ def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, proce
         return rate
 
     if open_parts(first, recipe):
-        console.info(f"measuring once how {' and '.join(dict.fromkeys(recipe.networks))} train fastest here")
+        console.info(
+            f"measuring once which compute settings are fastest here for {' and '.join(dict.fromkeys(recipe.networks))}"
+        )
         best = search(first, recipe, speed)
     best = replace(best, matrix_peak=next(reversed(ready_for)).measure(MatrixPeak(best)))
     if tried and all("failure" in outcome for outcome in tried):
