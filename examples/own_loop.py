@@ -5,7 +5,7 @@
 Everything except the losses is plain PyTorch. The images come in the same order as in `smkd train`. So, on the same
 machine, the two networks end with the same weights as with this command:
 
-    smkd train quickstart --set 'methods=[SMKD-S+MyLC]' --set 'seeds=[1]' --set epochs=5 --device cpu \
+    smkd train quickstart --set 'methods=[{name: SMKD-S+MyLC, eta: 4}]' --set 'seeds=[1]' --set epochs=5 --device cpu \
         --set 'compute={threads: 1, precision: float32, memory_format: channels_last, peers: in_turn, step: eager}'
 """
 

@@ -234,8 +234,9 @@ def test_nothing_in_a_batch_synchronises_with_the_device(name, options):
     [*((exchange, name) for exchange in ("MKD", "SMKD-S") for name in ("GCE", "SCE", "APL")), ("MKD", "Tf-KD_reg")],
 )
 def test_with_a_peer_its_knowledge_is_followed_at_the_price_of_ce(run_method, close, exchange, name):
-    transfer = run_method(f"{exchange}+{name}").loss_a - run_method(name).loss_a
-    close(transfer, (run_method(f"{exchange}+CE").loss_a - run_method("CE").loss_a).detach())
+    options = {"eta": 4.0} if exchange == "SMKD-S" else {}  # at which some of these samples are sent
+    transfer = run_method(f"{exchange}+{name}", **options).loss_a - run_method(name).loss_a
+    close(transfer, (run_method(f"{exchange}+CE", **options).loss_a - run_method("CE").loss_a).detach())
     assert transfer > 1e-3
 
 

@@ -94,7 +94,7 @@ def test_manifests_that_fit_are_right(smkd: Callable[..., Any], recipe_file: Cal
 
 def test_a_manifest_given_to_a_shipped_recipe_is_looked_for_here(smkd: Callable[..., Any]) -> None:
     result = smkd("recipes", "validate", "quickstart", "--set", f"noise=[{{manifest: {labels('plain.csv')}}}]")
-    assert (result.code, result.out) == (0, "quickstart: ok, 36 cells\n")
+    assert (result.code, result.out) == (0, "quickstart: ok, 72 cells\n")
 
 
 def test_recipes_that_are_wrong_and_files_that_are_missing_are_reported_together(
