@@ -17,7 +17,7 @@ schema: smkd/recipe/1
 name: tiny
 dataset: digits
 networks: small_resnet
-methods: [SMKD-P+MyLC]
+methods: [{name: SMKD-P+MyLC, eta: 2, b2: -8}]
 noise: [{kind: symmetric, rate: 0.4}]
 seeds: [1]
 epochs: 3

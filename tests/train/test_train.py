@@ -49,7 +49,7 @@ def test_a_cell_leaves_all_its_files_and_prints_its_path(smkd, recipe):
         assert record["scores"]["best"][f"max_{peer}"] == pytest.approx(reached)
 
 
-@pytest.mark.parametrize("method", ["All+CE", "{name: SMKD-P+MyLC, eta: 2}", "CE"])
+@pytest.mark.parametrize("method", ["All+CE", "{name: SMKD-P+MyLC, eta: 2, b2: -8}", "CE"])
 def test_the_result_says_what_was_sent_as_the_metrics_do(smkd, recipe, method):
     assert smkd("train", recipe, "--set", f"methods=[{method}]", "--set", "epochs=4", "--quiet").code == 0
     [run] = Path("runs/tiny").iterdir()
