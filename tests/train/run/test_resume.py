@@ -283,7 +283,7 @@ def test_killed_at_random_moments(recipe, tmp_path, bits, assert_same, kills):
 
 def pair_of(recipe: str) -> str:
     """Two cells of the tiny recipe, long enough to be interrupted."""
-    return recipe.replace("epochs: 3", "epochs: 12").replace("seeds: [1]", "seeds: [1, 2]")
+    return recipe.replace("epochs: 3", "epochs: 24").replace("seeds: [1]", "seeds: [1, 2]")
 
 
 @pytest.fixture(scope="module")
