@@ -96,8 +96,19 @@ def test_a_file_imports_only_what_its_package_may(path):
     assert imported_packages(path) - {package} <= ALLOWED[package]
 
 
-def test_every_package_is_in_the_plan():
+def test_every_package_is_in_the_plan_and_none_stands_above_itself():
     assert {package_of(path) for path in FILES} == set(ALLOWED)
+    TopologicalSorter(ALLOWED).prepare()
+
+
+def test_the_page_on_architecture_names_every_room():
+    page = (PACKAGE.parent / "docs" / "architecture.md").read_text(encoding="utf-8")
+    folders = {path.parent for path in FILES} - {PACKAGE}
+    files = {path for path in FILES if path.parent in {PACKAGE, PACKAGE / "train"} and path.name != "__init__.py"}
+    private = {"__main__.py"}
+    rooms = {f"{path.name}/" for path in folders} | {path.name for path in files} - private
+    unnamed = {room for room in rooms if room not in page}
+    assert not unnamed
 
 
 TRAIN = [path for path in FILES if package_of(path) == "train" and path != PACKAGE / "train" / "__init__.py"]
