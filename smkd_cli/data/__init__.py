@@ -31,7 +31,7 @@ def names() -> list[str]:
 
 
 def find(name: str, root: Path) -> DataSet:
-    """The data set of that name, opened.
+    """The data set of that name, opened; one that is not ours is checked (:mod:`smkd_cli.data.checked`).
 
     Args:
         name: one of :func:`names`, or ``FILE.py:NAME``.
@@ -39,6 +39,11 @@ def find(name: str, root: Path) -> DataSet:
 
     Raises:
         UnknownName: there is no such data set.
-        DataError: see :class:`DataSet`.
+        DataError: see :class:`DataSet`; or it is not ours, and not what a data set should be.
     """
-    return REGISTRY.find(name)(root)
+    source = REGISTRY.find(name)
+    if DATASETS.is_own(name):
+        return source(root)
+    from smkd_cli.data.checked import CheckedDataSet
+
+    return CheckedDataSet(REGISTRY.title(name), source, root)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from smkd_cli import console
@@ -13,10 +14,9 @@ from smkd_cli.errors import DataError, UsageError
 def ls(data: Path) -> None:
     """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where."""
     console.info("name\ttrain\ttest\tclasses\tshape\twhere")
-    for name in all_names():
-        dataset = find(name, data)
+    for dataset in _usable(data):
         shape = "x".join(map(str, dataset.image_shape))
-        facts = (name, dataset.train_size, dataset.test_size, dataset.classes, shape, _where(dataset))
+        facts = (dataset.name, dataset.train_size, dataset.test_size, dataset.classes, shape, _where(dataset))
         console.emit("\t".join(map(str, facts)))
 
 
@@ -51,8 +51,7 @@ def verify(names: list[str], data: Path) -> None:
         UsageError: an unknown name.
         DataError: files are missing or damaged; the message holds all of them, one data set a line.
     """
-    everything = [find(name, data) for name in names or all_names()]
-    chosen = everything if names else [dataset for dataset in everything if not dataset.missing()]
+    chosen = [find(name, data) for name in names] or [made for made in _usable(data) if not made.missing()]
     from smkd_cli.data.duplicates import duplicates
 
     console.info("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
@@ -68,6 +67,15 @@ def verify(names: list[str], data: Path) -> None:
             console.emit("\t".join(map(str, facts)))
     if problems:
         raise DataError("\n".join(problems))
+
+
+def _usable(data: Path) -> Iterator[DataSet]:
+    """All data sets; of one that cannot be opened, a warning says why."""
+    for name in all_names():
+        try:
+            yield find(name, data)
+        except DataError as error:
+            console.warn(str(error))
 
 
 def _where(dataset: DataSet) -> str:

@@ -27,10 +27,12 @@ class Offered(Generic[T]):
 
     Attributes:
         found: each with its name.
+        packages: what offers each.
         refused: why a requested one cannot be used.
     """
 
     found: dict[str, tuple[str, T]] = field(default_factory=dict)
+    packages: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -87,11 +89,17 @@ class Registry(Generic[T]):
             raise UnknownName(f"{kind.word} {name!r} cannot be used: {why}")
         raise UnknownName(unknown(kind.word, name, self.names()))
 
+    def title(self, name: str) -> str:
+        """What messages call a plug-in: its kind, its name, and the package that offers it if it has no path."""
+        package = None
+        if foreign.file_of(name) is None and not self.kind.is_own(name):
+            package = self.offered.packages.get(self.kind.fold(name))
+        return f"{self.kind.word} {name}" + (f" ({package})" if package else "")
+
     @cached_property
     def offered(self) -> Offered[T]:
         """What other packages offer, each loaded on its own; what of it cannot be used is noted as a warning."""
         offered: Offered[T] = Offered()
-        first: dict[str, str] = {}
         for point in self.kind.entry_points:
             package = f"package {point.dist.name if point.dist else point.value}"
             try:
@@ -104,11 +112,11 @@ class Registry(Generic[T]):
                 self._refuse(offered, (), f"{package}: {name}: is a name of smkd's own")
             elif folded in offered.refused or offered.found.get(folded, (name, value))[1] is not value:
                 offered.found.pop(folded, None)
-                both = f"{package} and {first.get(folded, 'another')}"
+                both = f"{package} and {offered.packages.get(folded, 'another')}"
                 self._refuse(offered, {folded}, f"{both}: {name}: is offered by both")
             else:
                 offered.found[folded] = name, value
-                first[folded] = package
+                offered.packages[folded] = package
         return offered
 
     def _load(self, point: EntryPoint) -> tuple[str, T]:

@@ -64,21 +64,23 @@ def guarded(work: Callable[[], T]) -> T:
         raise ValueError("".join(traceback.format_exception_only(error)[-1:]).strip()) from error
 
 
-def used(what: str, work: Callable[[], T]) -> T:
+def used(what: str, work: Callable[[], T], hook: str = "", as_error: type[SmkdError] = UsageError) -> T:
     """What a plug-in returns that is not ours; an error that it words for the user itself passes.
 
     Args:
         what: names it in messages.
+        hook: which part of it is used.
+        as_error: what is raised, by its documented exit code.
 
     Raises:
-        UsageError: it raised something else, or tried to exit.
+        SmkdError: it raised something else, or tried to exit; this is of the class ``as_error``.
     """
     try:
         return guarded(work)
     except ValueError as error:
         if isinstance(error.__cause__, SmkdError):
             raise error.__cause__ from None
-        raise UsageError(f"{what} cannot be used: {error}") from error
+        raise as_error(f"{what} cannot be used: {hook and f'{hook}: '}{error}") from error
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:

@@ -61,7 +61,10 @@ class ArraySource(DataSet):
 
     def _kept(self, split: SplitName) -> Split:
         if split not in self._splits:
-            self._splits[split] = self.read(split)
+            whole = self.read(split)
+            if not isinstance(whole, Split):
+                raise TypeError(f"read should return a Split, not {type(whole).__name__}")
+            self._splits[split] = whole
         return self._splits[split]
 
 
