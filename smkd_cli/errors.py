@@ -30,6 +30,10 @@ class UnknownName(UsageError, ValueError):  # noqa: N818 (the name states the er
     """
 
 
+class MethodError(UsageError, ValueError):
+    """The code of a method or rule is wrong; the message names it, its hook, what was expected and what it gave."""
+
+
 class RecipeError(SmkdError):
     """The recipe is wrong. The message holds every problem found, one a line, as ``file:line:column: what``."""
 

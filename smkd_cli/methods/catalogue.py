@@ -15,8 +15,9 @@ from pydantic import create_model
 
 from smkd_cli.errors import UnknownName
 from smkd_cli.methods.composed import Composed
-from smkd_cli.methods.contract import Method, Rule
+from smkd_cli.methods.contract import Hooks, Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
+from smkd_cli.methods.hook_checks import check_declarations
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.registry import METHODS, Registry
 
@@ -129,10 +130,19 @@ def full_options(name: str, options: Mapping[str, object]) -> dict[str, Any]:
 
 
 def build(name: str, options: Mapping[str, object]) -> Method:
-    """The method of that name with these options; raises as :func:`full_options`."""
+    """The method of that name with these options.
+
+    Raises:
+        UnknownName, pydantic.ValidationError: as :func:`full_options`.
+        MethodError: the code of a rule is wrong (``hook_checks.py``).
+    """
     rules = rules_of(name)
     values = full_options(name, options)
-    first, *rest = [rule(**{key: values[key] for key in rule.model_fields}) for rule in rules]
+    made = [rule(**{key: values[key] for key in rule.model_fields}) for rule in rules]
+    first, *rest = made
+    for rule in made:
+        assert isinstance(rule, Hooks)
+        check_declarations(rule)
     if isinstance(first, Method):
         return first
     assert isinstance(first, ExchangeRule)

@@ -21,6 +21,7 @@ from smkd_cli.methods.contract import (
     Views,
 )
 from smkd_cli.methods.exchange.contract import ExchangeRule
+from smkd_cli.methods.hook_checks import twice_in
 from smkd_cli.methods.sampling import Sampler
 from smkd_cli.methods.stages import Companion, Extra, Stage
 from smkd_cli.methods.targets.contract import TargetRule
@@ -36,7 +37,7 @@ class Composed(Method):
     """L_A = self-loss of A on its own refined labels + what B passes to A (the paper's Section III-A).
 
     Every hook of both rules is called, the target rule's first. What only one can decide is decided by the rule that
-    defines it.
+    defines it. A rule with a function that looks like a hook and is none is refused (``hook_checks.py``).
     """
 
     name = ""
@@ -51,6 +52,8 @@ class Composed(Method):
         both = [hook for hook in _OF_ONE if self.exchange.defines(hook) and self.target_rule.defines(hook)]
         shared = self.exchange.memory(1, 2).keys() & self.target_rule.memory(1, 2).keys()
         clashes = [*both, *(f"memory {name}" for name in sorted(shared))]
+        clashes += [f"companion {name}" for name in twice_in(made.name for made in self.companions())]
+        clashes += [f"extra {name}" for name in twice_in(made.name for made in self.extras())]
         if self.exchange.name != "Zero" and any(self.sampler(number).score for number in range(len(self.stages(1)))):
             clashes.append("what a peer gets, as each draws samples of its own")
         return ", ".join(clashes) or None

@@ -14,6 +14,7 @@ from smkd_cli.methods.contract import Method
 from smkd_cli.methods.hooks import LabelFacts
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
 from smkd_cli.methods.predictions import GivenPredictions
+from smkd_cli.methods.step_checks import check_memory, checked_loss, checked_refine
 
 _TIMES = ("epoch", "epochs", "iteration", "iterations")
 _NETWORKS = ("a", "b")
@@ -44,6 +45,7 @@ class PairLoss(nn.Module):
     Attributes:
         stages: the method's, in order.
         stage: number of the current one, from 0.
+        checked: whether what the method's hooks give has been looked at, which is done in the first step of a stage.
         refined: what the last call made of both networks' outputs, detached; empty before the first.
 
     Example:
@@ -110,11 +112,13 @@ class PairLoss(nn.Module):
             ValueError: it needs more than that.
         """
         for index in range(2):
-            self.method.before_training(self.memory(index), facts)
+            memory = self.memory(index)
+            self.method.before_training(memory, facts)
+            check_memory(self.method, "before_training", memory, self.memory(index))
 
     def begin_stage(self, number: int) -> None:
         """Enter a stage of the method, from 0; the training loop follows what ``stages[number]`` requires."""
-        self.stage = number
+        self.stage, self.checked = number, False
         self.set_time(1, 0)
 
     def get_extra_state(self) -> dict[str, int]:
@@ -123,7 +127,7 @@ class PairLoss(nn.Module):
 
     def set_extra_state(self, state: Any) -> None:
         """Go back to a stage; the clock is among the tensors."""
-        self.stage = state["stage"]
+        self.stage, self.checked = state["stage"], False
 
     def set_time(self, epoch: int, step: int) -> None:
         """Set the clock to a step, from 0, of an epoch, from 1, of the current stage."""
@@ -158,7 +162,9 @@ class PairLoss(nn.Module):
             Refined(own.target.detach(), own.knowledge, self.method.sent(own, other, batch, self.clock), own.trust)
             for own, other in ((a, b), (b, a))
         )
-        return self.loss(a, b, batch), self.loss(b, a, batch)
+        losses = self.loss(a, b, batch), self.loss(b, a, batch)
+        self.checked = True
+        return losses
 
     def outputs(
         self,
@@ -175,11 +181,16 @@ class PairLoss(nn.Module):
         if self.training:
             with torch.no_grad():
                 self.method.observe(own, batch, clock)
-        return own.refined(self.method.refine(own, batch, clock))
+        if self.checked:
+            return own.refined(self.method.refine(own, batch, clock))
+        check_memory(self.method, "observe", own.memory, self.memory(index))
+        return own.refined(checked_refine(self.method, own, batch, clock))
 
     def loss(self, own: RefinedOutputs, other: RefinedOutputs, batch: Batch) -> Tensor:
         """The loss of the network ``own``, ()."""
-        return self.method.loss(own, other, batch, self.clock)
+        if self.checked:
+            return self.method.loss(own, other, batch, self.clock)
+        return checked_loss(self.method, own, other, batch, self.clock)
 
     def end_epoch(
         self,
@@ -198,7 +209,9 @@ class PairLoss(nn.Module):
         clock = self.clock
         for index in range(2):
             seen = GivenPredictions(self.get_buffer("noisy_labels"), index, training, held_out)
-            self.method.after_epoch(self.memory(index), clock, seen)
+            memory = self.memory(index)
+            self.method.after_epoch(memory, clock, seen)
+            check_memory(self.method, "after_epoch", memory, self.memory(index))
         self.set_time(int(clock.epoch) + 1, 0)
 
 

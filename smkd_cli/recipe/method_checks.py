@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pydantic import ValidationError
 
 from smkd_cli import methods
+from smkd_cli.errors import UsageError
 from smkd_cli.naming import slug
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.grid import Row, rows
@@ -73,6 +74,9 @@ def check_methods(
 def _check_options(document: Document, row: Row, number: int, context: RecipeContext | None) -> None:
     try:
         made = methods.build(row.method, row.values)
+    except UsageError as error:
+        document.add_problem(("methods", number), str(error))
+        return
     except ValidationError as error:
         for detail in error.errors(include_url=False):
             key = str(detail["loc"][0])

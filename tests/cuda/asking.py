@@ -1,4 +1,4 @@
-"""Methods that cannot be captured and do not say so."""
+"""Methods that cannot be captured and do not say so, and one whose code is wrong."""
 
 from __future__ import annotations
 
@@ -34,3 +34,12 @@ class Makes(Method):
 
     def loss(self, own, other, batch, clock):
         return cross_entropy(batch.onehot, own).mean() * torch.tensor([0.5]).to(own.logits.device)[0]
+
+
+class Misses(Method):
+    """Gives a loss for each sample."""
+
+    name = "Misses"
+
+    def loss(self, own, other, batch, clock):
+        return cross_entropy(batch.onehot, own)

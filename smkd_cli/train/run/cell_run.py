@@ -9,7 +9,7 @@ import torch
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.data import find
-from smkd_cli.errors import DataError
+from smkd_cli.errors import DataError, MethodError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.device import prepare_machine
@@ -60,6 +60,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
 
     Raises:
         DataError: data or files are missing, damaged, or belong to another recipe.
+        MethodError: the code of the method is wrong.
     """
     cell, recipe = task.cell, task.cell.training
     method = methods.build(cell.method, cell.options)
@@ -86,6 +87,8 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))
     try:
         pair.prepare(facts_for(method, labels, dataset.classes, pair.noisy_labels))
+    except MethodError:
+        raise
     except ValueError as error:
         raise DataError(f"{cell.slug}: {error}") from error
     metrics = MetricsFile(directory.metrics)

@@ -5,7 +5,8 @@ from __future__ import annotations
 import math
 from typing import Any
 
-from smkd_cli.errors import TrainingError
+from smkd_cli.errors import MethodError, TrainingError
+from smkd_cli.methods.step_checks import check_memory
 from smkd_cli.train.run.cell_run import CellRun
 
 
@@ -24,8 +25,11 @@ def end_epoch(run: CellRun) -> dict[str, Any]:
             "lower optimizer.lr or add schedule.warmup_epochs"
         )
     try:
-        for memory, predictions in zip(pair.memories, run.predictions, strict=True):
+        for index, (memory, predictions) in enumerate(zip(pair.memories, run.predictions, strict=True)):
             pair.method.after_epoch(memory, pair.clock, predictions)
+            check_memory(pair.method, "after_epoch", memory, pair.loss.memory(index))
+    except MethodError:
+        raise
     except ValueError as error:
         raise TrainingError(f"{run.cell.slug}: {error}") from error
     row = _row(run, rate)

@@ -11,6 +11,7 @@ import torch
 from torch import Tensor
 
 from smkd_cli import console
+from smkd_cli.errors import SmkdError
 
 Step = Callable[[dict[str, Tensor]], None]
 Work = Callable[[], object]
@@ -86,6 +87,7 @@ class CapturedStep:
 
         Raises:
             torch.OutOfMemoryError: there is not enough memory.
+            MethodError: the code of the method is wrong.
         """
         if self._replay is None and self.impossible is None:
             self._inputs = {name: part.clone() for name, part in batch.items()}
@@ -109,10 +111,13 @@ class CapturedStep:
 
 
 def _reason(error: Exception) -> str:
-    """The first line of the error that broke the capture, not of the one on ending it; re-raises out of memory."""
+    """The first line of the error that broke the capture, not of the one on ending it.
+
+    Re-raises what the step would also end with where it is not captured.
+    """
     cause = error.__context__ or error
     for raised in (error, cause):
-        if isinstance(raised, torch.OutOfMemoryError):
+        if isinstance(raised, (torch.OutOfMemoryError, SmkdError)):
             raise raised
     return str(cause).partition("\n")[0] or type(cause).__name__
 

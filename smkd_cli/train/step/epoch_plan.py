@@ -15,6 +15,7 @@ import torch
 from torch import Tensor
 
 from smkd_cli.data.augmentation.contract import Augmentation
+from smkd_cli.errors import MethodError
 from smkd_cli.methods import Views
 from smkd_cli.methods.sampling import Population, Sampler, Uniform
 from smkd_cli.seeds import generator
@@ -58,6 +59,7 @@ class Draws:
         sampler: draws the order.
         scores: (n,) of each peer, where the sampler goes by them.
         others: draws what the method wants beside, given the generator and the batches' sizes.
+        method: its name, for messages.
     """
 
     augmentation: Sequence[Augmentation] = ()
@@ -65,6 +67,7 @@ class Draws:
     sampler: Sampler = field(default_factory=Uniform)
     scores: Sequence[np.ndarray] = ()
     others: Callable[[np.random.Generator, Sequence[int]], Mapping[str, Any]] = lambda _random, _sizes: {}
+    method: str = "the method"
 
 
 def plan_epoch(
@@ -83,12 +86,17 @@ def plan_epoch(
     Args:
         samples: (m,) int64, indices of the training samples.
         noisy_labels: (n,) int64, of all samples.
+
+    Raises:
+        MethodError: the method's ``sampler`` or ``draw`` does not give what it should.
     """
     random = generator(seed, "batches", epoch)
     orders = [
         draws.sampler.order(random, Population(samples, noisy_labels, batch_size, score))
         for score in draws.scores or (None,)
     ]
+    for order in orders:
+        _check_order(draws.method, order, len(samples), len(noisy_labels))
     count = len(samples)
     count -= count % batch_size == 1 and count > 1
     columns: dict[str, np.ndarray] = {"indices": np.stack(orders, axis=1)[:count]}
@@ -99,8 +107,22 @@ def plan_epoch(
                 raise ValueError(f"{rule.name} should draw {name} of shape ({count}, {views}, …), not {values.shape}")
             columns[f"view.{position}.{name}"] = values
     sizes = [min(batch_size, count - start) for start in range(0, count, batch_size)]
-    for name, values in draws.others(random, sizes).items():
-        if len(values) != count:
-            raise ValueError(f"the method should draw {name} for {count} positions, not for {len(values)}")
+    drawn = draws.others(random, sizes)
+    if not isinstance(drawn, Mapping):
+        raise MethodError(f"{draws.method}: draw should give arrays by name, not {drawn!r:.80}")
+    for name, values in drawn.items():
+        if not isinstance(values, np.ndarray) or values.dtype.kind not in "biuf":
+            raise MethodError(f"{draws.method}: draw should give {name} as an array of numbers, not {values!r:.80}")
+        if values.shape[:1] != (count,):
+            raise MethodError(f"{draws.method}: draw should give {name} of shape ({count}, …), not {values.shape}")
         columns[f"drawn.{name}"] = values
     return EpochPlan({name: torch.from_numpy(values).to(device) for name, values in columns.items()})
+
+
+def _check_order(method: str, order: object, count: int, samples: int) -> None:
+    wanted = f"{count} indices from 0 to {samples - 1}"
+    if not isinstance(order, np.ndarray) or order.shape != (count,) or order.dtype != np.int64:
+        got = f"{order.dtype} {order.shape}" if isinstance(order, np.ndarray) else f"{order!r:.80}"
+        raise MethodError(f"{method}: sampler should order {wanted} as int64, not {got}")
+    if count and not 0 <= order.min() <= order.max() < samples:
+        raise MethodError(f"{method}: sampler should order {wanted}, not from {order.min()} to {order.max()}")

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.methods import Clock, LabelFacts, Stage
 from smkd_cli.methods.pair_loss import PairLoss
+from smkd_cli.methods.step_checks import name_of
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
@@ -88,7 +89,7 @@ class Pair:
 
     def set_stage(self, number: int) -> None:
         """Take the steps of a stage from now on; changes no tensor."""
-        self.loss.stage = number
+        self.loss.stage, self.loss.checked = number, False
         machine, recipe = self.machine, self.spec.recipe
         self.step = PairStep(
             peers=self.peers,
@@ -118,6 +119,7 @@ class Pair:
             sampler,
             scores,
             lambda random, sizes: method.draw(random, sizes, stage),
+            name_of(method),
         )
         noisy_labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
         return plan_epoch(indices, noisy_labels, self.spec.seed, epoch, size, draws, device)
@@ -130,6 +132,8 @@ class Pair:
         """One step on a batch as an epoch plan has it."""
         self.images.stage(batch)
         self._steps(batch)
+        if not self.loss.checked:
+            self.loss.checked = True
 
     def prepare_steps(self, batches: Iterable[Columns]) -> None:
         """Compile and capture the steps of batches like these, if that is still to be done; training stays where it is.

@@ -14,6 +14,7 @@ from torch.nn.utils import clip_grad_norm_
 from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.methods import Batch, Method, RefinedOutputs
 from smkd_cli.methods.pair_loss import PairLoss
+from smkd_cli.methods.step_checks import check_inputs, check_loss
 from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
 from smkd_cli.train.step.epoch_plan import Columns, named
@@ -102,7 +103,10 @@ class PairStep:
     def _with_inputs(self, predictors: Sequence[PeerPredictor], index: int, batch: Batch) -> Batch:
         own, other = predictors[index], predictors[1 - index]
         with torch.no_grad():
-            return replace(batch, inputs=self.method.inputs(own, other, batch, self.loss.clock))
+            inputs = self.method.inputs(own, other, batch, self.loss.clock)
+        if not self.loss.checked:
+            check_inputs(self.method, inputs, batch)
+        return replace(batch, inputs=inputs)
 
     def _forward(self, index: int, batch: Batch) -> RefinedOutputs:
         """A peer's outputs on the batch, refined."""
@@ -162,6 +166,8 @@ class PairStep:
         """
         losses = [self.loss.loss(outputs[index], outputs[1 - index], batches[index]) for index in range(2)]
         common = self.method.together(*outputs, batches[0], self.loss.clock)
+        if common is not None and not self.loss.checked:
+            check_loss(self.method, "together", common, outputs[0])
         total = losses[0] + losses[1] if common is None else losses[0] + losses[1] + common
         beside = [*self.shared, *(made for peer in self.peers for made in peer.optimizers[1:])]
         modules = [value for optimizer in beside for group in optimizer.param_groups for value in group["params"]]
