@@ -21,6 +21,7 @@ from smkd_cli.corrupt.label_file import CLEAN, LABEL, NOISY, read_label_file
 from smkd_cli.corrupt.remarks import remark, remark_on_columns
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.naming import name_from
+from smkd_cli.registry import called
 from smkd_cli.words import plain
 
 _SCHEMA = re.compile(rb'(\xef\xbb\xbf)?"?# schema:')
@@ -33,7 +34,7 @@ class CleanLabels:
     Attributes:
         name: what they are called in the manifest and its path.
         split: of the data set.
-        dataset: the data set whose classes they are, for asymmetric noise.
+        dataset: the data set's own name whose classes they are, for asymmetric noise.
         class_names: one per class; their numbers where they have no names.
         labels: int64 (n,), each in 0 … C - 1.
         image: str (n,), or None where images have no names.
@@ -60,7 +61,8 @@ def from_dataset(name: str, root: Path) -> CleanLabels:
 
     dataset = find(name, root)
     train = dataset.labels("train")
-    return CleanLabels(name, "train", name, dataset.class_names, train.labels, train.image_ids)
+    # Its own name, as training writes it too: a path says where its code is today, and not whose labels they are.
+    return CleanLabels(dataset.name, "train", dataset.name, dataset.class_names, train.labels, train.image_ids)
 
 
 def from_file(
@@ -114,7 +116,8 @@ def from_file(
         raise UsageError(f"{name}: labels need at least 2 classes, not 1: is {plain(column)} the column of labels?")
     remark_on_columns(name, file, column)
     remark(name, labels, classes, names, declared=declared, images=file.image is not None)
-    return CleanLabels(_stem(source), "train", dataset, names or range(classes), labels[0], file.image, *labels[1:])
+    own = called(dataset)
+    return CleanLabels(_stem(source), "train", own, names or range(classes), labels[0], file.image, *labels[1:])
 
 
 def _number_of_classes(
@@ -154,7 +157,7 @@ def _from_manifest(manifest: Manifest, name: str, classes: int | None, given: bo
     return CleanLabels(
         manifest.dataset,
         manifest.split,
-        manifest.dataset,
+        called(manifest.dataset),
         range(manifest.classes),
         manifest.clean_labels,
         manifest.image,

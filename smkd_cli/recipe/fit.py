@@ -52,7 +52,7 @@ def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) ->
             continue
         try:
             labels = given or GivenLabels(entry.manifest, _read(entry))
-            problems += _misfits_here(labels, dataset)
+            problems += _misfits_here(labels, dataset, grid.dataset)
         except DataError as error:
             problems.append(str(error))
             continue
@@ -99,14 +99,18 @@ def _read(entry: NoiseEntry) -> Manifest:
     return manifest
 
 
-def _misfits_here(labels: GivenLabels, dataset: DataSet) -> list[str]:
-    """The misfits of a manifest, as far as they can be found with what of the data set is here."""
+def _misfits_here(labels: GivenLabels, dataset: DataSet, source: str) -> list[str]:
+    """The misfits of a manifest, as far as they can be found with what of the data set is here.
+
+    Args:
+        source: the name by which the data set is found, which may have a path that its own name lacks.
+    """
     images = None
     if labels.manifest.image is not None:
         if dataset.missing():
             console.info(f"{labels.name}: the names of its images are not checked, because {dataset.name} is not here")
         else:
-            images = _image_ids(dataset.name, dataset.root.resolve())
+            images = _image_ids(source, dataset.root.resolve())
     return list(misfits(labels.name, labels.manifest, dataset, images))
 
 
@@ -136,7 +140,8 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) 
         except DataError as error:
             yield f"the teacher {error}"
             continue
-        theirs = find(cell.dataset, dataset.root).image_shape[2] if cell.dataset in dataset_names() else None
+        known = cell.dataset in {grid.dataset, *dataset_names()}
+        theirs = find(cell.dataset, dataset.root).image_shape[2] if known else None
         if cell.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
             yield (
                 f"{teacher}: is no teacher for {dataset.name} ({dataset.classes} classes):"

@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from smkd_cli.artifacts.manifest import read_manifest
+
 RECIPE = """\
 schema: smkd/recipe/1
 name: outside
@@ -86,6 +88,42 @@ def test_scoring_needs_trust(trained, smkd):
     Path("my_net.py").write_text("raise SystemExit('changed')\n")
     changed = smkd("eval", trained[0], "--trust-code")
     assert (changed.code, "my_net.py is not the file that it was trained with" in changed.err) == (4, True)
+
+
+def test_labels_of_a_source_in_a_file_have_one_name_and_are_trained_on(examples, smkd):
+    (examples / "own.yaml").write_text(RECIPE.format(**BY_PATH).replace("[CE, LS]", "[CE]"))
+    options = ("--dataset", BY_PATH["data"], "--seed", 3)
+    made = smkd("corrupt", *options, "--kind", BY_PATH["noise"])
+    assert made.out == "manifests/stripes-train-mine-0.4-seed3.csv\n", made.err
+    manifest = read_manifest(made.out.strip())
+    assert manifest.dataset == "stripes"
+    assert smkd("corrupt", "--labels", made.out.strip(), *options, "-o", "again.csv").code == 0
+    assert read_manifest("again.csv").dataset == "stripes"
+    drawn = smkd("train", "own.yaml", "--jobs", 1)
+    assert drawn.code == 0, drawn.err
+    assert read_manifest(Path(drawn.out.strip()) / "manifest.csv").sha256 == manifest.sha256
+    given = ("own.yaml", "--manifest", made.out.strip())
+    assert smkd("train", *given, "--dry-run").code == 0
+    trained = smkd("train", *given, "--jobs", 1)
+    assert trained.code == 0, trained.err
+    run = Path(trained.out.strip())
+    assert read_manifest(run / "manifest.csv").sha256 == manifest.sha256
+    for split in ("train", "test"):
+        scored = smkd("eval", run, "--split", split, "--trust-code", "-o", "scores.jsonl")
+        assert scored.code == 0, scored.err
+    report = smkd("report", "scores.jsonl")
+    assert (report.code, "CE" in report.out) == (0, True), report.err
+    assert smkd("train", run / "recipe.yaml", "--jobs", 1).code == 0
+
+
+def test_asymmetric_noise_goes_by_the_data_set_s_own_name(examples, smkd):
+    Path("my_data.py").write_text((examples / "my_data.py").read_text().replace('"stripes"', '"cifar10"'))
+    Path("labels.csv").write_text("label\n" + "3\n5\n" * 10)
+    refused = smkd("corrupt", "--dataset", "my_data.py:cifar10", "--kind", "asymmetric", "--rate", 1)
+    assert "asymmetric noise on cifar10 needs its 10 classes" in refused.err
+    options = ("--labels", "labels.csv", "--classes", 10, "--kind", "asymmetric", "--rate", 1, "-o", "noisy.csv")
+    assert smkd("corrupt", "--dataset", "my_data.py:cifar10", *options).code == 0
+    assert read_manifest("noisy.csv").noisy_labels.tolist() == [5, 3] * 10
 
 
 @pytest.mark.parametrize("file", ["my_data.py", "my_net.py", "my_noise.py", "my_augmentation.py"])
