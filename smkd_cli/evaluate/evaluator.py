@@ -9,9 +9,8 @@ from typing import Any, Literal
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import one_hot
 
-from smkd_cli import methods, networks
+from smkd_cli import console, methods, networks
 from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
@@ -21,12 +20,11 @@ from smkd_cli.data import Labels, find
 from smkd_cli.data.hold_out import hold_out
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.errors import DataError, UnknownName, UsageError
+from smkd_cli.evaluate.refined_labels import UndefinedLabelsError, refined_labels
 from smkd_cli.evaluate.trust import check_code
-from smkd_cli.methods import Batch, Clock, Outputs
 from smkd_cli.scoring import label_scores, predict, scores
 
 _PEERS = ("a", "b")
-_CHUNK = 4096
 
 
 class Evaluator:
@@ -150,20 +148,12 @@ class Evaluator:
         memory = {name: torch.tensor(value, device=self.device) for name, value in facts.memory.items()}
         of = torch.from_numpy(train_indices).to(self.device)
         prediction = log_probs.argmax(1)
-        kept = method.memory(len(noisy), log_probs.shape[1])
-        if not {name for name, shape in kept.items() if not shape} <= memory.keys():
-            raise ValueError(f"what {cell.method} remembered is not in its file")
-        if any(kept.values()):
-            # What it keeps of every sample is not in a network's file.
-            return label_scores(prediction[of], None, noisy[of], clean[of])
-        end = torch.ones((), device=self.device)
-        clock = Clock(end, end, end, end, stage=len(method.stages(1)) - 1)
-        refined = torch.empty_like(noisy)
-        for indices in torch.split(torch.arange(len(noisy), device=self.device), _CHUNK):
-            own = Outputs.of(log_probs[indices], memory)
-            batch = Batch(noisy[indices], one_hot(noisy[indices], log_probs.shape[1]).float(), indices)
-            refined[indices] = method.refine(own, batch, clock).target.argmax(1)
-        return label_scores(prediction[of], refined[of], noisy[of], clean[of])
+        try:
+            refined = refined_labels(method, cell.method, memory, log_probs, noisy)[of]
+        except UndefinedLabelsError as error:
+            console.info(f"refined_corrected is null for peer {facts.peer} of {cell.method}: {error}")
+            refined = None
+        return label_scores(prediction[of], refined, noisy[of], clean[of])
 
 
 def _epochs(path: Path) -> dict[str, Any] | None:
