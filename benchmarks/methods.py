@@ -41,7 +41,7 @@ from smkd_cli.recipe import Recipe
 from smkd_cli.train.calibrate import benches, choose_compute
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import choose_device, prepare_machine
-from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.build import build_pair, resident_images
 from smkd_cli.train.step.pair import Pair
 
 Steps = Callable[[int], None]
@@ -106,7 +106,8 @@ def ours(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, images
     made = methods.build(method, options_of(method))
     teacher = networks.build(recipe.networks[0], dataset.classes, dataset.image_shape[2]).to(machine.device)
     teachers = {"teacher": teacher}
-    pair = build_pair(recipe, made, dataset, reader, noisy, machine, seed=1, teachers=teachers)
+    resident = resident_images(recipe, dataset, reader, machine)
+    pair = build_pair(recipe, made, dataset, resident, noisy, machine, seed=1, teachers=teachers)
     matrix = torch.eye(dataset.classes, dtype=torch.float64, device=machine.device) * 0.6 + 0.4 / dataset.classes
     pair.prepare(LabelFacts(pair.noisy_labels, dataset.classes, 0.4, matrix))
     _enter(pair, made, stage, pair.noisy_labels, dataset.classes)

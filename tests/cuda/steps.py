@@ -1,7 +1,7 @@
 """Takes the step of every method in each of its stages on CUDA tensors without numbers, over the stand-in runtime.
 
-Run by ``test_standin.py``, with ``{"configs": [...], "methods": [...], "sizes": [...]}`` as argument, the sizes of the
-training batches; prints a list of what went wrong.
+Run by ``test_standin.py``, with ``{"configs": [...], "methods": [...], "sizes": [...], "streamed": false}`` as argument
+(sizes of the training batches; whether images come from the host); prints a list of what went wrong.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import traceback
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import torch
 from pairs import Stepped, untaught_pair
+from streamed import StreamedImages
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -23,6 +25,8 @@ from torch.utils._python_dispatch import TorchDispatchMode
 from smkd_cli.methods import Companion
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.step import cuda_graph, optimizers
+from smkd_cli.train.step.build import resident_images
+from smkd_cli.train.step.epoch_plan import Columns
 from smkd_cli.train.step.peer import Peer
 
 
@@ -36,6 +40,13 @@ class OnTheDevice(TorchDispatchMode):
                 if tensor.device.type == "cpu":
                     raise RuntimeError(f"{function} has to do with a tensor of the host")
         return made
+
+
+class OfAnySamples(StreamedImages):
+    """Images from the host of samples whose indices have no numbers."""
+
+    def _samples(self, columns: Columns) -> np.ndarray:
+        return np.arange(columns["indices"].numel())
 
 
 class Launches:
@@ -75,9 +86,9 @@ def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recur
     return module
 
 
-def pair_of(method: str, compute: ComputeConfig) -> Stepped:
+def pair_of(method: str, compute: ComputeConfig, streamed: bool) -> Stepped:
     """A pair whose optimisers take their rate from the device, as they do on CUDA."""
-    stepped = untaught_pair(method, compute)
+    stepped = untaught_pair(method, compute, placed=OfAnySamples if streamed else resident_images)
     made = [optimizer for peer in stepped.pair.peers for optimizer in peer.optimizers]
     for optimizer in (*made, *(extra.optimizer for extra in stepped.pair.shared.values())):
         for group in optimizer.param_groups:
@@ -85,9 +96,9 @@ def pair_of(method: str, compute: ComputeConfig) -> Stepped:
     return stepped
 
 
-def fault(method: str, compute: ComputeConfig, sizes: Sequence[int], launches: Launches) -> str | None:
+def fault(method: str, compute: ComputeConfig, sizes: Sequence[int], streamed: bool, launches: Launches) -> str | None:
     """What is wrong with the steps, or None."""
-    stepped, before = pair_of(method, compute), launches.count
+    stepped, before = pair_of(method, compute, streamed), launches.count
     made = stepped.pair
     for size, batch in zip(sizes, itertools.cycle(stepped.batches)):
         made.train_step({name: part[:size] for name, part in batch.items()})
@@ -113,7 +124,7 @@ def main() -> None:
     for compute, method in itertools.product(configs, asked["methods"]):
         try:
             with numberless, OnTheDevice():
-                found = fault(method, compute, asked["sizes"], launches)
+                found = fault(method, compute, asked["sizes"], asked["streamed"], launches)
         except Exception:
             found = traceback.format_exc()
         if found:

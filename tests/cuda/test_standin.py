@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from pairs import BATCH, COMPUTE, all_stages
+from pairs import BATCH, COMPUTE, DIVIDE, all_stages
 
 METHODS = list(all_stages())
 CUDA = replace(COMPUTE, device="cuda", deterministic=True)
@@ -21,8 +21,8 @@ FEW = ["SMKD-P+MyLC", "FFL", "DMI", "CDR"]
 def faults(standin):
     """What is wrong with the steps of these methods and compute configurations."""
 
-    def of(configs, methods, sizes=(BATCH, BATCH)):
-        asked = {"configs": [one.record() for one in configs], "methods": methods, "sizes": sizes}
+    def of(configs, methods, sizes=(BATCH, BATCH), streamed=False):
+        asked = {"configs": [one.record() for one in configs], "methods": methods, "sizes": sizes, "streamed": streamed}
         return standin("steps.py", json.dumps(asked))
 
     return of
@@ -54,6 +54,12 @@ def test_eager_steps_and_the_last_smaller_batch(faults):
     configs = [replace(CUDA, peers=peers, precision=precision) for precision in PRECISIONS for peers in PEERS]
     configs += [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
     assert faults(configs, FEW, sizes=[BATCH, BATCH // 2, BATCH, BATCH // 2]) == []
+
+
+def test_images_from_the_host_are_put_into_place_before_a_captured_step(faults):
+    """While capturing, a tensor of the host would be an error."""
+    configs = [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
+    assert faults(configs, [*FEW, DIVIDE], sizes=[BATCH, BATCH // 2, BATCH], streamed=True) == []
 
 
 def test_what_cannot_be_captured_is_noticed(faults):

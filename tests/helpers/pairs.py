@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from data_sets import DATA
 
 from smkd_cli import methods, networks
 from smkd_cli.data import find
+from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.methods import LabelFacts
 from smkd_cli.methods.exchange.contract import ExchangeRule
@@ -20,7 +21,7 @@ from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.recipe import load_recipe
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import prepare_machine
-from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.build import build_pair, resident_images
 from smkd_cli.train.step.pair import Pair
 
 COMPUTE = ComputeConfig("cpu", 1, "float32", "channels_last", "in_turn", "eager")
@@ -115,8 +116,16 @@ def pair(
     return stepped
 
 
-def untaught_pair(method: str, compute: ComputeConfig = COMPUTE, network: str = "small_resnet") -> Stepped:
-    """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device."""
+def untaught_pair(
+    method: str,
+    compute: ComputeConfig = COMPUTE,
+    network: str = "small_resnet",
+    placed: Callable[..., TrainingImages] = resident_images,
+) -> Stepped:
+    """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device.
+
+    ``placed`` is what makes training images of a reader.
+    """
     name, _, stage = method.partition("@")
     recipe = load_recipe(
         "quickstart",
@@ -129,11 +138,12 @@ def untaught_pair(method: str, compute: ComputeConfig = COMPUTE, network: str = 
     method_of = methods.build(name, options_of(name))
     torch.manual_seed(7)
     teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(machine.device)}
+    dataset = find(recipe.dataset, DATA)
     made = build_pair(
         recipe,
         method_of,
-        find(recipe.dataset, DATA),
-        ArrayReader(pixels),
+        dataset,
+        placed(recipe, dataset, ArrayReader(pixels), machine),
         labels,
         machine,
         clean_labels=labels,

@@ -32,7 +32,10 @@ class TrainingImages(Images, Protocol):
     """
 
     def stage(self, columns: Mapping[str, Tensor]) -> None:
-        """Get the samples of a batch ready, on the host, before its step; ``columns`` are an epoch plan's."""
+        """Get the samples of a batch ready, on the host, before its step; ``columns`` are an epoch plan's.
+
+        Called before every step, and before a step is recorded on a batch, outside of what is recorded.
+        """
         ...
 
     def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:

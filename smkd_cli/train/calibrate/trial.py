@@ -14,7 +14,7 @@ from smkd_cli.data.images.reader import ArrayReader
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.device import Machine, prepare_machine
-from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.build import build_pair, resident_images
 from smkd_cli.train.step.pair import Pair
 
 # One method stands for all, so that every cell of every grid on these networks gets the same configuration.
@@ -80,7 +80,8 @@ def prepare_trial(recipe: Recipe, kind: ImageKind, compute: ComputeConfig, batch
     pixels = random.integers(0, 256, (2 * size, height, width, channels), dtype=np.uint8)
     noisy_labels = random.integers(0, kind.classes, len(pixels))
     method = methods.build(*_METHOD)
-    pair = build_pair(recipe, method, kind, ArrayReader(pixels), noisy_labels, machine, clean_labels=noisy_labels)
+    images = resident_images(recipe, kind, ArrayReader(pixels), machine)
+    pair = build_pair(recipe, method, kind, images, noisy_labels, machine, clean_labels=noisy_labels)
     for count in (pair.clock.epoch, pair.clock.epochs, pair.clock.iterations):
         count.fill_(1)
     pair.set_learning_rate(1e-4)  # on noise, the networks must not diverge: numbers out of range may be slow

@@ -21,7 +21,7 @@ from smkd_cli.train.run.oracle import facts_for, files_of, load_teachers
 from smkd_cli.train.run.predictions import PairPredictions
 from smkd_cli.train.run.state import TrainingState
 from smkd_cli.train.run.task import Task
-from smkd_cli.train.step.build import build_pair
+from smkd_cli.train.step.build import build_pair, resident_images
 from smkd_cli.train.step.pair import Pair
 from smkd_cli.train.step.schedule import steps_per_epoch
 from smkd_cli.train.step.stages import StageSchedule
@@ -74,7 +74,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         recipe,
         method,
         dataset,
-        images,
+        resident_images(recipe, dataset, images, machine),
         labels.noisy_labels,
         machine,
         clean_labels=labels.clean_labels,

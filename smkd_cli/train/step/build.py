@@ -8,6 +8,7 @@ from typing import Protocol
 import numpy as np
 from torch import nn
 
+from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.data.images.reader import ImageReader
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Method
@@ -37,11 +38,23 @@ class ImageFacts(Protocol):
         """Per channel, of pixels scaled to [0, 1]."""
 
 
+def resident_images(recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine) -> ImageBank:
+    """All training images on the machine's device, varied as the recipe says.
+
+    Args:
+        recipe: its augmentation.
+        dataset: what is known of the images; none of its files is read.
+        reader: reads them.
+    """
+    rules = recipe.augmentation.build()
+    return ImageBank(reader, dataset.mean, dataset.std, machine.device, rules, machine.memory_format)
+
+
 def build_pair(
     recipe: Recipe,
     method: Method,
     dataset: ImageFacts,
-    images: ImageReader,
+    images: TrainingImages,
     noisy_labels: np.ndarray,
     machine: Machine,
     *,
@@ -55,15 +68,14 @@ def build_pair(
         recipe: as the cell is trained: networks, optimiser, augmentation, batch size.
         method: what the peers learn from.
         dataset: what is known of the images; none of its files is read.
-        images: all training images.
+        images: all training images, with the recipe's augmentation: :func:`resident_images`, or others that put those
+            of a batch into place by ``stage``.
         noisy_labels: int64 (n,), theirs.
         machine: where the pair lives.
         clean_labels: int64 (n,), for statistics only; None where they are not known.
         seed: of the initial weights and of the batches.
         teachers: trained networks on the machine's device, by the path that the method names them with.
     """
-    rules = recipe.augmentation.build()
-    bank = ImageBank(images, dataset.mean, dataset.std, machine.device, rules, machine.memory_format)
     channels = dataset.image_shape[2]
     spec = PairSpec(recipe, method, seed, dataset.classes, channels, noisy_labels, clean_labels, teachers or {})
-    return Pair(spec, bank, machine)
+    return Pair(spec, images, machine)

@@ -32,7 +32,7 @@ class Pair:
 
     Args:
         spec: what it is made of.
-        images: the training images, on the machine's device.
+        images: the training images; they come out on the machine's device.
         machine: device, precision, memory format.
 
     Attributes:
@@ -141,7 +141,9 @@ class Pair:
         Raises:
             torch.OutOfMemoryError: there is not enough memory.
         """
-        self._steps.prepare(batches)
+        for batch in batches:
+            self.images.stage(batch)
+            self._steps.prepare(batch)
 
     @property
     def falls_back(self) -> str | None:

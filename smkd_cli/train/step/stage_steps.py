@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from dataclasses import replace
 
 from torch import Tensor
@@ -50,16 +50,15 @@ class StageSteps:
         """Do the step on a batch."""
         self._step_of(batch)(batch)
 
-    def prepare(self, batches: Iterable[Columns]) -> None:
-        """Compile and capture for batches like these, if that is still to be done; training stays where it is.
+    def prepare(self, batch: Columns) -> None:
+        """Compile and capture for batches like this one, if that is still to be done; training stays where it is.
 
         Raises:
             torch.OutOfMemoryError: there is not enough memory.
         """
-        for batch in batches:
-            step = self._step_of(batch)
-            if isinstance(step, CapturedStep):
-                step.prepare(batch)
+        step = self._step_of(batch)
+        if isinstance(step, CapturedStep):
+            step.prepare(batch)
 
     @property
     def impossible(self) -> str | None:
