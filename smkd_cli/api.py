@@ -2,8 +2,9 @@
 
     import smkd_cli.api as smkd
 
-Importing this is quick: torch and pandas are loaded by what needs them. Nothing here writes to stdout or stderr, but
-for warnings of worker processes: messages go to the logger ``smkd``, and what goes wrong is an :class:`SmkdError`.
+Importing this is quick: torch and pandas are loaded by what needs them. Nothing here writes to stdout or stderr:
+messages go to the logger ``smkd``, those of worker processes and Python's warnings of a training too, and what goes
+wrong is an :class:`SmkdError`.
 Paths are relative to the working directory, and data sets are looked for in ``data/`` unless another folder is named.
 """
 

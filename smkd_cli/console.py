@@ -12,8 +12,9 @@ import io
 import os
 import select
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 from smkd_cli.errors import ClosedPipeError, DataError
@@ -127,16 +128,84 @@ def warn(text: str) -> None:
     _log("WARNING", text)
 
 
+@dataclass(frozen=True)
+class Logged:
+    """A message of another process: what it gave to a logger.
+
+    Attributes:
+        logger: the logger's name.
+        level: as ``logging`` numbers levels.
+        text: of the message, with the traceback where it has one.
+    """
+
+    logger: str
+    level: int
+    text: str
+
+
+def forward(send: Callable[[Logged], None]) -> None:
+    """Have ``send`` take all messages of this process, which its parent logs; to be called once, at its start.
+
+    Messages are those of any logger, from level INFO on, and Python's warnings.
+    """
+    import logging
+    import warnings
+
+    class Forward(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            send(Logged(record.name, record.levelno, self.format(record)))
+
+    _settings["shown"] = False
+    root = logging.getLogger()
+    root.addHandler(Forward())
+    root.setLevel(logging.INFO)
+    warnings.showwarning = _log_warning
+
+
+def relay(logged: Logged) -> None:
+    """Log a message of another process, as if it were one of ours."""
+    _logger(logged.logger).log(logged.level, "%s", message(logged.text))
+
+
+@contextmanager
+def logged_warnings() -> Iterator[None]:
+    """Python's warnings are messages, as :func:`warn` gives them; those that are made errors stay errors."""
+    import warnings
+
+    with warnings.catch_warnings():
+        warnings.showwarning = _log_warning
+        yield
+
+
+def _log_warning(
+    message: Warning | str,
+    category: type[Warning],
+    filename: str,
+    lineno: int,
+    file: TextIO | None = None,  # noqa: ARG001 (the signature is Python's)
+    line: str | None = None,  # noqa: ARG001
+) -> None:
+    """For ``warnings.showwarning``."""
+    warn(f"{category.__name__}: {message} ({filename}:{lineno})")
+
+
 def _log(level: str, text: str) -> None:
     # Imported only where there is a message: a command's help comes at once.
     import logging
 
-    logger = logging.getLogger("smkd")
-    if not logger.handlers:  # ours only: without one, Python would write warnings to stderr by itself
-        logger.addHandler(_on_stderr())
-    if _settings["shown"] and not logger.level:
-        logger.setLevel(logging.INFO)
-    logger.log(logging.getLevelNamesMapping()[level], "%s", message(text))
+    _logger("smkd").log(logging.getLevelNamesMapping()[level], "%s", message(text))
+
+
+def _logger(name: str) -> logging.Logger:
+    import logging
+
+    logger = logging.getLogger(name)
+    if name == "smkd":
+        if not logger.handlers:  # ours only: without one, Python would write warnings to stderr by itself
+            logger.addHandler(_on_stderr())
+        if _settings["shown"] and not logger.level:
+            logger.setLevel(logging.INFO)
+    return logger
 
 
 def _on_stderr() -> logging.Handler:

@@ -64,7 +64,7 @@ def _train(
         try:
             executor.load(len(tasks))
             stop = StopRequest()
-            with stop.listening(*SIGNALS), watching([task.cell for task in tasks]) as watch:
+            with stop.listening(*SIGNALS), watching([task.cell for task in tasks]) as watch, console.logged_warnings():
                 rounds = Rounds(executor, stop, watch, wait, done)
                 try:
                     rounds.run(tasks)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -76,12 +77,10 @@ class Bench:
         if self._link is None:  # it could not be started
             return None
         try:
-            give_up = time.monotonic() + _TIMEOUT_SECONDS
-            while not self._link.poll(_POLL_SECONDS):
-                self._check_signals()
-                if time.monotonic() > give_up:
-                    raise EOFError(f"no answer in {_TIMEOUT_SECONDS:.0f} s")
-            answer: Answer = self._link.recv()
+            answer = self._next_message(self._link)
+            while isinstance(answer, console.Logged):
+                console.relay(answer)
+                answer = self._next_message(self._link)
         except (EOFError, OSError) as error:
             self._check_signals()
             self.close()
@@ -92,6 +91,14 @@ class Bench:
             case Failure(why):
                 self.failure = why
                 return None
+
+    def _next_message(self, link: Connection) -> Answer | console.Logged:
+        give_up = time.monotonic() + _TIMEOUT_SECONDS
+        while not link.poll(_POLL_SECONDS):
+            self._check_signals()
+            if time.monotonic() > give_up:
+                raise EOFError(f"no answer in {_TIMEOUT_SECONDS:.0f} s")
+        return link.recv()  # type: ignore[no-any-return]
 
     def _check_signals(self) -> None:
         if self._stop:
@@ -135,13 +142,20 @@ def benches(stop: StopRequest | None = None) -> Iterator[Benches]:
 
 
 def _serve(link: Connection) -> None:
-    """Answer requests until the line is closed.
+    """Answer requests until the line is closed; what is logged is sent too.
 
     Signals that stop stay blocked: the parent handles them, and then kills us. If they ended us, a configuration
     would be remembered as one that cannot run.
     """
     console.open_streams()
     processes.end_with_parent()
+    sending = threading.RLock()
+
+    def send(message: Answer | console.Logged) -> None:
+        with sending, suppress(OSError):  # the parent wants no answer any more
+            link.send(message)
+
+    console.forward(send)
     trials: dict[tuple[str, trial.ImageKind, ComputeConfig], trial.Trial] = {}
 
     def forget() -> None:
@@ -180,4 +194,4 @@ def _serve(link: Connection) -> None:
             answer: Answer = Measured(measured(request))
         except Exception as error:  # whatever it is, this configuration cannot be used
             answer = Failure(f"{type(error).__name__}: {error}")
-        link.send(answer)
+        send(answer)

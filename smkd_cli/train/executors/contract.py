@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from inspect import isabstract
 from typing import ClassVar, TypeGuard
 
+from smkd_cli.console import Logged
 from smkd_cli.errors import SmkdError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.events import Event
@@ -36,7 +37,7 @@ class WorkerExited:
     """The worker process has exited; no message follows."""
 
 
-Message = Accepted | Event | Ended | WorkerExited
+Message = Accepted | Event | Logged | Ended | WorkerExited
 
 # Takes the events of each cell, any number of them, and once how its training ended.
 ReportCell = Callable[[Cell, Event | Ended], None]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import threading
 from multiprocessing.connection import Connection
 
 from smkd_cli import console
@@ -16,9 +17,9 @@ from smkd_cli.train.machine.signals import SIGNALS, StopRequest
 def work(connection: Connection) -> None:
     """Receive a :class:`Task` at a time until None comes or the connection is closed, and train.
 
-    ``Accepted`` is sent when a task is taken on, its cell's events while it trains and ``Ended`` after it. We are
-    started with the signals that stop blocked; SIGINT is left to the parent, and passed on as SIGTERM. Stopped by any
-    other, we save, report, and end.
+    ``Accepted`` is sent when a task is taken on, its cell's events while it trains and ``Ended`` after it; messages are
+    sent too. We are started with the signals that stop blocked; SIGINT is left to the parent, and passed on as SIGTERM.
+    Stopped by any other, we save, report, and end.
     """
     console.open_streams()
     end_with_parent()
@@ -26,12 +27,17 @@ def work(connection: Connection) -> None:
     stop = StopRequest()
     ours = [number for number in SIGNALS if number != signal.SIGINT]
 
+    # Any thread may log, and may do so while it sends: a warning of what is freed just then.
+    sending = threading.RLock()
+
     def send(message: Message) -> None:
         try:
-            connection.send(message)
+            with sending:
+                connection.send(message)
         except OSError:  # the parent receives no more; save and go
             stop.signal_number = stop.signal_number or signal.SIGTERM
 
+    console.forward(send)
     # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
     with stop.listening(*ours, patient=True):
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)

@@ -116,7 +116,7 @@ class WorkerPool:
         if task is None:
             return
         match message:
-            case Accepted():
+            case Accepted() | console.Logged():
                 pass
             case Ended(InterruptedRunError() as stopped):
                 worker.request_stop()

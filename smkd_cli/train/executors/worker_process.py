@@ -7,6 +7,7 @@ import signal
 import time
 from contextlib import suppress
 
+from smkd_cli import console
 from smkd_cli.train.executors.contract import Accepted, Ended, Message, WorkerExited
 from smkd_cli.train.executors.worker import work
 from smkd_cli.train.machine import processes
@@ -51,7 +52,7 @@ class WorkerProcess:
             self.connection.send(task)
 
     def receive(self) -> Message:
-        """Wait for its next message, ``WorkerExited`` when there is none any more."""
+        """Wait for its next message, ``WorkerExited`` when there is none any more; what it logs is logged here."""
         try:
             message: Message = self.connection.recv()
         except (EOFError, OSError):
@@ -62,6 +63,8 @@ class WorkerProcess:
         self._last_message = now
         if isinstance(message, Accepted):
             self.accepted = True
+        elif isinstance(message, console.Logged):
+            console.relay(message)
         elif isinstance(message, Ended):
             self.task = None
         return message
