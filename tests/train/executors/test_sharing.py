@@ -132,3 +132,26 @@ def test_two_commands_share_a_grid(recipe, tmp_path):
     for out, err in outputs:
         assert sorted(out.splitlines()) == everything
         assert "error" not in err
+
+
+@pytest.mark.parametrize(("garbage", "code"), [(False, 5), (True, 4)])
+def test_a_cell_that_fails_wherever_it_is_trained_is_tried_once_by_each(recipe, tmp_path, garbage, code):
+    (tmp_path / "falls.py").write_text(METHOD.replace("fallen.touch()", 'fallen.open("a").write(f"{os.getpid()}\\n")'))
+    if garbage:
+        checkpoint = tmp_path / RUNS / "falls_symmetric-0.4_seed1" / "checkpoint" / "state.safetensors"
+        checkpoint.parent.mkdir(parents=True)
+        checkpoint.write_text("garbage")
+    command = [warm.program(), "train", str(recipe), "--device", "cpu", "--jobs", "1"]
+    command += ["--set", 'methods=[{name: "falls.py:Falls", how: raise, always: true}, CE]']
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    both = [subprocess.Popen(command, **pipes, cwd=tmp_path) for _ in range(2)]
+    for process in both:
+        out, err = process.communicate(timeout=300)
+        assert process.returncode == code, err
+        assert out.splitlines() == paths(CE)
+        assert "1 of 2 cells failed:\n" in err
+        assert err.count("state.safetensors" if garbage else "KeyError") == 2, err
+        assert "being trained by another process" not in err
+    if not garbage:
+        tried = (tmp_path / "fallen").read_text().split()
+        assert len(set(tried)) == len(tried) == 2
