@@ -8,9 +8,11 @@ import importlib.util
 import inspect
 import json
 import logging
+import multiprocessing
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -24,7 +26,10 @@ from safetensors.torch import load_file
 
 import smkd_cli.api as smkd
 from smkd_cli.artifacts import run as run_module
+from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.methods import pair_loss
+from smkd_cli.train.machine.signals import SIGNALS
+from smkd_cli.train.run import loop
 
 ROOT = Path(__file__).parents[1]
 TRAIN = ["--set", "epochs=2", "--set", "seeds=[1]", "--device", "cpu", "--set", "compute={threads: 1}"]
@@ -193,15 +198,54 @@ def test_a_plain_script_runs_once_and_leaves_torch_as_it_was(tmp_path):
     assert "failure" not in json.dumps(measured)
 
 
-@pytest.mark.parametrize("when", ["EpochDone", "Finished"])
-def test_what_the_callers_report_raises_is_raised_and_the_cell_goes_on_later(when, tmp_path):
-    def report(cell, event):
-        if type(event).__name__ == when:
-            raise KeyError("of the caller")
+@pytest.mark.parametrize(
+    ("jobs", "when", "error"),
+    [
+        (1, "EpochDone", SystemExit),
+        (1, "Finished", smkd.DataError),
+        (1, "Started", KeyboardInterrupt),
+        (2, "EpochDone", KeyError),
+        (2, "Started", KeyboardInterrupt),
+    ],
+)
+def test_what_the_callers_report_raises_is_raised_and_the_cells_go_on_later(jobs, when, error, tmp_path):
+    handlers = [signal.getsignal(number) for number in SIGNALS]
+    told = []
 
-    settings = ["methods=[CE]", "options={}", "seeds=[1]", "epochs=2", "compute={threads: 1}"]
-    with pytest.raises(KeyError, match="of the caller"):
+    def report(cell, event):
+        told.append(event)
+        if type(event).__name__ == when:
+            raise error("of the caller")
+
+    settings = ["methods=[CE, LS]", "options={}", "seeds=[1]", "epochs=2", "compute={threads: 1}"]
+    with pytest.raises(error, match="of the caller") as caught:
+        smkd.train("quickstart", settings, jobs=jobs, device="cpu", runs=tmp_path, report=report)
+    assert type(caught.value) is error
+    assert type(told[-1]).__name__ == when  # and nothing afterwards
+    assert not multiprocessing.active_children()
+    assert [signal.getsignal(number) for number in SIGNALS] == handlers
+    begun = [path for path in (tmp_path / "quickstart").iterdir() if (path / "manifest.csv").exists()]
+    for path in begun:
+        assert (path / "result.json").exists() != (path / "checkpoint" / "state.safetensors").exists()
+        with RunDirectory(path).locked():
+            pass
+    runs = smkd.train("quickstart", settings, device="cpu", runs=tmp_path)
+    assert len(runs) == 2
+    assert all(len(run.metrics) == 2 for run in runs)
+    if when != "Finished":
+        resumed = [json.loads((run.path / "result.json").read_text())["provenance"]["resumed"] for run in runs]
+        assert max(resumed) == 1
+
+
+def test_an_error_of_the_callers_report_is_not_lost_where_saving_fails(tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    def report(cell, event):
+        raise KeyError("of the caller")
+
+    monkeypatch.setattr(loop, "save_checkpoint", full)
+    settings = ["methods=[CE, LS]", "options={}", "seeds=[1]", "epochs=1", "compute={threads: 1}"]
+    with pytest.raises(KeyError, match="of the caller") as caught:
         smkd.train("quickstart", settings, device="cpu", runs=tmp_path, report=report)
-    (run,) = smkd.train("quickstart", settings, device="cpu", runs=tmp_path)
-    assert run.result.provenance is not None
-    assert len(run.metrics) == 2
+    assert "No space left" in str(caught.value.__cause__)

@@ -15,7 +15,7 @@ from smkd_cli.train.executors.contract import Executor, ReportCell
 from smkd_cli.train.executors.one_task import train_task
 from smkd_cli.train.executors.worker_pool import WorkerPool
 from smkd_cli.train.machine import processes
-from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.machine.signals import StopRequest, is_second_signal
 from smkd_cli.train.run.task import Task
 
 
@@ -58,8 +58,9 @@ def _run_in_workers(tasks: Sequence[Task], jobs: int, report: ReportCell, stop: 
     try:
         try:
             pool.run()
-        except Exception:
-            pool.shut_down()
+        except BaseException as error:
+            if not is_second_signal(error, stop):
+                pool.shut_down()
             raise
         pool.shut_down()
     finally:  # after a second signal, this is all

@@ -9,7 +9,7 @@ from smkd_cli.train.events import Event, Report
 from smkd_cli.train.executors.compute import ComputeChooser
 from smkd_cli.train.executors.contract import Ended
 from smkd_cli.train.executors.failures import as_error
-from smkd_cli.train.machine.signals import StopRequest
+from smkd_cli.train.machine.signals import StopRequest, is_second_signal
 from smkd_cli.train.run.task import Task
 
 _compute_chooser = ComputeChooser()
@@ -33,16 +33,21 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
     """
     if stop:
         raise InterruptedRunError(stop.signal_number, "stopped between two cells; the same command goes on")
-    raised: list[Exception] = []
+    raised: list[BaseException] = []
+    signal_number = 0
 
     def forward(event: Event) -> None:
+        nonlocal signal_number
         try:
             if not raised:
                 report(event)
-        except Exception as error:  # not the cell's fault: it is saved, as after a signal
+        except BaseException as error:  # not the cell's fault: it is saved, as after a signal
+            if is_second_signal(error, stop):
+                raise
             raised.append(error)
-            stop.signal_number = stop.signal_number or signal.SIGTERM
+            signal_number, stop.signal_number = stop.signal_number, stop.signal_number or signal.SIGTERM
 
+    failure: BaseException | None = None
     try:
         if task.compute is None:
             (task,), _ = _compute_chooser.choose([task], 1, stop)
@@ -53,7 +58,8 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
         if not raised:
             raise
     except (Exception, SystemExit) as error:
-        return Ended(as_error(task.cell, error))
+        failure = error
     if raised:
-        raise raised[0]
-    return Ended()
+        stop.signal_number = signal_number
+        raise raised[0] from failure
+    return Ended(None if failure is None else as_error(task.cell, failure))

@@ -68,7 +68,9 @@ class StopRequest:
             signal.signal(number, remember)
         try:
             yield
-        except KeyboardInterrupt:
+        except KeyboardInterrupt as error:
+            if not is_second_signal(error, self):
+                raise
             raise InterruptedRunError(
                 self.signal_number, "ended at once; the same command goes on from the last checkpoints"
             ) from None
@@ -81,3 +83,8 @@ class StopRequest:
         with suppress(RuntimeError, OSError):
             if self.announcement is not None:
                 console.info(self.announcement())
+
+
+def is_second_signal(error: BaseException, stop: StopRequest) -> bool:
+    """Whether this was raised because a second signal came, which ends everything at once."""
+    return isinstance(error, KeyboardInterrupt) and bool(stop)
