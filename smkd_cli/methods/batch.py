@@ -58,6 +58,21 @@ class Batch:
         """(M, channels, H, W), what the training forward sees."""
         return self.views[0] if self.inputs is None else self.inputs.images
 
+    def remember(self, memory: Tensor, values: Tensor) -> None:
+        """Write a row of each sample into a memory; of a sample that comes twice, that of its last position.
+
+        Without this, ``index_copy_`` would leave any of the two rows, or parts of both.
+
+        Args:
+            memory: (n, …), a row per sample of the training set.
+            values: (N, …), a row per position of the batch.
+        """
+        indices = self.indices
+        positions = indices.new_ones(len(indices)).cumsum(0) - 1
+        last = indices.new_empty(len(memory)).index_fill_(0, indices, -1)  # of other samples it is not needed
+        last.scatter_reduce_(0, indices, positions, "amax")
+        memory.index_copy_(0, indices, values[last[indices]].to(memory.dtype))
+
 
 class Predictor(Protocol):
     """A peer's network before the training forward: gives predictions, without being trained by that."""

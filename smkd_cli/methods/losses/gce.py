@@ -54,8 +54,7 @@ class GCE(RobustLoss):
 
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
         if self._stored:
-            missed = mae(own.log_probs.detach(), batch.onehot)
-            own.memory["missed"].index_copy_(0, batch.indices, missed.to(own.memory["missed"].dtype))
+            batch.remember(own.memory["missed"], mae(own.log_probs.detach(), batch.onehot))
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if not self._stored:

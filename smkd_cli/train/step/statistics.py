@@ -15,7 +15,9 @@ _KEPT = ("margin", "probability", "refined_class", "refined_mass")
 
 
 class Statistics:
-    """Both peers' predictions of every sample of an epoch; a batch costs one write into a table per peer.
+    """Both peers' predictions of every sample of an epoch, the last one of a sample that comes more than once.
+
+    A batch costs one write into a table per peer.
 
     Args:
         noisy_labels: (n,) by sample index.
@@ -67,8 +69,7 @@ class Statistics:
             refined.argmax(1),
             refined[:count].gather(1, noisy_labels).squeeze(1),
         )
-        rows = torch.stack([column[:count] for column in columns], 1)
-        self.table[peer].index_copy_(0, batch.indices, rows.to(self.table.dtype))
+        batch.remember(self.table[peer], torch.stack([column[:count] for column in columns], 1))
         self.losses[peer, 0].add_(loss.detach() * count)
         self.losses[peer, 1].add_(count)
 
