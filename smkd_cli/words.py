@@ -31,10 +31,15 @@ class _Visible(dict[int, str]):
 
 
 class _VisibleInJson(_Visible):
-    """As :func:`printable`, with the escapes of JSON, so that the document still has the same value."""
+    """As :func:`printable`, with the escapes of JSON, so that the document still has the same value.
+
+    But for lone surrogates, bytes of a path that are not UTF-8: no escape makes text of them, so they are replaced.
+    """
 
     @staticmethod
     def escape(character: str) -> str:
+        if "\ud800" <= character <= "\udfff":
+            return "\N{REPLACEMENT CHARACTER}"
         units = character.encode("utf-16-be", "surrogatepass").hex()
         return "".join(f"\\u{units[at : at + 4]}" for at in range(0, len(units), 4))
 

@@ -45,7 +45,8 @@ def read_parquet(path: Path) -> Table:
         if not start.startswith(b"PAR1"):
             refuse_foreign(start, name, "Parquet")
             raise DataError(f"{name}: is not Parquet, as its name says; a manifest in CSV needs another name")
-        with parquet.ParquetFile(path) as file:
+        # A stream, because pyarrow opens no path that is not UTF-8.
+        with path.open("rb") as stream, parquet.ParquetFile(stream) as file:
             return _table(_Reader(pyarrow, path, name, file))
     except UnicodeDecodeError as error:
         raise DataError(f"{name}: cannot be read: its header is not UTF-8 text") from error
@@ -77,7 +78,10 @@ class _Reader:
 
     def names(self) -> NDArray[Any] | None:
         """The names of the images (n,), or None; a name is not repeated in memory before it is refused."""
-        with self.pyarrow.parquet.ParquetFile(self.path, read_dictionary=["image"]) as file:
+        with (
+            self.path.open("rb") as stream,
+            self.pyarrow.parquet.ParquetFile(stream, read_dictionary=["image"]) as file,
+        ):
             values = file.read(columns=["image"]).column("image")
         if values.null_count == len(values):
             return None

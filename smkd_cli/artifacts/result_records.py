@@ -11,7 +11,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 
 from smkd_cli.artifacts.files import read_regular, write_text
 from smkd_cli.artifacts.result_types import CellRecord, Percent, Record, Score, Scores, Word
-from smkd_cli.words import printable, shortened
+from smkd_cli.words import in_json, printable, shortened
 
 RESULT_SCHEMA = "smkd/result/2"
 EARLIER_RESULT_SCHEMA = "smkd/result/1"  # other names for the maxima of the peers
@@ -108,7 +108,8 @@ def write_result(path: Path, record: Mapping[str, Any]) -> None:
         ValueError: the record does not match ``docs/formats.md``, so it could not be read back.
         DataError: the file cannot be written.
     """
-    text = json.dumps({"schema": RESULT_SCHEMA, **record}, indent=2, ensure_ascii=False, allow_nan=False)
+    content = {"schema": RESULT_SCHEMA, **record}
+    text = in_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
     ResultRecord.model_validate_json(text)
     write_text(path, text + "\n")
 

@@ -134,10 +134,12 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
     try:
         if path.exists() and not path.is_file():  # a device or a pipe has no end
             raise DataError(f"{path}: not a file")
-        path.open("rb").close()  # what safetensors cannot open it takes for missing
-        with safe_open(path, framework="pt" if tensors else "np") as stream:
-            found = {name: stream.get_tensor(name) for name in stream.keys()} if tensors else {}  # noqa: SIM118
-            return found, stream.metadata() or {}
+        with path.open("rb") as file:  # what safetensors cannot open it takes for missing
+            # It opens no path that is not UTF-8, and gets another one.
+            name = str(path) if str(path).isprintable() else f"/dev/fd/{file.fileno()}"
+            with safe_open(name, framework="pt" if tensors else "np") as stream:
+                found = {key: stream.get_tensor(key) for key in stream.keys()} if tensors else {}  # noqa: SIM118
+                return found, stream.metadata() or {}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
     except OSError as error:

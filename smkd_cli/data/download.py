@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import http.client
+import os
 import shutil
 import tarfile
 from pathlib import Path
+from string import punctuation
 from typing import TYPE_CHECKING
 from urllib.error import HTTPError
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 from urllib.request import Request, urlopen
 
 from smkd_cli import console
@@ -93,7 +95,7 @@ def _complete(url: str, part: Path, by_hand: str) -> None:
         except HTTPError as error:
             error.close()
             raise DataError(f"{url}: the server answers {error.code} {error.reason}. {by_hand}") from error
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: of a host that is no name
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         if _size(part) <= before:
             break
@@ -106,7 +108,8 @@ def _complete(url: str, part: Path, by_hand: str) -> None:
 def _receive(url: str, part: Path) -> bool:
     """One request for what is missing of ``part``; whether the answer came to its end."""
     have = _size(part)
-    request = Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    # Bytes of a path that no address may hold, as people paste them, are escaped as browsers do it.
+    request = Request(quote(os.fsencode(url), safe=punctuation), headers={"Range": f"bytes={have}-"} if have else {})
     try:
         answer = urlopen(request, timeout=_TIMEOUT_SECONDS)
     except HTTPError as error:

@@ -91,7 +91,7 @@ class Evaluator:
                 raise DataError(f"{path}: its method cannot be made again: {error}") from error
         return {
             "schema": results.SCORES_SCHEMA,
-            "checkpoint": str(path).encode("utf-8", "surrogateescape").decode("utf-8", "replace"),
+            "checkpoint": str(path),
             "split": self.split,
             "images": len(truth),
             "cell": facts.record,

@@ -63,7 +63,8 @@ def _resolved_method(row: Row, noise: NoiseEntry, recipe: Recipe) -> MethodEntry
 def _resolved_noise(noise: NoiseEntry, seed: int, manifests: Mapping[str, Header]) -> NoiseEntry:
     if noise.manifest is not None:
         kind, rate, sha256 = manifests.get(noise.manifest, (noise.kind, noise.rate, noise.sha256))
-        return NoiseEntry(kind=kind, rate=rate, manifest=noise.manifest, sha256=sha256)
+        # Not checked once more: a path of a folder or of --manifest may hold bytes that no recipe may.
+        return noise.model_copy(update={"kind": kind, "rate": rate, "sha256": sha256, "options": {}})
     return NoiseEntry(
         kind=noise.kind,
         rate=noise.rate or 0.0,

@@ -226,5 +226,6 @@ class Recipe(Section):
             for noise in self.noise
             if kind is not None and (noise.kind, noise.rate or 0.0) == (kind, rate or 0.0)
         ]
-        entry = NoiseEntry(kind=kind, rate=rate, manifest=manifest, options=same[0] if same else {})
+        # Not checked: kind and rate were, and the path may hold bytes that no recipe may.
+        entry = NoiseEntry.model_construct(kind=kind, rate=rate, manifest=manifest, options=same[0] if same else {})
         return self.model_copy(update={"noise": (entry,)})
