@@ -42,11 +42,13 @@ class Archive:
         url: where it is published; the last part of the address is the file's name.
         md5: of the tar file.
         files: what is taken out of it, by path relative to the data root, with the MD5 of each.
+        largest: bytes that a download may have; a server that sends more sends something else.
     """
 
     url: str
     md5: str
     files: Mapping[str, str]
+    largest: int = 1 << 40
 
     @property
     def filename(self) -> str:

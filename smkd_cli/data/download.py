@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import http.client
+import lzma
 import os
-import shutil
 import tarfile
+import time
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from string import punctuation
-from typing import TYPE_CHECKING
+from typing import IO, TYPE_CHECKING
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
-from urllib.request import Request, urlopen
+from urllib.request import Request, url2pathname, urlopen
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import written_in_one_step
@@ -24,6 +27,9 @@ if TYPE_CHECKING:
 _ATTEMPTS = 5
 _TIMEOUT_SECONDS = 30
 _CHUNK = 1 << 18
+# A server that sends less in this time is as good as silent, though it never is for long.
+_PACE_SECONDS, _PACE_BYTES = 60.0, 60 << 10
+_MOST_DIGITS = 15
 
 
 def fetch(dataset: DataSet, url: str | None = None) -> None:
@@ -38,14 +44,14 @@ def fetch(dataset: DataSet, url: str | None = None) -> None:
 
     Raises:
         UsageError: ``url`` is no address, or the data set comes with a package.
-        DataError: no connection, a server that fails, a file that is not the official one, a disk that is full; the
-            message says which file to place where.
+        DataError: no connection, a server that fails, is too slow or sends too much, a file that is not the official
+            one, a disk that is full; the message says which file to place where.
     """
     archive = dataset.archive
     if archive is None:
         raise UsageError(f"data set {dataset.name} comes with a package: there is nothing to fetch")
-    if url is not None and urlsplit(url).scheme not in {"http", "https", "file"}:
-        raise UsageError(f"--url {url}: should begin with http://, https:// or file://")
+    if url is not None:
+        _check_address(url)
     if not dataset.missing():
         try:
             dataset.verify()
@@ -65,6 +71,19 @@ def fetch(dataset: DataSet, url: str | None = None) -> None:
     part.unlink()
 
 
+def _check_address(url: str) -> None:
+    try:
+        parts = urlsplit(url)
+        scheme, _ = parts.scheme, parts.port
+    except ValueError as error:
+        raise UsageError(f"--url {url}: is no address: {error}") from error
+    if scheme not in {"http", "https", "file"}:
+        raise UsageError(f"--url {url}: should begin with http://, https:// or file://")
+    # A device or a pipe has no end. Path.is_file raises where a name is too long.
+    if scheme == "file" and not os.path.isfile(url2pathname(parts.path)):  # noqa: PTH113
+        raise DataError(f"--url {url}: there is no such file")
+
+
 def _download(url: str, archive: Archive, part: Path) -> None:
     """Bring ``part`` to be the whole archive, whatever of it is there already."""
     by_hand = f"Or download {archive.url} elsewhere, place it as {part.with_suffix('')} and run the command again"
@@ -74,22 +93,24 @@ def _download(url: str, archive: Archive, part: Path) -> None:
         raise DataError(f"{part.parent}: cannot be written: {error.strerror or error}") from error
     while True:
         resumed = _size(part) > 0
-        _complete(url, part, by_hand)
-        if md5_of(part) == archive.md5:
+        _complete(url, part, archive.largest, by_hand)
+        size = _size(part)
+        if size <= archive.largest and md5_of(part) == archive.md5:
             return
         part.unlink()
         if not resumed:
-            raise DataError(f"{url}: what came is not the official file (MD5 {archive.md5}). {by_hand}")
+            many = f", but more than {archive.largest:,} bytes" if size > archive.largest else ""
+            raise DataError(f"{url}: what came is not the official file (MD5 {archive.md5}){many}. {by_hand}")
         # What was there may have been the beginning of another file: once more, from the start.
 
 
-def _complete(url: str, part: Path, by_hand: str) -> None:
-    """Request what is missing of ``part``, again as long as some of it comes."""
+def _complete(url: str, part: Path, largest: int, by_hand: str) -> None:
+    """Request what is missing of ``part``, again as long as some of it comes; of too much, only the beginning."""
     reason = ""
     for _attempt in range(_ATTEMPTS):
         before = _size(part)
         try:
-            if _receive(url, part):
+            if _receive(url, part, largest):
                 return
             reason = "the connection was closed early"
         except HTTPError as error:
@@ -105,8 +126,8 @@ def _complete(url: str, part: Path, by_hand: str) -> None:
     )
 
 
-def _receive(url: str, part: Path) -> bool:
-    """One request for what is missing of ``part``; whether the answer came to its end."""
+def _receive(url: str, part: Path, largest: int) -> bool:
+    """One request for what is missing of ``part``; whether the answer came to its end, or became too long."""
     have = _size(part)
     # Bytes of a path that no address may hold, as people paste them, are escaped as browsers do it.
     request = Request(quote(os.fsencode(url), safe=punctuation), headers={"Range": f"bytes={have}-"} if have else {})
@@ -121,14 +142,37 @@ def _receive(url: str, part: Path) -> bool:
     with answer:
         continues = answer.status == http.client.PARTIAL_CONTENT
         have = have if continues else 0
-        length = answer.headers.get("Content-Length")
-        total = have + int(length) if length else None
+        length = answer.headers.get("Content-Length", "").strip()
+        sensible = length.isascii() and length.isdecimal() and len(length) <= _MOST_DIGITS
+        total = have + int(length) if sensible else None
+        pace = _Pace()
         with part.open("ab" if continues else "wb") as target, _progress() as progress:
             task = progress.add_task(part.stem, total=total, completed=have)
-            while chunk := answer.read(_CHUNK):
+            # As much as there is: to wait for a whole chunk could take for ever.
+            while chunk := answer.read1(_CHUNK):
                 have += target.write(chunk)
                 progress.update(task, completed=have)
+                if have > largest:
+                    return True
+                pace.check(len(chunk))
     return total is None or have >= total
+
+
+class _Pace:
+    """Ends a download that all but stands still."""
+
+    def __init__(self) -> None:
+        self._since, self._bytes = time.monotonic(), 0
+
+    def check(self, came: int) -> None:
+        """Raise a TimeoutError if too little has come since the last look."""
+        self._bytes += came
+        passed = time.monotonic() - self._since
+        if passed < _PACE_SECONDS:
+            return
+        if self._bytes < _PACE_BYTES:
+            raise TimeoutError(f"the server is too slow: {self._bytes} bytes in {passed:.0f} seconds")
+        self._since, self._bytes = time.monotonic(), 0
 
 
 def _size(path: Path) -> int:
@@ -161,10 +205,24 @@ def _unpack(tar_file: Path, archive: Archive, root: Path) -> None:
                 expected = wanted.pop(member.name)
                 with written_in_one_step(root / member.name) as temporary:
                     with temporary.open("wb") as target:
-                        shutil.copyfileobj(content, target)
+                        target.writelines(_chunks(content))
                     if md5_of(temporary) != expected:
                         raise DataError(f"{tar_file}: its {member.name} is not the official file (MD5 {expected})")
-    except (OSError, EOFError, tarfile.TarError) as error:
-        raise DataError(f"{tar_file}: cannot be unpacked ({error}); move it away") from error
+    except _UNREADABLE as error:
+        reason = str(error).partition(":\n")[0]  # tarfile adds a line for each way to unpack
+        raise DataError(f"{tar_file}: cannot be unpacked ({reason}); move it away") from error
     if wanted:
         raise DataError(f"{tar_file}: holds no {', '.join(wanted)}; move it away")
+
+
+# What reading a damaged archive raises; KeyError and ValueError come of links and numbers in it.
+_UNREADABLE = (OSError, EOFError, KeyError, ValueError, tarfile.TarError, zlib.error, lzma.LZMAError)
+
+
+def _chunks(content: IO[bytes]) -> Iterator[bytes]:
+    """A file of an archive in pieces; a fault in reading is none in writing."""
+    try:
+        while chunk := content.read(_CHUNK):
+            yield chunk
+    except OSError as error:
+        raise tarfile.ReadError(str(error)) from error

@@ -7,7 +7,9 @@ import io
 import pickle
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -55,7 +57,9 @@ class Tiny(Cifar):
     mean = std = (0.5, 0.5, 0.5)
     batches = {"train": ("tiny/first", "tiny/second"), "test": ("tiny/test",)}  # noqa: RUF012
     label_key = "labels"
-    archive = Archive("http://127.0.0.1:9/tiny.tar.gz", md5(TAR), {name: md5(text) for name, text in FILES.items()})
+    archive = Archive(
+        "http://127.0.0.1:9/tiny.tar.gz", md5(TAR), {name: md5(text) for name, text in FILES.items()}, largest=1 << 20
+    )
 
 
 @pytest.fixture
@@ -76,13 +80,21 @@ def tiny_here(tiny: Tiny) -> Tiny:
 
 @dataclass
 class Server:
-    """A server of one file. ``ranges`` holds the Range header of every request."""
+    """A server of one file. ``ranges`` holds the Range header of every request.
+
+    It can be configured to tell a wrong length, to send zeros without an end, to send a byte at a time with pauses, and
+    to send its readers elsewhere.
+    """
 
     url: str = ""
     content: bytes = TAR
     status: int = 0
     bytes_per_answer: int = len(TAR)
     knows_ranges: bool = True
+    length: str | None = ""
+    endless: bool = False
+    pause: float = 0.0
+    elsewhere: str = ""
     ranges: list[str | None] = field(default_factory=list)
 
 
@@ -97,10 +109,24 @@ def server() -> Iterator[Server]:
             start = int(asked.removeprefix("bytes=").rstrip("-")) if asked and state.knows_ranges else 0
             rest = state.content[start:]
             past_end = start > 0 and not rest
-            self.send_response(state.status or (416 if past_end else 206 if start else 200))
-            self.send_header("Content-Length", str(len(rest)))
+            code = 302 if state.elsewhere else 416 if past_end else 206 if start else 200
+            self.send_response(state.status or code)
+            if state.elsewhere:
+                self.send_header("Location", state.elsewhere)
+            if state.length is not None:
+                self.send_header("Content-Length", state.length or str(len(rest)))
             self.end_headers()
-            self.wfile.write(rest[: state.bytes_per_answer])
+            with suppress(ConnectionError):
+                self.send(rest[: state.bytes_per_answer])
+
+        def send(self, content: bytes) -> None:
+            for at in range(len(content) if state.pause else 0):
+                self.wfile.write(content[at : at + 1])
+                time.sleep(state.pause)
+            if not state.pause:
+                self.wfile.write(content)
+            while state.endless:
+                self.wfile.write(bytes(1 << 16))
 
         def log_message(self, *_: object) -> None:
             pass

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+import gzip
+import hashlib
+import lzma
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from smkd_cli.data import DataSet
+from smkd_cli.data import DataSet, download
 from smkd_cli.data.download import fetch
 from smkd_cli.errors import DataError, UsageError
 
@@ -130,3 +134,111 @@ def test_a_folder_that_cannot_be_written_is_named(tiny: DataSet, server: Server)
     tiny.root.write_bytes(b"a file where the folder should be")
     with pytest.raises(DataError, match=r"data.*cannot be written"):
         fetch(tiny, server.url)
+
+
+def test_a_server_that_sends_for_ever_is_left(tiny: DataSet, server: Server) -> None:
+    server.endless, server.length = True, None
+    with pytest.raises(DataError, match=r"not the official file .*, but more than 1,048,576 bytes\. Or download"):
+        fetch(tiny, server.url)
+    assert everything_in(tiny.root) == set()
+    (tiny.root / "tiny.tar.gz.part").write_bytes(server.content[:500])
+    with pytest.raises(DataError, match="more than 1,048,576 bytes"):
+        fetch(tiny, server.url)
+    assert everything_in(tiny.root) == set()
+
+
+@pytest.mark.parametrize("length", ["many", "-5", "9" * 5000, "1e3", "²", None])
+def test_a_length_that_is_none_is_passed_over(length: str | None, tiny: DataSet, server: Server) -> None:
+    server.length = length
+    fetch(tiny, server.url)
+    assert everything_in(tiny.root) == WHOLE
+
+
+def test_of_a_length_too_long_the_rest_is_requested(tiny: DataSet, server: Server) -> None:
+    server.length = str(len(server.content) + 10)
+    fetch(tiny, server.url)
+    assert server.ranges == [None, f"bytes={len(server.content)}-"]
+    assert everything_in(tiny.root) == WHOLE
+
+
+def test_a_length_too_short_is_another_file(tiny: DataSet, server: Server) -> None:
+    server.length = str(len(server.content) - 10)
+    with pytest.raises(DataError, match="not the official file"):
+        fetch(tiny, server.url)
+    assert everything_in(tiny.root) == set()
+
+
+def test_a_server_that_is_too_slow_is_left_and_taken_up_again(
+    tiny: DataSet, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(download, "_PACE_SECONDS", 0.2)
+    server.pause = 0.05
+    with pytest.raises(DataError, match=r"the server is too slow: \d+ bytes in 0 seconds\. Run the command again"):
+        fetch(tiny, server.url)
+    assert everything_in(tiny.root) == {"tiny.tar.gz.part"}
+    server.pause = 0.0
+    fetch(tiny, server.url)
+    assert server.ranges[-1] not in {None, "bytes=0-"}
+    assert everything_in(tiny.root) == WHOLE
+
+
+def test_a_silent_server_is_left(tiny: DataSet, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(download, "_TIMEOUT_SECONDS", 0.2)
+    server.pause = 0.5
+    with pytest.raises(DataError, match=r"failed after \d bytes: .*timed out"):
+        fetch(tiny, server.url)
+
+
+@pytest.mark.parametrize("elsewhere", ["file:///etc/passwd", "ftp://127.0.0.1:9/x", "data:,x", "http://[x", "/again"])
+def test_a_server_that_sends_elsewhere_is_not_followed_everywhere(
+    elsewhere: str, tiny: DataSet, server: Server
+) -> None:
+    server.elsewhere = elsewhere
+    with pytest.raises(DataError, match=r"tiny\.tar\.gz"):
+        fetch(tiny, server.url)
+    assert everything_in(tiny.root) == set()
+
+
+@pytest.mark.parametrize("url", ["http://[::1/x", "http://host:port/x", "http://host:99999/x"])
+def test_a_broken_address_is_refused(url: str, tiny: DataSet) -> None:
+    with pytest.raises(UsageError, match="is no address"):
+        fetch(tiny, url)
+
+
+@pytest.mark.parametrize("url", ["http:///x", "http://" + "a" * 300, "http://a..b/x", "http://127.0.0.1:9/a b\nc"])
+def test_an_address_of_nothing_is_named(url: str, tiny: DataSet) -> None:
+    with pytest.raises(DataError, match="download failed"):
+        fetch(tiny, url)
+
+
+@pytest.mark.parametrize("url", ["file:///dev/zero", "file:///", "file:///nowhere", "file:///" + "a" * 300])
+def test_only_a_file_is_a_file_address(url: str, tiny: DataSet) -> None:
+    with pytest.raises(DataError, match="there is no such file"):
+        fetch(tiny, url)
+
+
+def damaged(content: bytes, change: str) -> bytes:
+    """Archives whose own checksum is right and whose content is not."""
+    if change == "cut":
+        return content[: len(content) // 2]
+    if change == "no archive":
+        return b"<!doctype html>"
+    if change == "lzma":
+        packed = lzma.compress(gzip.decompress(content))
+        return packed[:200] + bytes(50) + packed[250:]
+    middle = len(content) // 2
+    return content[:middle] + bytes(50) + content[middle + 50 :]
+
+
+@pytest.mark.parametrize("change", ["cut", "no archive", "lzma", "zeros"])
+def test_an_archive_that_cannot_be_unpacked_is_named(
+    change: str, tiny: DataSet, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.content = damaged(server.content, change)
+    server.bytes_per_answer = len(server.content)
+    assert tiny.archive is not None
+    md5 = hashlib.md5(server.content, usedforsecurity=False).hexdigest()
+    monkeypatch.setattr(type(tiny), "archive", dataclasses.replace(tiny.archive, md5=md5))
+    with pytest.raises(DataError, match=r"tiny\.tar\.gz\.part: (cannot be unpacked \(.*\); move|its tiny/.* is not)"):
+        fetch(tiny, server.url)
+    assert everything_in(tiny.root) - WHOLE == {"tiny.tar.gz.part"}
