@@ -32,7 +32,7 @@ _WORKERS = 4
 
 def ours(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """Our step for SMKD-P+MyLC: augmentation, both peers, statistics, the update of clock and rate."""
-    dataset = find(recipe.dataset, data)
+    dataset = find(recipe.dataset.reference, data)
     trial = prepare_trial(recipe, ImageKind(dataset.image_shape, dataset.classes), compute, recipe.batch_size)
 
     def steps(count: int) -> None:
@@ -65,7 +65,7 @@ def arithmetic(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
         products = compute.precision != "float32"
         torch.set_float32_matmul_precision("high" if products else "highest")
         torch.backends.cudnn.allow_tf32 = products
-    dataset = find(recipe.dataset, data)
+    dataset = find(recipe.dataset.reference, data)
     pair = _pair(recipe, dataset, device, layout)
     optimizers = [_sgd(network, fused=True) for network in pair]
     height, width, channels = dataset.image_shape
@@ -145,7 +145,7 @@ def common(recipe: Recipe, compute: ComputeConfig, data: Path) -> Steps:
     """DataLoader with workers, two backward passes, boolean indexing for the confident, numbers read every step."""
     device = torch.device(compute.device)
     torch.set_num_threads(compute.threads)
-    dataset = find(recipe.dataset, data)
+    dataset = find(recipe.dataset.reference, data)
     pair = _pair(recipe, dataset, device, torch.contiguous_format)
     optimizers = [_sgd(network) for network in pair]
     pixels, labels = _images(dataset)

@@ -97,7 +97,7 @@ class Ours:
 def ours(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, images: int, data: Path) -> Ours:
     """Our step, ready to be taken."""
     machine = prepare_machine(compute)
-    dataset = find(recipe.dataset, data)
+    dataset = find(recipe.dataset.reference, data)
     clean = dataset.labels("train").labels
     count = min(images, len(clean))
     reader = ArrayReader(dataset.images("train").read(np.arange(count)))
@@ -137,7 +137,7 @@ def required(recipe: Recipe, compute: ComputeConfig, method: str, stage: int, da
     machine = prepare_machine(compute)
     made = methods.build(method, options_of(method))
     count = sum(companion.first_stage <= stage for companion in made.companions()) + made.passes_before(stage)
-    dataset = find(recipe.dataset, data)
+    dataset = find(recipe.dataset.reference, data)
     pair = _pair(recipe, dataset, machine.device, machine.memory_format)
     others = [_pair(recipe, dataset, machine.device, machine.memory_format) for _ in range(count)]
     frozen = [[network.eval() for network in networks_of] for networks_of in others]
@@ -195,7 +195,7 @@ def main() -> None:
     device = choose_device(arguments.device)
     recipe = recipe_of(arguments.case, arguments.compute, arguments.data)
     with benches() as processes:
-        compute = choose_compute(recipe, find(recipe.dataset, arguments.data), device, processes)
+        compute = choose_compute(recipe, find(recipe.dataset.reference, arguments.data), device, processes)
     report = {"machine": describe(device.type), "case": arguments.case, "compute": compute.record(), "methods": []}
     print(json.dumps(report["machine"]), compute, sep="\n")
     print(f"{'method':24} {'stage':14} {'ms/step':>8} {'/ required':>10} {'images/s':>9} {'of CE':>6}")

@@ -113,7 +113,7 @@ def recipe_of(spec: str, compute: list[str], data: Path) -> Recipe:
 def case(spec: str, device: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """Measure one network on one kind of images with one batch size, and print its table."""
     recipe = recipe_of(spec, arguments.compute, arguments.data)
-    dataset = find(recipe.dataset, arguments.data)
+    dataset = find(recipe.dataset.reference, arguments.data)
     with benches() as processes:
         compute = choose_compute(recipe, dataset, choose_device(device), processes)
     operations = sum(

@@ -72,7 +72,7 @@ def main() -> None:
     for spec in arguments.cases or CASES[chosen_device.type]:
         recipe = recipe_of(spec, [], DATA)
         with benches() as processes:
-            compute = choose_compute(recipe, find(recipe.dataset, DATA), chosen_device, processes)
+            compute = choose_compute(recipe, find(recipe.dataset.reference, DATA), chosen_device, processes)
         print(f"\n{spec}, {compute}")
         results = compare(variants(compute), recipe, compute, DATA, arguments.rounds)
         chosen, rows = results["as chosen"], {}

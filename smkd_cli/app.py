@@ -74,7 +74,7 @@ def corrupt(
         str,
         typer.Option(
             metavar="KIND|FILE.py:NAME",
-            help=f"Kind of noise: {', '.join(registry.NOISE.own)}, or given (--labels without a change).",
+            help=f"Kind of noise: {', '.join(registry.NOISE.own)} (given: labels as they are).",
         ),
     ] = "symmetric",
     rate: Annotated[float | None, typer.Option(help="Noise rate in [0, 1] (default 0.4; 0 for clean).")] = None,
@@ -325,13 +325,19 @@ def datasets_fetch(
 
 @datasets_app.command("verify")
 def datasets_verify(
-    names: Annotated[list[str] | None, typer.Argument(help="Data sets (default: all that are present).")] = None,
+    names: Annotated[
+        list[str] | None,
+        typer.Argument(help="Data sets (default: all that are present), or the path of own images."),
+    ] = None,
+    output: Annotated[Path | None, typer.Option("-o", "--output", help="File for what is found in own images.")] = None,
     data: Root = DATA,
+    quiet: Quiet = False,
 ) -> None:
-    """Check the files of data sets against known checksums, and count duplicate images."""
+    """Check the files of data sets against known checksums, and count duplicate images; or look at your own images."""
+    console.be_quiet(quiet)
     from smkd_cli.data.verbs import verify
 
-    verify(names or [], data)
+    verify(names or [], data, output)
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:

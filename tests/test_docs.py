@@ -12,7 +12,7 @@ from documents import ROOT, Clone, anchors, blocks, links, shortened
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 COMMANDS = sorted((DOCS / "commands").glob("*.md"))
-RUN = [DOCS / "tutorial.md", *COMMANDS]
+RUN = [DOCS / "tutorial.md", DOCS / "own-images.md", *COMMANDS]
 option_tables = runpy.run_path(str(DOCS / "option_tables.py"))
 CALLBACKS = dict(option_tables["callbacks"]())
 SHORT_TRAINING = "smkd train quickstart --set 'methods=[CE, SMKD-S+MyLC]' --set seeds=[1]"

@@ -19,9 +19,13 @@ Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
 
 
 class TrainedCell(CellRecord):
-    """What was run, as far as scoring needs to know it; ``validation_fraction`` of the samples were held out."""
+    """What was run, as far as scoring needs to know it.
+
+    ``validation_fraction`` of the samples were held out; ``source`` says where one's own images are.
+    """
 
     classes: int | None = None
+    source: dict[str, Any] | None = None
     validation_fraction: Annotated[float, Field(ge=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
 

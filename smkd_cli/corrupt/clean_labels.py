@@ -19,6 +19,7 @@ from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.corrupt.class_labels import class_numbers
 from smkd_cli.corrupt.label_file import CLEAN, LABEL, NOISY, read_label_file
 from smkd_cli.corrupt.remarks import remark, remark_on_columns
+from smkd_cli.data import Labels, find
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.naming import name_from
 from smkd_cli.registry import called
@@ -39,6 +40,7 @@ class CleanLabels:
         labels: int64 (n,), each in 0 … C - 1.
         image: str (n,), or None where images have no names.
         clean_labels: int64 (n,), where ``labels`` may be wrong already and the clean ones are known.
+        trusted: whether ``labels`` are taken to be clean where nothing else is known.
     """
 
     name: str
@@ -48,6 +50,11 @@ class CleanLabels:
     labels: NDArray[np.int64]
     image: NDArray[Any] | None
     clean_labels: NDArray[np.int64] | None = None
+    trusted: bool = True
+
+    def base_of(self, kind: str) -> NDArray[np.int64]:
+        """int64 (n,), what noise of a kind is drawn from; see :meth:`smkd_cli.data.Labels.base_of`."""
+        return Labels(self.labels, np.array([]), self.trusted, self.clean_labels).base_of(kind)
 
 
 def from_dataset(name: str, root: Path) -> CleanLabels:
@@ -57,12 +64,19 @@ def from_dataset(name: str, root: Path) -> CleanLabels:
         UsageError: there is no such data set.
         DataError: its files are missing or damaged.
     """
-    from smkd_cli.data import find
-
     dataset = find(name, root)
     train = dataset.labels("train")
     # Its own name, as training writes it too: a path says where its code is today, and not whose labels they are.
-    return CleanLabels(dataset.name, "train", dataset.name, dataset.class_names, train.labels, train.image_ids)
+    return CleanLabels(
+        dataset.name,
+        "train",
+        dataset.name,
+        dataset.class_names,
+        train.labels,
+        train.image_ids,
+        train.verified,
+        train.trusted,
+    )
 
 
 def from_file(
@@ -116,8 +130,8 @@ def from_file(
         raise UsageError(f"{name}: labels need at least 2 classes, not 1: is {plain(column)} the column of labels?")
     remark_on_columns(name, file, column)
     remark(name, labels, classes, names, declared=declared, images=file.image is not None)
-    own = called(dataset)
-    return CleanLabels(_stem(source), "train", own, names or range(classes), labels[0], file.image, *labels[1:])
+    own, clean_labels = called(dataset), labels[1] if len(labels) > 1 else None
+    return CleanLabels(_stem(source), "train", own, names or range(classes), labels[0], file.image, clean_labels)
 
 
 def _number_of_classes(

@@ -11,11 +11,10 @@ from smkd_cli.corrupt.summary import show
 from smkd_cli.errors import UsageError
 from smkd_cli.limits import MAX_CLASSES, MAX_SEED
 from smkd_cli.naming import file_word
+from smkd_cli.noise import GIVEN
 from smkd_cli.registry import called
 from smkd_cli.words import quoted
 
-# Noisy labels taken as they are given are no kind of noise to draw, so this name stands beside the kinds.
-_GIVEN = "given"
 _NO_SEPARATORS = '"\r\n\0.+-_#'
 
 
@@ -49,13 +48,15 @@ def run(
         ClosedPipeError: the reader of stdout has closed it.
     """
     _check(kind, rate, seed, labels, classes, separator)
-    rate = (0.0 if kind == "clean" else 0.4) if rate is None else rate
+    rate = (0.0 if kind in noise.WITHOUT_RATE else 0.4) if rate is None else rate
     if labels is None:
         source = from_dataset(dataset, data)
+        if kind == GIVEN and source.trusted:
+            raise UsageError(f"the labels of {source.name} are taken to be right, use --kind clean")
     else:
-        given = kind == _GIVEN
+        given = kind == GIVEN
         source = from_file(labels, column, classes, dataset, separator=_character(separator), given=given)
-    if kind == _GIVEN:
+    if kind == GIVEN:
         manifest = as_given(source)
     else:
         for warning in noise.check(kind, rate, len(source.class_names), source.dataset):
@@ -69,14 +70,14 @@ def run(
             write_manifest(stream, manifest)
         else:
             stream.write(f"{path}\n")
-    if kind == _GIVEN:
+    if kind == GIVEN:
         known = "which of them are clean is not known"
         if manifest.realised_rate is not None:
             known = f"{100 * manifest.realised_rate:.2f} % of them are not those of the column clean_label"
         console.info(f"{source.name}: {len(manifest.noisy_labels):,} labels as they are; {known}")
         return
     stay = noise.transitions(kind, rate, manifest.classes, source.dataset).stay
-    show(manifest, source.labels, stay, source.class_names)
+    show(manifest, source.base_of(kind), stay, source.class_names)
 
 
 def as_given(source: CleanLabels) -> Manifest:
@@ -85,7 +86,7 @@ def as_given(source: CleanLabels) -> Manifest:
         dataset=source.name,
         split=source.split,
         classes=len(source.class_names),
-        kind=_GIVEN,
+        kind=GIVEN,
         rate=None,
         seed=None,
         sampling=None,
@@ -109,9 +110,15 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
         sampling=sampling,
         transition_matrix=kind,
         noisy_labels=noise.corrupt_labels(
-            source.labels, kind=kind, rate=rate, classes=classes, seed=seed, sampling=sampling, dataset=source.dataset
+            source.base_of(kind),
+            kind=kind,
+            rate=rate,
+            classes=classes,
+            seed=seed,
+            sampling=sampling,
+            dataset=source.dataset,
         ),
-        clean_labels=source.labels,
+        clean_labels=source.labels if source.trusted else source.clean_labels,
         image=source.image,
     )
 
@@ -122,7 +129,7 @@ def default_path(manifest: Manifest) -> Path:
     Data set and split may be words of a file, so their letters are made those of a file's name.
     """
     words = [*map(file_word, (called(manifest.dataset), manifest.split, called(manifest.kind)))]
-    if manifest.kind != _GIVEN:
+    if manifest.kind != GIVEN:
         sampling = [] if manifest.sampling == noise.samplings()[0] else [str(manifest.sampling)]
         words += [f"{manifest.rate:.10g}", *sampling, f"seed{manifest.seed}"]
     return Path("manifests", "-".join(words) + ".csv")
@@ -140,8 +147,8 @@ def _check(
         raise UsageError(f"label noise needs at least 2 classes and at most {MAX_CLASSES}, not --classes {classes}")
     if not 0 <= seed <= MAX_SEED:
         raise UsageError(f"seed {seed} is not in 0 … {MAX_SEED}")
-    if kind == _GIVEN and (labels is None or rate is not None):
-        raise UsageError(f"--kind {_GIVEN} takes the labels of --labels as they are, wrong ones and all, at no rate")
+    if kind == GIVEN and rate is not None:
+        raise UsageError(f"--kind {GIVEN} takes labels as they are, wrong ones and all, at no rate")
 
 
 def _character(separator: str | None) -> str | None:

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import TypeGuard
 
 from smkd_cli.data.dataset import DataSet, Labels
+from smkd_cli.data.own.options import OwnData, is_path
 from smkd_cli.registry import DATASETS, Registry
 
-__all__ = ["DataSet", "Labels", "find", "names"]
+__all__ = ["DataSet", "Labels", "OwnData", "find", "names"]
 
 
 def _is_source(value: object) -> TypeGuard[type[DataSet]]:
@@ -30,17 +31,21 @@ def names() -> list[str]:
     return sorted(REGISTRY.names())
 
 
-def find(name: str, root: Path) -> DataSet:
+def find(name: str | OwnData, root: Path) -> DataSet:
     """The data set of that name, opened; one that is not ours is checked (:mod:`smkd_cli.data.checked`).
 
     Args:
-        name: one of :func:`names`, or ``FILE.py:NAME``.
+        name: one of :func:`names`, ``FILE.py:NAME``, or images of one's own: their path, or a path with options.
         root: the folder that holds the data sets' own folders; ``--data`` of the command line.
 
     Raises:
         UnknownName: there is no such data set.
         DataError: see :class:`DataSet`; or it is not ours, and not what a data set should be.
     """
+    if isinstance(name, OwnData) or is_path(name):
+        from smkd_cli.data.own.source import OwnImages
+
+        return OwnImages(name if isinstance(name, OwnData) else OwnData(path=name), root)
     source = REGISTRY.find(name)
     if DATASETS.is_own(name):
         return source(root)

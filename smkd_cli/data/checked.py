@@ -93,7 +93,7 @@ class CheckedDataSet(DataSet):
             raise self._wrong(what, f"has the label {labels[row]} at index {row}, not in 0 … {self.classes - 1}")
         if repeated := _repeated(ids):
             raise self._wrong(what, f"should have unique image_ids; repeated are {listed(repeated)}")
-        return Labels(labels.astype("int64", copy=False), ids)
+        return Labels(labels.astype("int64", copy=False), ids, answer.trusted, answer.verified)
 
     def images(self, split: SplitName) -> ImageReader:
         """See :meth:`DataSet.images`."""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from smkd_cli.data.images.reader import ImageReader
 from smkd_cli.errors import DataError
@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SplitName = Literal["train", "test"]
+CLEAN_UNKNOWN = (
+    "whether its labels are right is not known, so they are not clean: the kind of noise given takes them as they are"
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -28,10 +31,36 @@ class Labels:
         labels: int64, (n,), each in 0 … classes − 1.
         image_ids: str, (n,), unique names of the images that survive another row order: the paths of
             their files in the data set's folder, or hashes of their pixels where they are in no files of their own.
+        trusted: whether the labels are taken to be right. Those of one's own images are not.
+        verified: int64, (n,), the right labels where ``labels`` are not trusted and somebody knows them.
     """
 
     labels: NDArray[np.int64]
-    image_ids: NDArray[np.str_]
+    image_ids: NDArray[Any]
+    trusted: bool = True
+    verified: NDArray[np.int64] | None = None
+
+    @property
+    def clean_labels(self) -> NDArray[np.int64] | None:
+        """int64, (n,), the right labels; None where nobody knows them."""
+        return self.labels if self.trusted else self.verified
+
+    @property
+    def best(self) -> NDArray[np.int64]:
+        """int64, (n,), the right labels where they are known, else those that are given: what a test is scored by."""
+        return self.labels if self.clean_labels is None else self.clean_labels
+
+    def base_of(self, kind: str) -> NDArray[np.int64]:
+        """int64, (n,), what noise of a kind is drawn from: the labels as they are, for ``clean`` the right ones.
+
+        Raises:
+            DataError: nobody knows the right ones.
+        """
+        if kind != "clean":
+            return self.labels
+        if self.clean_labels is None:
+            raise DataError(CLEAN_UNKNOWN)
+        return self.clean_labels
 
 
 @dataclass(frozen=True)
@@ -78,6 +107,10 @@ class DataSet(ABC):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     archive: Archive | None = None
+    # Whether somebody knows which labels of the training images are right.
+    knows_clean_labels: bool = True
+    # Of one's own images: a hash of all that their labels and splits are, for others there is the name.
+    fingerprint: str = ""
 
     def __init__(self, root: Path) -> None:
         """Open the data set, and learn which images there are; no pixel is read yet.

@@ -6,8 +6,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smkd_cli import console
-from smkd_cli.data import DataSet, find
+from smkd_cli.data import DataSet, OwnData, find
 from smkd_cli.data import names as all_names
+from smkd_cli.data.own.options import is_path
 from smkd_cli.errors import DataError, UsageError
 
 
@@ -41,8 +42,11 @@ def fetch(names: list[str], data: Path, url: str | None) -> None:
         console.emit(_where(dataset))
 
 
-def verify(names: list[str], data: Path) -> None:
+def verify(names: list[str], data: Path, output: Path | None = None) -> None:
     """Check data sets, all that are here by default, and print a line for each that is whole.
+
+    Of images of one's own, named by their path alone, the list of everything found is printed, or written to ``output``
+    (:mod:`smkd_cli.data.own.verify`).
 
     Fields, tab-separated: name, ``ok``, further copies of images within the training and within the test split, test
     images that are training images too, and images that have more than one label.
@@ -51,6 +55,16 @@ def verify(names: list[str], data: Path) -> None:
         UsageError: an unknown name.
         DataError: files are missing or damaged; the message holds all of them, one data set a line.
     """
+    if any(map(is_path, names)):
+        if len(names) > 1:
+            raise UsageError("images of your own are verified one folder or table at a time")
+        from smkd_cli.data.own.source import OwnImages
+        from smkd_cli.data.own.verify import verify_own
+
+        verify_own(OwnImages(OwnData(names[0]), data), output)
+        return
+    if output is not None:
+        raise UsageError("-o belongs to a path: of a named data set, verify prints one line")
     chosen = [find(name, data) for name in names] or [made for made in _usable(data) if not made.missing()]
     from smkd_cli.data.duplicates import duplicates
 

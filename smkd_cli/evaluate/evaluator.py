@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Literal
 
@@ -16,11 +16,12 @@ from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
-from smkd_cli.data import Labels, find
+from smkd_cli.data import Labels, OwnData, find
 from smkd_cli.data.hold_out import hold_out
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.evaluate.refined_labels import UndefinedLabelsError, refined_labels
+from smkd_cli.evaluate.source import check_same, dataset_of
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.scoring import label_scores, predict, scores
 
@@ -47,10 +48,11 @@ class Evaluator:
         self.split = split
         self.data = data
         self.trust_code = trust_code
+        self._dataset = cache(partial(find, root=data))
         self._images = cache(self._read_images)
 
-    def _read_images(self, name: str) -> tuple[ImageBank, Labels]:
-        dataset = find(name, self.data)
+    def _read_images(self, name: str | OwnData) -> tuple[ImageBank, Labels]:
+        dataset = self._dataset(name)
         images = dataset.images(self.split)
         bank = ImageBank(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
         return bank, dataset.labels(self.split)
@@ -71,7 +73,7 @@ class Evaluator:
         if self.split == "train":
             for _, about in loaded.values():
                 check_code(path, methods.parts_of(about.cell.method), self.trust_code)
-        bank, labelled = self._images(facts.cell.dataset)
+        bank, labelled = self._images(dataset_of(facts.cell, path))
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
@@ -106,11 +108,12 @@ class Evaluator:
         weights, facts = load_peer(path)
         check_code(path, (facts.network, facts.cell.dataset), self.trust_code)
         try:
-            dataset = find(facts.cell.dataset, self.data)
+            dataset = self._dataset(dataset_of(facts.cell, path))
         except UnknownName as error:
             raise DataError(
                 f"{path}: is of a data set {facts.cell.dataset!r:.80}, which is not known: {error}"
             ) from error
+        check_same(facts.cell, dataset, path)
         try:
             networks.facts(facts.network)
         except UnknownName as error:
@@ -125,7 +128,7 @@ class Evaluator:
     def _labels(self, directory: Path, labelled: Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
         """The noisy labels (train split only), which were trained on, and the clean ones."""
         if self.split == "test":
-            return None, labelled.labels
+            return None, labelled.best
         path = RunDirectory(directory).manifest
         if path.exists() and not path.is_file():
             raise DataError(f"{path}: is no file")

@@ -7,4 +7,20 @@ from smkd_cli.noise.catalogue import check, find, kinds, transition_matrix, tran
 from smkd_cli.noise.contract import NoiseKind
 from smkd_cli.noise.sampling import corrupt_labels, samplings
 
-__all__ = ["NoiseKind", "check", "corrupt_labels", "find", "kinds", "samplings", "transition_matrix", "transitions"]
+GIVEN = "given"
+"""The kind that takes labels as they are."""
+WITHOUT_RATE = ("clean", GIVEN)
+"""The kinds that change no label."""
+
+__all__ = [
+    "GIVEN",
+    "WITHOUT_RATE",
+    "NoiseKind",
+    "check",
+    "corrupt_labels",
+    "find",
+    "kinds",
+    "samplings",
+    "transition_matrix",
+    "transitions",
+]

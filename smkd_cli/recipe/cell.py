@@ -6,9 +6,12 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
+from smkd_cli.data import DataSet
 from smkd_cli.naming import slug
+from smkd_cli.noise import WITHOUT_RATE
 from smkd_cli.recipe.grid import short
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
 from smkd_cli.recipe.yaml_writer import dump
@@ -66,7 +69,10 @@ class Cell:
         if noise.kind is None:
             words = ["manifest"]
         else:
-            words = [called(noise.kind), *([] if noise.kind == "clean" or noise.rate is None else [short(noise.rate)])]
+            words = [
+                called(noise.kind),
+                *([] if noise.kind in WITHOUT_RATE or noise.rate is None else [short(noise.rate)]),
+            ]
         if noise.sampling not in (None, "per-sample"):
             words.append(noise.sampling)
         if noise.seed not in (None, self.seed):
@@ -76,34 +82,46 @@ class Cell:
         variant = [] if self.recipe.variant is None else [self.recipe.variant]
         return slug("_".join([self.label, "-".join(words), *variant, f"seed{self.seed}"]))
 
-    @cached_property
+    @property
     def protocol(self) -> str:
+        """As :meth:`protocol_on`, of a data set that has a name."""
+        return self.protocol_on("")
+
+    def protocol_on(self, fingerprint: str) -> str:
         """16 hexadecimal digits, equal for results that may stand in one table.
 
         A hash of everything but the name, title, tables, variant, methods, options, noise, seeds and compute of the
-        recipe; a method's own protocol stands in its row and does not count.
+        recipe; a method's own protocol stands in its row and does not count. Of one's own images not the path counts,
+        but what is there: their fingerprint.
         """
         data = self.recipe.model_dump(mode="json", by_alias=True)
         kept = {key: value for key, value in data.items() if key not in _NOT_PROTOCOL}
+        if (own := self.recipe.dataset.own) is not None:
+            kept["dataset"] = {**own.keys(), "path": fingerprint}
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
-    def describe(self, classes: int) -> dict[str, Any]:
+    def describe(self, dataset: DataSet) -> dict[str, Any]:
         """The ``cell`` of ``result.json``, without its noise, which only those know who have the labels.
 
         Args:
-            classes: number of classes of its data set.
+            dataset: that it is trained on.
         """
         recipe, own = self.recipe, self.recipe.methods[0].protocol
+        source = {}
+        if (images := recipe.dataset.own) is not None:
+            path = str(Path(images.path).resolve())
+            source = {"source": {**images.keys(), "path": path, "fingerprint": dataset.fingerprint}}
         return {
             "recipe": recipe.name,
             "tables": list(recipe.tables),
             "profile": recipe.profile,
-            "protocol": self.protocol,
+            "protocol": self.protocol_on(dataset.fingerprint),
             "label": self.label,
             "method": self.method,
             "options": self.options,
-            "dataset": recipe.dataset,
-            "classes": classes,
+            "dataset": recipe.dataset.title,
+            **source,
+            "classes": dataset.classes,
             "networks": list(recipe.networks),
             "epochs": recipe.epochs,
             "own_protocol": None if own is None else own.model_dump(mode="json"),

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 
 from smkd_cli import networks, noise
 from smkd_cli.data import DataSet, augmentation, find
+from smkd_cli.data.dataset import CLEAN_UNKNOWN
 from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import RecipeContext, check_methods
@@ -39,7 +40,7 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
     dataset = None
     if "dataset" in valid:
         try:
-            dataset = find(valid["dataset"], data)
+            dataset = find(valid["dataset"].reference, data)
         except UnknownName as error:
             document.add_problem(("dataset",), str(error))
     if dataset is not None and "validation" in valid:
@@ -171,6 +172,8 @@ def _check_noise(document: Document, settings: Mapping[int, NoiseEntry], dataset
         try:
             noise.find(entry.kind)
             if dataset is not None:
+                if entry.kind == "clean" and not dataset.knows_clean_labels:
+                    document.add_problem(("noise", number), CLEAN_UNKNOWN)
                 warnings += noise.check(entry.kind, entry.rate or 0.0, dataset.classes, dataset.name)
         except UnknownName as error:
             document.add_problem(("noise", number, "kind"), str(error))

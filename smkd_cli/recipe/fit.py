@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from smkd_cli import console, methods
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
 from smkd_cli.artifacts.peer import peer_file, read_peer_facts
-from smkd_cli.data import DataSet, find
+from smkd_cli.data import DataSet, OwnData, find
 from smkd_cli.data import names as dataset_names
 from smkd_cli.errors import DataError
 from smkd_cli.recipe.cell import Cell
@@ -43,7 +43,7 @@ def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) ->
         DataError: every manifest and teacher that is missing, damaged, or of other classes or images.
         RecipeError: as :func:`expand`.
     """
-    dataset = find(grid.dataset, data)
+    dataset = find(grid.dataset.reference, data)
     problems: list[str] = []
     headers: dict[str, Header] = {}
     ignorant: dict[str, str] = {}
@@ -52,7 +52,7 @@ def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) ->
             continue
         try:
             labels = given or GivenLabels(entry.manifest, _read(entry))
-            problems += _misfits_here(labels, dataset, grid.dataset)
+            problems += _misfits_here(labels, dataset, grid.dataset.reference)
         except DataError as error:
             problems.append(str(error))
             continue
@@ -99,11 +99,11 @@ def _read(entry: NoiseEntry) -> Manifest:
     return manifest
 
 
-def _misfits_here(labels: GivenLabels, dataset: DataSet, source: str) -> list[str]:
+def _misfits_here(labels: GivenLabels, dataset: DataSet, source: str | OwnData) -> list[str]:
     """The misfits of a manifest, as far as they can be found with what of the data set is here.
 
     Args:
-        source: the name by which the data set is found, which may have a path that its own name lacks.
+        source: what the data set is found by, which may have a path that its own name lacks.
     """
     images = None
     if labels.manifest.image is not None:
@@ -115,7 +115,7 @@ def _misfits_here(labels: GivenLabels, dataset: DataSet, source: str) -> list[st
 
 
 @lru_cache(maxsize=1)
-def _image_ids(name: str, root: Path) -> NDArray[Any]:
+def _image_ids(name: str | OwnData, root: Path) -> NDArray[Any]:
     """The names of the training images; manifests and recipes that are checked together are mostly of one data set."""
     return find(name, root).labels("train").image_ids
 
@@ -128,7 +128,8 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) 
     """
     teachers: set[str] = set()
     for noise, entries in methods_under(grid):
-        name = ignorant.get(noise.manifest or "")
+        drawn_from = None if dataset.knows_clean_labels else dataset.name
+        name = ignorant.get(noise.manifest) if noise.manifest else drawn_from
         for entry in entries:
             method = methods.build(entry.name, entry.options)
             teachers |= {companion.source for companion in method.companions() if companion.is_file}

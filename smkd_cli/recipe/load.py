@@ -119,4 +119,6 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
         for entry in recipe.noise
     ]
     options = {rule: options for rule, options in recipe.options.items() if rule in used}
-    return recipe.model_copy(update={"noise": tuple(noise), "options": options})
+    own = recipe.dataset.own
+    dataset = recipe.dataset if own is None else recipe.dataset.model_copy(update={"path": str(folder / own.path)})
+    return recipe.model_copy(update={"noise": tuple(noise), "options": options, "dataset": dataset})

@@ -18,7 +18,9 @@ from pydantic import (
     model_validator,
 )
 
+from smkd_cli import noise
 from smkd_cli.limits import MAX_SEED
+from smkd_cli.recipe.dataset import Dataset
 from smkd_cli.recipe.hashing import key_of
 from smkd_cli.recipe.protocol import (
     AsTuple,
@@ -120,7 +122,7 @@ class NoiseEntry(Section):
     """A column of the grid: noise to draw (``kind``), or labels from a ``manifest``.
 
     Attributes:
-        rate: noise rate in [0, 1]; only ``clean`` needs none.
+        rate: noise rate in [0, 1]; only ``clean`` and ``given`` need none.
         seed: of the drawn labels; each cell's own seed by default.
         sampling: how labels are drawn.
         manifest: path of a manifest; ``kind`` and ``rate`` then repeat its header, for information.
@@ -144,7 +146,7 @@ class NoiseEntry(Section):
             raise ValueError("should have a kind (and a rate), or a manifest")
         if self.manifest is not None and (self.seed is not None or self.sampling is not None):
             raise ValueError("has a manifest, whose labels are drawn already: leave out seed and sampling")
-        if self.manifest is None and self.kind != "clean" and self.rate is None:
+        if self.manifest is None and self.kind not in noise.WITHOUT_RATE and self.rate is None:
             raise ValueError(f"{self.kind} noise needs a rate")
         return self
 
@@ -178,7 +180,7 @@ class Recipe(Section):
     tables: Annotated[tuple[str, ...], AsTuple, AfterValidator(_distinct)] = ()
     profile: str | None = None
     variant: Name | None = None
-    dataset: str
+    dataset: Dataset
     networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)]
     methods: Annotated[tuple[MethodEntry, ...], AsTuple, Field(min_length=1)]
     options: RuleOptions = Field({})

@@ -58,14 +58,14 @@ def run(request: GridRequest, *, runs: Path, data: Path) -> None:
     """
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
     with grid_of(request, data) as (grid, cells):
-        folder, dataset = runs / grid.name, find(grid.dataset, data)
+        folder, dataset = runs / grid.name, find(grid.dataset.reference, data)
         for cell in cells:
             cost = cost_of(cell, dataset)
             state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"
             totals[state].append(cost)
             console.emit(f"{cell.slug}\t{cost.steps}\t{cost.images}\t{state}")
         used = dict.fromkeys(name for cell in cells for name in cell.recipe.networks)
-        _show(f"{grid.name}: {grid.dataset}, {' and '.join(used)}, in {folder}", totals)
+        _show(f"{grid.name}: {grid.dataset.title}, {' and '.join(used)}, in {folder}", totals)
 
 
 def _show(title: str, totals: dict[str, list[Cost]]) -> None:

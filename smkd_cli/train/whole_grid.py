@@ -46,7 +46,7 @@ def train_grid(
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
     with grid_of(request, data) as (grid, cells):
-        dataset = find(grid.dataset, data)
+        dataset = find(grid.dataset.reference, data)
         if dataset.missing():
             dataset.verify()
         tasks = [Task(cell, runs / grid.name / cell.slug, data, device=device) for cell in cells]

@@ -138,7 +138,7 @@ def untaught_pair(
     method_of = methods.build(name, options_of(name))
     torch.manual_seed(7)
     teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(machine.device)}
-    dataset = find(recipe.dataset, DATA)
+    dataset = find(recipe.dataset.reference, DATA)
     made = build_pair(
         recipe,
         method_of,

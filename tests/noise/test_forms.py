@@ -16,14 +16,14 @@ from smkd_cli.noise import sampling
 from smkd_cli.noise.forms import Dense, Even, Single, Transitions
 from smkd_cli.noise.forms.even import sums_without_one
 
-KINDS = ("clean", "pairflip", "symmetric", "symmetric-inclusive")
+KINDS = ("clean", "given", "pairflip", "symmetric", "symmetric-inclusive")
 # Up to 8 and up to 128 numbers NumPy adds in ways of their own; beyond, it halves them.
 CLASSES = st.integers(2, 20) | st.integers(120, 140) | st.integers(250, 520)
 RATES = st.floats(0, 1) | st.sampled_from([0, 1e-300, 1e-17, 1e-9, 0.2, 0.4, 0.5, 1 - 1e-16, 1])
 
 
 def form_of(kind: str, rate: float, classes: int) -> Transitions:
-    return noise.transitions(kind, 0 if kind == "clean" else rate, classes)
+    return noise.transitions(kind, 0 if kind in noise.WITHOUT_RATE else rate, classes)
 
 
 @given(kind=st.sampled_from(KINDS), rate=RATES, classes=CLASSES)

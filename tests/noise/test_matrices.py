@@ -18,7 +18,7 @@ CLASSES = st.integers(2, 40)
 
 
 def test_kinds_are_found_by_their_files() -> None:
-    assert noise.kinds() == ("asymmetric", "clean", "pairflip", "symmetric", "symmetric-inclusive")
+    assert noise.kinds() == ("asymmetric", "clean", "given", "pairflip", "symmetric", "symmetric-inclusive")
 
 
 @given(kind=st.sampled_from(["symmetric", "symmetric-inclusive", "pairflip"]), rate=RATES, classes=CLASSES)

@@ -29,7 +29,7 @@ def confusion(clean: np.ndarray, noisy: np.ndarray, classes: int) -> np.ndarray:
 @pytest.mark.parametrize(("kind", "dataset"), [(kind, "cifar10") for kind in noise.kinds()])
 def test_frequencies_are_the_matrix(kind: str, dataset: str, sampling: str) -> None:
     classes, each = 10, 2_000
-    rate = 0 if kind == "clean" else 0.35
+    rate = 0 if kind in noise.WITHOUT_RATE else 0.35
     clean = np.random.default_rng(1).permutation(np.repeat(np.arange(classes), each))
     noisy = draw(clean, kind, rate, classes, seed=7, sampling=sampling, dataset=dataset)
     assert noisy.dtype == np.int64

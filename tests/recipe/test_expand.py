@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smkd_cli import methods
+from smkd_cli.data import find
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe import Cell, expand, load_recipe
 from smkd_cli.recipe.yaml_writer import dump
@@ -155,7 +156,7 @@ def test_one_number_written_in_two_ways_is_one_protocol(recipe_file: Callable[..
 
 def test_what_a_result_says_of_its_cell(recipe_file: Callable[..., Path]) -> None:
     cell = cells_of(recipe_file(added="tables: [II]\nvalidation: {fraction: 0.1}\n"))[0]
-    assert cell.describe(10) == {
+    assert cell.describe(find("digits", DATA)) == {
         "recipe": "small",
         "tables": ["II"],
         "profile": None,

@@ -53,11 +53,11 @@ def test_a_section_of_a_protocol_replaces_the_recipe_s_as_a_whole(recipe_file: C
 
 
 def test_rows_of_any_protocol_stand_in_one_table(with_own: Path) -> None:
-    cells = cells_of(with_own)
+    cells, digits = cells_of(with_own), find("digits", DATA)
     assert len({cell.protocol for cell in cells}) == 1
-    assert [cell.describe(10)["epochs"] for cell in cells] == [2, 2, 2]
-    assert [cell.describe(10)["own_protocol"] for cell in cells[:2]] == [None, None]
-    assert cells[2].describe(10)["own_protocol"] == {
+    assert [cell.describe(digits)["epochs"] for cell in cells] == [2, 2, 2]
+    assert [cell.describe(digits)["own_protocol"] for cell in cells[:2]] == [None, None]
+    assert cells[2].describe(digits)["own_protocol"] == {
         "epochs": 5,
         "batch_size": 64,
         "optimizer": {"name": "adam", "lr": 1e-3, "weight_decay": 0.0},

@@ -53,7 +53,12 @@ def test_the_embedded_profile_keeps_methods_and_noise(name: str) -> None:
     own = [entry.protocol for entry in small.methods if entry.protocol is not None]
     assert {(protocol.epochs, protocol.batch_size or small.batch_size) for protocol in own} <= {(small.epochs, 128)}
     assert {variant.epochs for variant in small.variants} <= {small.epochs}
-    assert (small.dataset, small.seeds, small.profile, small.name) == ("digits", (1,), "embedded", f"{name}-embedded")
+    assert (small.dataset.title, small.seeds, small.profile, small.name) == (
+        "digits",
+        (1,),
+        "embedded",
+        f"{name}-embedded",
+    )
 
 
 @pytest.mark.parametrize(("name", "table"), [("table1", "I"), ("table2", "II"), ("table5", "V")])
@@ -109,7 +114,7 @@ def test_table_4_has_both_variants() -> None:
 @pytest.mark.parametrize("name", sorted(CELLS.keys() - OTHERS))
 def test_the_paper_s_protocol(name: str) -> None:
     recipe = load_recipe(name, data=DATA)
-    assert (recipe.dataset, set(recipe.networks), recipe.epochs, recipe.batch_size) == (
+    assert (recipe.dataset.title, set(recipe.networks), recipe.epochs, recipe.batch_size) == (
         "cifar100",
         {"resnet34"},
         100,

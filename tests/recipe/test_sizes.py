@@ -155,8 +155,8 @@ def test_an_endless_file_is_no_recipe(smkd: Callable[..., Any], recipe_file: Cal
             result = smkd(*command, *arguments)
             assert result.code == 3
             assert "/dev/zero: is longer than" in result.err
-    result = smkd("recipes", "validate", recipe_file(), "--set", "dataset=/dev/zero")  # a word, and no file
-    assert "unknown data set '/dev/zero'" in result.err
+    result = smkd("recipes", "validate", recipe_file(), "--set", "dataset=/dev/zero")
+    assert "/dev/zero: is no folder of images" in result.err
 
 
 def test_a_pipe_is_read_as_a_file_is(

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from smkd_cli.data import DataSet, find
+from smkd_cli.data import DataSet, OwnData, find
 from smkd_cli.recipe import Recipe
 from smkd_cli.recipe.protocol import Compute
 from smkd_cli.train.machine.compute import ComputeConfig
@@ -14,7 +14,7 @@ from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.task import Task
 
 # What the best use of a machine depends on: networks, batch size, the section compute, data set and its folder, device.
-Kind = tuple[tuple[str, str], int, Compute, str, Path, str]
+Kind = tuple[tuple[str, str], int, Compute, str | OwnData, Path, str]
 
 
 class ComputeChooser:
@@ -55,9 +55,9 @@ class ComputeChooser:
 
 
 def _what(task: Task) -> tuple[Recipe, DataSet]:
-    return task.cell.training, find(task.cell.training.dataset, task.data)
+    return task.cell.training, find(task.cell.training.dataset.reference, task.data)
 
 
 def _kind(task: Task) -> Kind:
     recipe = task.cell.training
-    return recipe.networks, recipe.batch_size, recipe.compute, recipe.dataset, task.data, task.device
+    return recipe.networks, recipe.batch_size, recipe.compute, recipe.dataset.reference, task.data, task.device

@@ -8,7 +8,7 @@ import torch
 
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.data import find
+from smkd_cli.data import DataSet, find
 from smkd_cli.errors import DataError, MethodError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
@@ -33,6 +33,7 @@ class CellRun:
 
     Attributes:
         directory: its run directory, which is locked.
+        dataset: that it is trained on.
         method_files: SHA-256 of the files of code that the cell names and of its teachers, by path.
         operations: floating-point operations of both peers for an image, forward and backward.
         predictions: of each peer, for what the method does between epochs.
@@ -42,6 +43,7 @@ class CellRun:
     cell: Cell
     directory: RunDirectory
     method_files: dict[str, str]
+    dataset: DataSet
     labels: TrainingLabels
     operations: int
     evaluation: Evaluation
@@ -67,7 +69,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     method_files = files_of(cell, method)
     saved = load_checkpoint(directory, method_files)
     machine = prepare_machine(_compute(task, None if saved is None else saved[1]))
-    dataset = find(recipe.dataset, task.data)
+    dataset = find(recipe.dataset.reference, task.data)
     labels = labels_for(cell, dataset, dataset.labels("train"), directory.manifest)
     images = dataset.images("train")
     pair = build_pair(
@@ -99,6 +101,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         cell,
         directory,
         method_files,
+        dataset,
         labels,
         sum(networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks),
         evaluation,

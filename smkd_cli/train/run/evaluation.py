@@ -35,7 +35,7 @@ class Evaluation:
             ImageBank, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
         )
         self._machine = machine
-        test = torch.from_numpy(dataset.labels("test").labels)
+        test = torch.from_numpy(dataset.labels("test").best)
         self._test = bank(dataset.images("test")), test.to(machine.device)
         self._validation: tuple[ImageBank, Tensor] | None = None
         held_out = labels.held_out_indices

@@ -76,9 +76,10 @@ def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
     entry = cell.noise
     assert entry.kind is not None
     assert entry.sampling is not None
+    is_drawn = entry.kind != noise.GIVEN
     rate, seed = entry.rate or 0.0, entry.seed or 0
     noisy_labels = noise.corrupt_labels(
-        train.labels,
+        train.base_of(entry.kind),
         kind=entry.kind,
         rate=rate,
         classes=dataset.classes,
@@ -91,11 +92,11 @@ def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
         split="train",
         classes=dataset.classes,
         kind=entry.kind,
-        rate=rate,
-        seed=seed,
-        sampling=entry.sampling,
-        transition_matrix=entry.kind,
+        rate=rate if is_drawn else None,
+        seed=seed if is_drawn else None,
+        sampling=entry.sampling if is_drawn else None,
+        transition_matrix=entry.kind if is_drawn else None,
         noisy_labels=noisy_labels,
-        clean_labels=train.labels,
+        clean_labels=train.clean_labels,
         image=train.image_ids,
     )

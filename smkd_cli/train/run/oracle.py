@@ -65,7 +65,7 @@ def files_of(cell: Cell, method: Method) -> dict[str, str]:
     """SHA-256 of the files of code that a cell names, none of which is the package's, and of its method's teachers."""
     noise = cell.noise.kind if cell.noise.kind and not cell.noise.manifest else ""
     rules = [rule.name for rule in cell.training.augmentation.rules]
-    names = (*methods.parts_of(cell.method), *cell.recipe.networks, noise, cell.recipe.dataset, *rules)
+    names = (*methods.parts_of(cell.method), *cell.recipe.networks, noise, cell.recipe.dataset.name or "", *rules)
     paths = [path for name in names if (path := file_of(name))]
     files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}

@@ -79,4 +79,4 @@ def _in_order(rows: Tensor, value: Tensor) -> Tensor:
 
 
 def _description(run: CellRun) -> dict[str, Any]:
-    return run.cell.describe(run.pair.classes) | {"noise": run.labels.noise}
+    return run.cell.describe(run.dataset) | {"noise": run.labels.noise}

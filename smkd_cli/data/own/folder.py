@@ -1,0 +1,163 @@
+"""A folder with a folder of images for each class, or with such a folder for each split."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smkd_cli.data.own.decode import SUFFIXES
+from smkd_cli.data.own.listing import SPLIT_NAMES, TRAIN, Listing, check_class_name
+from smkd_cli.errors import DataError
+from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
+from smkd_cli.words import listed, plain, quoted
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+# Deeper than any folder of images; a path may have 4,096 bytes.
+_DEEPEST = 64
+
+
+def list_folder(root: Path) -> Listing:
+    """The images of a folder, sorted by path; no image is opened.
+
+    A class is a folder in it, and its images are the files below that, at any depth, whose names end like those of
+    images. Where all folders in ``root`` are called train, validation or test (or as people shorten that), one of them
+    train, the classes' folders are in these. Names that begin with a dot are passed over.
+
+    Raises:
+        DataError: it is no folder, has no images, a name is not valid, or a link leads out of it or in a circle.
+    """
+    if not root.is_dir():
+        raise DataError(f"{plain(root)}: is no folder of images")
+    walk = _Walk(Path(os.path.realpath(root)))
+    files = [relative for entry in _folders(root) for relative in walk.files(entry)]
+    files.sort()
+    given = {SPLIT_NAMES.get(name.casefold()) for name in _folders(root)}
+    by_split = None not in given and TRAIN in given
+    return _listing(root, files, walk, by_split=by_split)
+
+
+def _folders(root: Path) -> list[str]:
+    with os.scandir(root) as entries:
+        return sorted(entry.name for entry in entries if not entry.name.startswith(".") and entry.is_dir())
+
+
+@dataclass
+class _Walk:
+    """The files below a folder's folders.
+
+    Attributes:
+        root: the folder, resolved.
+        others: how many files were passed over, by the ending of their names.
+    """
+
+    root: Path
+    others: Counter[str] = field(default_factory=Counter)
+
+    def files(self, folder: str) -> list[str]:
+        """Paths relative to the root of the images below one of its folders, with ``/`` between their parts."""
+        found: list[str] = []
+        pending: list[tuple[str, tuple[str, ...]]] = [(folder, (os.path.realpath(self.root / folder),))]
+        self._check_inside(folder)
+        while pending:
+            below, above = pending.pop()
+            with os.scandir(self.root / below) as entries:
+                for entry in entries:
+                    if entry.name.startswith("."):
+                        continue
+                    name = f"{below}/{entry.name}"
+                    if entry.is_symlink():
+                        self._check_inside(name)
+                    if entry.is_dir():
+                        pending.append((name, self._deeper(name, above)))
+                    elif self._is_image(entry):
+                        found.append(_valid(name))
+                        if len(found) > MAX_SAMPLES:
+                            raise DataError(f"{self.root}: has more than the {MAX_SAMPLES:,} images that are read")
+        return found
+
+    def _is_image(self, entry: os.DirEntry[str]) -> bool:
+        ending = Path(entry.name).suffix.lower()
+        if ending in SUFFIXES:
+            return True
+        self.others[ending or "no ending"] += 1
+        return False
+
+    def _check_inside(self, name: str) -> None:
+        target = os.path.realpath(self.root / name)
+        if target != str(self.root) and not target.startswith(str(self.root) + os.sep):
+            raise DataError(
+                f"{plain(self.root / name)}: is a link to {plain(target)}, out of the folder of the data set; copy what"
+                " it leads to, or name the folder that holds both"
+            )
+
+    def _deeper(self, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
+        real = os.path.realpath(self.root / name)
+        if real in above or real == str(self.root):
+            raise DataError(f"{plain(self.root / name)}: is a link to a folder that it is in, so the path has no end")
+        if len(above) >= _DEEPEST:
+            raise DataError(f"{plain(self.root / name)}: is more than {_DEEPEST} folders deep")
+        return (*above, real)
+
+
+def _valid(name: str) -> str:
+    """The name, if a manifest can hold it."""
+    try:
+        name.encode()
+    except UnicodeEncodeError as error:
+        raise DataError(f"{quoted(name)}: the file's name is not valid UTF-8; rename it") from error
+    if any(letter in name for letter in "\r\n\0"):
+        raise DataError(f"{quoted(name)}: the file's name holds a line break; rename it")
+    return name
+
+
+def _listing(root: Path, files: list[str], walk: _Walk, *, by_split: bool) -> Listing:
+    import numpy as np
+
+    if not files:
+        found = f"; of other files there are {_counts(walk.others)}" if walk.others else ""
+        raise DataError(
+            f"{plain(root)}: has no images in folders of their classes, as {plain(root)}/CLASS/IMAGE.jpg{found}"
+        )
+    at = 1 if by_split else 0
+    parts = [name.split("/", at + 1) for name in files]
+    for name, each in zip(files, parts, strict=True):
+        if len(each) < at + 2:
+            raise DataError(f"{plain(root / name)}: is in the folder of a split, and in that of no class")
+    names = sorted({each[at] for each in parts})
+    empty = sorted(_empty_classes(root, by_split) - set(names))
+    for name in names:
+        check_class_name(name, str(plain(root)))
+    if len(names) > MAX_CLASSES:
+        raise DataError(f"{plain(root)}: has {len(names):,} classes, more than the {MAX_CLASSES:,} that are read")
+    number = {name: label for label, name in enumerate(names)}
+    remarks = []
+    if walk.others:
+        remarks.append(f"{sum(walk.others.values()):,} files are no images by their names ({_counts(walk.others)})")
+    if empty:
+        remarks.append(f"{len(empty):,} folders are empty, and so no classes: {listed(empty)}")
+    splits = _texts([SPLIT_NAMES[each[0].casefold()] for each in parts]) if by_split else None
+    labels = np.array([number[each[at]] for each in parts], np.int64)
+    return Listing(_texts(files), labels, tuple(names), splits, remarks=remarks)
+
+
+def _empty_classes(root: Path, by_split: bool) -> set[str]:
+    """The classes' folders, also those without images."""
+    inside = [root / name for name in _folders(root)] if by_split else [root]
+    return {name for folder in inside for name in _folders(folder)}
+
+
+def _counts(endings: Counter[str]) -> str:
+    return listed([f"{count:,} {ending}" for ending, count in endings.most_common()])
+
+
+def _texts(values: list[str]) -> NDArray[Any]:
+    import numpy as np
+
+    texts = np.empty(len(values), object)
+    texts[:] = values
+    return texts

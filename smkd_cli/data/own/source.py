@@ -1,0 +1,125 @@
+"""Images of one's own as a data set."""
+
+from __future__ import annotations
+
+import hashlib
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from smkd_cli import console
+from smkd_cli.data.dataset import DataSet, Labels, SplitName
+from smkd_cli.data.own import decode
+from smkd_cli.data.own.folder import list_folder
+from smkd_cli.data.own.listing import TEST
+from smkd_cli.data.own.options import OwnData
+from smkd_cli.data.own.split import splits_of
+from smkd_cli.errors import DataError
+from smkd_cli.words import plain
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+# Of the shorter side of an image, what a network sees of it in a test, as is usual with networks trained on ImageNet.
+_SHARE = 0.875
+
+
+class OwnImages(DataSet):
+    """A folder of images; see :class:`~smkd_cli.data.own.options.OwnData`.
+
+    Its labels are those that people gave the images: nobody says that they are right. The mean and deviation are those
+    of ImageNet, which networks for photographs expect.
+    """
+
+    mean = (0.485, 0.456, 0.406)
+    std = (0.229, 0.224, 0.225)
+
+    def __init__(self, options: OwnData, root: Path) -> None:
+        """List the images.
+
+        Raises:
+            DataError: as :func:`~smkd_cli.data.own.folder.list_folder`, or a split has no images.
+        """
+        super().__init__(root)
+        self.options, self.name = options, options.name
+        self.folder = Path(options.path)
+        self.listing = list_folder(self.folder)
+        self.class_names = self.listing.class_names
+        self.knows_clean_labels = self.listing.clean_labels is not None
+        self.image_shape = (options.size, options.size, 3)
+        if len(self.class_names) < 2:
+            raise DataError(
+                f"{plain(options.path)}: has images of one class only, {plain(self.class_names[0])}; classifying needs"
+                " two"
+            )
+        self.splits = splits_of(self.listing, options.test, options.seed)
+        self.train_size, self.test_size = len(self._rows("train")), len(self._rows("test"))
+        if not self.test_size:
+            raise DataError(
+                f"{plain(options.path)}: has no images for testing: give the fraction of them as `test`, or a folder"
+                " test beside train"
+            )
+        if not self.train_size:
+            raise DataError(f"{plain(options.path)}: has no images for training")
+
+    @cached_property
+    def _of(self) -> dict[SplitName, NDArray[np.int64]]:
+        import numpy as np
+
+        is_test = self.splits == TEST
+        return {"train": np.flatnonzero(~is_test), "test": np.flatnonzero(is_test)}
+
+    def _rows(self, split: SplitName) -> NDArray[np.int64]:
+        return self._of[split]
+
+    @cached_property
+    def fingerprint(self) -> str:  # type: ignore[override]
+        """16 hexadecimal digits, of all classes, images, labels and splits."""
+        listing = self.listing
+        content = hashlib.blake2b("\n".join(self.class_names).encode(), digest_size=8)
+        content.update("\n".join(listing.paths.tolist()).encode())
+        content.update(listing.labels.astype("<i8").tobytes() + "".join(str(one)[:2] for one in self.splits).encode())
+        if listing.clean_labels is not None:
+            content.update(listing.clean_labels.astype("<i8").tobytes())
+        return content.hexdigest()
+
+    def labels(self, split: SplitName) -> Labels:
+        """See :meth:`DataSet.labels`; the ids are the images' paths in the folder."""
+        rows, listing = self._rows(split), self.listing
+        clean = None if listing.clean_labels is None else listing.clean_labels[rows]
+        return Labels(listing.labels[rows], listing.paths[rows], trusted=False, verified=clean)
+
+    def images(self, split: SplitName) -> ImageFiles:
+        """See :meth:`DataSet.images`."""
+        return ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options.size)
+
+    def remark(self) -> None:
+        """Say what people should know of how the images were listed."""
+        for remark in self.listing.remarks:
+            console.info(f"{self.name}: {remark}")
+
+
+class ImageFiles:
+    """Images in files; see :class:`~smkd_cli.data.images.reader.ImageReader`.
+
+    Args:
+        folder: that the paths are in.
+        paths: object (n,), of the images.
+        size: side of the square that is read of each.
+    """
+
+    def __init__(self, folder: Path, paths: NDArray[Any], size: int) -> None:
+        self._folder, self._paths, self._size = folder, paths, size
+
+    def __len__(self) -> int:
+        return len(self._paths)
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See :meth:`~smkd_cli.data.images.reader.ImageReader.read`."""
+        import numpy as np
+
+        pixels = np.empty((len(indices), self._size, self._size, 3), np.uint8)
+        for row, name in enumerate(self._paths[indices].tolist()):
+            pixels[row] = decode.read(self._folder / name, plain(self._folder / name), self._size, _SHARE)
+        return pixels

@@ -1,0 +1,46 @@
+"""Which data set a trained network belongs to, also where its images are somebody's own."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import TypeAdapter, ValidationError
+
+from smkd_cli.artifacts.peer import TrainedCell
+from smkd_cli.data import DataSet, OwnData
+from smkd_cli.data.own.options import is_path
+from smkd_cli.errors import DataError
+from smkd_cli.words import plain
+
+_OWN = TypeAdapter(OwnData)
+_FINGERPRINT = "fingerprint"
+
+
+def dataset_of(cell: TrainedCell, path: Path) -> str | OwnData:
+    """What :func:`smkd_cli.data.find` finds the data set of a cell by.
+
+    Args:
+        path: of its network, for messages.
+
+    Raises:
+        DataError: what it says of its images is not valid.
+    """
+    if cell.source is None:
+        if is_path(cell.dataset):  # a name, and nothing that opens a folder
+            raise DataError(f"{path}: is of a data set {cell.dataset!r:.80}, which is not known")
+        return cell.dataset
+    try:
+        return _OWN.validate_python({key: value for key, value in cell.source.items() if key != _FINGERPRINT})
+    except ValidationError as error:
+        problem = error.errors(include_url=False)[0]
+        key = ".".join(map(str, problem["loc"]))
+        raise DataError(f"{path}: source.{plain(key)}: {plain(problem['msg'])}") from error
+
+
+def check_same(cell: TrainedCell, dataset: DataSet, path: Path) -> None:
+    """Raise a DataError if one's own images are no longer those that a network was trained on."""
+    if cell.source is not None and cell.source.get(_FINGERPRINT) != dataset.fingerprint:
+        raise DataError(
+            f"{path}: was trained when {plain(cell.source.get('path'))} had other images, labels or splits; put them"
+            " back as they were, or train again"
+        )

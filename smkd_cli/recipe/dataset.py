@@ -1,0 +1,69 @@
+"""The key ``dataset`` of a recipe: a name, or images of one's own."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated, Any, Self
+
+from pydantic import Field, model_serializer, model_validator
+
+from smkd_cli.data import OwnData
+from smkd_cli.data.own.options import is_path
+from smkd_cli.limits import MAX_SEED
+from smkd_cli.recipe.protocol import Section
+
+_OPTIONS = tuple(each.name for each in fields(OwnData))
+_DEFAULTS = OwnData("")
+
+
+class Dataset(Section):
+    """Images and labels: a known data set by its ``name``, or one's own by their ``path``.
+
+    A text alone is a path if it has a slash or ends as a table does, and else a name.
+
+    Attributes:
+        path, size, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`.
+    """
+
+    name: str | None = None
+    path: Annotated[str, Field(min_length=1)] | None = None
+    size: Annotated[int, Field(ge=8, le=2048)] = _DEFAULTS.size
+    test: Annotated[float, Field(ge=0, lt=1)] = _DEFAULTS.test
+    seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = _DEFAULTS.seed
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_text(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        return {"path": value} if is_path(value) else {"name": value}
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.name is None) == (self.path is None):
+            raise ValueError("should have either a name or a path")
+        if self.name is not None and (useless := sorted(self.model_fields_set - {"name"})):
+            raise ValueError(f"a data set with a name has no {' and no '.join(useless)}: those are of a path")
+        return self
+
+    @property
+    def reference(self) -> str | OwnData:
+        """What :func:`smkd_cli.data.find` finds it by."""
+        return self.own or f"{self.name}"
+
+    @property
+    def own(self) -> OwnData | None:
+        """The images of one's own, if it is those."""
+        return None if self.path is None else OwnData(**{key: getattr(self, key) for key in _OPTIONS})
+
+    @property
+    def title(self) -> str:
+        """What messages and results call it."""
+        return self.own.name if self.own else f"{self.name}"
+
+    @model_serializer
+    def _compact(self) -> str | dict[str, Any]:
+        if self.own is None:
+            return f"{self.name}"
+        keys = self.own.keys()
+        return self.own.path if len(keys) == 1 and is_path(self.own.path) else keys
