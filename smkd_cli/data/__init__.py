@@ -7,6 +7,9 @@ and reads its labels without its pixels, where its files allow that; torch is im
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from inspect import isabstract
 from pathlib import Path
 from typing import TypeGuard
@@ -15,7 +18,11 @@ from smkd_cli.data.dataset import DataSet, Labels
 from smkd_cli.data.own.options import OwnData, is_path
 from smkd_cli.registry import DATASETS, Registry
 
-__all__ = ["DataSet", "Labels", "OwnData", "find", "names"]
+__all__ = ["DataSet", "Labels", "OwnData", "find", "names", "opened_once"]
+
+# A grid has one data set, and a teacher may be of another; more at a time would only take memory.
+_MOST_KEPT = 2
+_Key = tuple[type[DataSet] | OwnData, Path]
 
 
 def _is_source(value: object) -> TypeGuard[type[DataSet]]:
@@ -31,6 +38,23 @@ def names() -> list[str]:
     return sorted(REGISTRY.names())
 
 
+_kept: ContextVar[dict[_Key, DataSet] | None] = ContextVar("_kept", default=None)
+
+
+@contextmanager
+def opened_once() -> Iterator[None]:
+    """While the block runs, :func:`find` gives the same opened data set again, which may have its files in memory.
+
+    For work that asks for one data set again and again, as a grid of cells does. Outside of such blocks each call opens
+    the data set anew, and sees what has changed in its files.
+    """
+    token = _kept.set({} if _kept.get() is None else _kept.get())
+    try:
+        yield
+    finally:
+        _kept.reset(token)
+
+
 def find(name: str | OwnData, root: Path) -> DataSet:
     """The data set of that name, opened; one that is not ours is checked (:mod:`smkd_cli.data.checked`).
 
@@ -42,11 +66,25 @@ def find(name: str | OwnData, root: Path) -> DataSet:
         UnknownName: there is no such data set.
         DataError: see :class:`DataSet`; or it is not ours, and not what a data set should be.
     """
-    if isinstance(name, OwnData) or is_path(name):
+    if isinstance(name, str) and is_path(name):
+        name = OwnData(path=name)
+    source = name if isinstance(name, OwnData) else REGISTRY.find(name)
+    kept, key = _kept.get(), (source, root.resolve())
+    if kept is None:
+        return _opened(name, source, root)
+    dataset = kept.pop(key, None) or _opened(name, source, root)
+    kept[key] = dataset  # the last one used stands last
+    if len(kept) > _MOST_KEPT:
+        del kept[next(iter(kept))]
+    return dataset
+
+
+def _opened(name: str | OwnData, source: type[DataSet] | OwnData, root: Path) -> DataSet:
+    if isinstance(source, OwnData):
         from smkd_cli.data.own.source import OwnImages
 
-        return OwnImages(name if isinstance(name, OwnData) else OwnData(path=name), root)
-    source = REGISTRY.find(name)
+        return OwnImages(source, root)
+    assert isinstance(name, str)
     if DATASETS.is_own(name):
         return source(root)
     from smkd_cli.data.checked import CheckedDataSet

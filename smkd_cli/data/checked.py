@@ -46,6 +46,8 @@ class CheckedDataSet(DataSet):
     def __init__(self, title: str, source: Callable[[Path], DataSet], root: Path) -> None:
         super().__init__(root)
         self._title = title
+        self._labels: dict[SplitName, Labels] = {}
+        self._readers: dict[SplitName, _CheckedReader] = {}
         self._inner = self._answer("", lambda: source(root))
         for fact, as_fact in _FACTS.items():
             setattr(self, fact, self._answer(fact, partial(self._fact, fact, as_fact)))
@@ -73,7 +75,12 @@ class CheckedDataSet(DataSet):
         self.labels("test")
 
     def labels(self, split: SplitName) -> Labels:
-        """See :meth:`DataSet.labels`."""
+        """See :meth:`DataSet.labels`; the source is asked once."""
+        if split not in self._labels:
+            self._labels[split] = self._checked_labels(split)
+        return self._labels[split]
+
+    def _checked_labels(self, split: SplitName) -> Labels:
         what = f'labels("{split}")'
         answer = self._answer(what, lambda: self._inner.labels(split))
         if not isinstance(answer, Labels):
@@ -96,7 +103,12 @@ class CheckedDataSet(DataSet):
         return Labels(labels.astype("int64", copy=False), ids, answer.trusted, answer.verified)
 
     def images(self, split: SplitName) -> ImageReader:
-        """See :meth:`DataSet.images`."""
+        """See :meth:`DataSet.images`; the source is asked once."""
+        if split not in self._readers:
+            self._readers[split] = self._checked_reader(split)
+        return self._readers[split]
+
+    def _checked_reader(self, split: SplitName) -> _CheckedReader:
         what = f'images("{split}")'
         reader = self._answer(what, lambda: self._inner.images(split))
         count = self._answer(f"len({what})", lambda: len(reader))

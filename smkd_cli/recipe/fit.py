@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from numpy.typing import NDArray
 from smkd_cli import console, methods
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
 from smkd_cli.artifacts.peer import peer_file, read_peer_facts
-from smkd_cli.data import DataSet, OwnData, find
+from smkd_cli.data import DataSet, find
 from smkd_cli.data import names as dataset_names
 from smkd_cli.errors import DataError
 from smkd_cli.recipe.cell import Cell
@@ -52,7 +51,7 @@ def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) ->
             continue
         try:
             labels = given or GivenLabels(entry.manifest, _read(entry))
-            problems += _misfits_here(labels, dataset, grid.dataset.reference)
+            problems += _misfits_here(labels, dataset)
         except DataError as error:
             problems.append(str(error))
             continue
@@ -99,25 +98,15 @@ def _read(entry: NoiseEntry) -> Manifest:
     return manifest
 
 
-def _misfits_here(labels: GivenLabels, dataset: DataSet, source: str | OwnData) -> list[str]:
-    """The misfits of a manifest, as far as they can be found with what of the data set is here.
-
-    Args:
-        source: what the data set is found by, which may have a path that its own name lacks.
-    """
+def _misfits_here(labels: GivenLabels, dataset: DataSet) -> list[str]:
+    """The misfits of a manifest, as far as they can be found with what of the data set is here."""
     images = None
     if labels.manifest.image is not None:
         if dataset.missing():
             console.info(f"{labels.name}: the names of its images are not checked, because {dataset.name} is not here")
         else:
-            images = _image_ids(source, dataset.root.resolve())
+            images = dataset.labels("train").image_ids
     return list(misfits(labels.name, labels.manifest, dataset, images))
-
-
-@lru_cache(maxsize=1)
-def _image_ids(name: str | OwnData, root: Path) -> NDArray[Any]:
-    """The names of the training images; manifests and recipes that are checked together are mostly of one data set."""
-    return find(name, root).labels("train").image_ids
 
 
 def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) -> Iterator[str]:

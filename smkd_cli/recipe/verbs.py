@@ -7,6 +7,7 @@ from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import write_text
+from smkd_cli.data import opened_once
 from smkd_cli.errors import DataError, RecipeError, SmkdError, UsageError
 from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.fit import fitting_cells
@@ -68,13 +69,14 @@ def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | No
         DataError: all recipes are right, but files that they name are missing, damaged or do not fit.
     """
     errors: list[SmkdError] = []
-    for source in recipes:
-        try:
-            cells = fitting_cells(load_recipe(source, overrides, profile, data=data), data)
-        except (RecipeError, DataError) as error:
-            errors.append(error)
-        else:
-            console.emit(f"{source}: ok, {len(cells)} cells")
+    with opened_once():
+        for source in recipes:
+            try:
+                cells = fitting_cells(load_recipe(source, overrides, profile, data=data), data)
+            except (RecipeError, DataError) as error:
+                errors.append(error)
+            else:
+                console.emit(f"{source}: ok, {len(cells)} cells")
     if errors:
         message = "\n".join(map(str, errors))
         raise RecipeError(message) if any(isinstance(error, RecipeError) for error in errors) else DataError(message)

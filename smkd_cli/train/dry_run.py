@@ -7,7 +7,7 @@ from pathlib import Path
 
 from smkd_cli import console, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.data import DataSet, find
+from smkd_cli.data import DataSet, find, opened_once
 from smkd_cli.recipe import Cell
 from smkd_cli.train.grid import GridRequest, grid_of
 from smkd_cli.train.step.schedule import steps_per_epoch
@@ -57,7 +57,7 @@ def run(request: GridRequest, *, runs: Path, data: Path) -> None:
         DataError: a manifest, a teacher or a result is missing, damaged or does not fit.
     """
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
-    with grid_of(request, data) as (grid, cells):
+    with opened_once(), grid_of(request, data) as (grid, cells):
         folder, dataset = runs / grid.name, find(grid.dataset.reference, data)
         for cell in cells:
             cost = cost_of(cell, dataset)

@@ -7,7 +7,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from smkd_cli import console
-from smkd_cli.data import find
+from smkd_cli.data import find, opened_once
 from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.events import Event
@@ -45,7 +45,7 @@ def train_grid(
         SmkdError: some cells failed, the others are finished; its exit code is the highest of theirs, so that 5 stands
             for a training that failed, and 4 for data or files that are wrong where no training failed.
     """
-    with grid_of(request, data) as (grid, cells):
+    with opened_once(), grid_of(request, data) as (grid, cells):
         dataset = find(grid.dataset.reference, data)
         if dataset.missing():
             dataset.verify()

@@ -14,9 +14,9 @@ from data_sets import DATA
 
 from smkd_cli.artifacts.manifest import Manifest, write_manifest
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
-from smkd_cli.data import Labels, find
+from smkd_cli.data import find
+from smkd_cli.data.sources.arrays import Split
 from smkd_cli.data.sources.cifar100 import Cifar100
-from smkd_cli.recipe import fit
 
 NOISE = "  - {kind: symmetric, rate: 0.4}"
 COMMANDS = [["recipes", "validate"], ["train", "--dry-run"], ["train", "--jobs", "1"]]
@@ -202,13 +202,12 @@ def test_where_the_data_is_not_here_its_sizes_are_checked_and_the_rest_is_report
 def _count_reading(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     read: list[str] = []
 
-    def labels(self: Cifar100, split: str) -> Labels:
+    def whole(self: Cifar100, split: str) -> Split:
         read.append(split)
-        return Labels(np.arange(4), np.array(list("abcd")))
+        return Split(np.zeros((4, 32, 32, 3), np.uint8), np.arange(4), np.array(list("abcd")))
 
-    monkeypatch.setattr(Cifar100, "labels", labels)
+    monkeypatch.setattr(Cifar100, "read", whole)
     monkeypatch.setattr(Cifar100, "missing", lambda self: [])
-    fit._image_ids.cache_clear()
     return read
 
 

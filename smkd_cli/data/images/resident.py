@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
@@ -15,6 +16,8 @@ from smkd_cli.data.images.reader import ImageReader
 
 # How much is read at a time on the way to the device.
 _CHUNK_BYTES = 64 << 20
+# What was stored last of each reader's images, and how: the next cell of a grid mostly needs the same.
+_stored: WeakKeyDictionary[ImageReader, tuple[tuple[object, ...], Tensor, tuple[int, ...]]] = WeakKeyDictionary()
 
 
 class ImageBank:
@@ -41,8 +44,7 @@ class ImageBank:
         first = self._rules[0] if self._rules else None
         self.padding = first.padding if type(first) is Crop else 0  # a subclass may do otherwise
         self._channels_last = memory_format == torch.channels_last
-        _, self.height, self.width, self._channels = reader.read(np.zeros(1, np.int64)).shape
-        self.pixels = self._stored(reader)
+        self.pixels, (self.height, self.width, self._channels) = self._kept(reader)
         # (x/255 − mean)/std as one multiplication and one addition
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         shift = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
@@ -55,14 +57,25 @@ class ImageBank:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    def _stored(self, reader: ImageReader) -> Tensor:
+    def _kept(self, reader: ImageReader) -> tuple[Tensor, tuple[int, ...]]:
+        """Stored pixels, which nothing writes to, and the images' shape (H, W, C); the same reader is read once."""
+        how = self.device, self.padding, self._channels_last
+        kept = _stored.pop(reader, None)
+        if kept is None or kept[0] != how:
+            kept = None  # before more memory is taken
+            shape = reader.read(np.zeros(1, np.int64)).shape[1:]
+            kept = how, self._stored(reader, *shape), shape
+        _stored[reader] = kept
+        return kept[1:]
+
+    def _stored(self, reader: ImageReader, height: int, width: int, channels: int) -> Tensor:
         """All padded images in memory order, uint8, on the device; they are read a part at a time."""
         count, border = len(reader), self.padding
-        height, width = self.height + 2 * border, self.width + 2 * border
-        shape = (height, width, self._channels) if self._channels_last else (self._channels, height, width)
+        padded = height + 2 * border, width + 2 * border
+        shape = (*padded, channels) if self._channels_last else (channels, *padded)
         stored = torch.zeros((count, *shape), dtype=torch.uint8, device=self.device)
         inner = stored if self._channels_last else stored.permute(0, 2, 3, 1)
-        inner = inner[:, border : border + self.height, border : border + self.width]
+        inner = inner[:, border : border + height, border : border + width]
         step = max(1, _CHUNK_BYTES // inner[0].numel())
         for start in range(0, count, step):
             indices = np.arange(start, min(start + step, count))

@@ -41,6 +41,7 @@ class ArraySource(DataSet):
     def __init__(self, root: Path) -> None:
         super().__init__(root)
         self._splits: dict[SplitName, Split] = {}
+        self._readers: dict[SplitName, ArrayReader] = {}
 
     @abstractmethod
     def read(self, split: SplitName) -> Split:
@@ -57,7 +58,9 @@ class ArraySource(DataSet):
 
     def images(self, split: SplitName) -> ArrayReader:
         """See :meth:`DataSet.images`."""
-        return ArrayReader(self._kept(split).images)
+        if split not in self._readers:
+            self._readers[split] = ArrayReader(self._kept(split).images)
+        return self._readers[split]
 
     def _kept(self, split: SplitName) -> Split:
         if split not in self._splits:

@@ -7,6 +7,7 @@ import threading
 from multiprocessing.connection import Connection
 
 from smkd_cli import console
+from smkd_cli.data import opened_once
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.train.executors.contract import Accepted, Ended, Message
 from smkd_cli.train.executors.one_task import train_task
@@ -39,7 +40,7 @@ def work(connection: Connection) -> None:
 
     console.forward(send)
     # A signal to the whole group and the parent's own may both come: the second must not cut the saving short.
-    with stop.listening(*ours, patient=True):
+    with stop.listening(*ours, patient=True), opened_once():
         signal.pthread_sigmask(signal.SIG_UNBLOCK, ours)
         while not stop:
             try:
