@@ -12,6 +12,7 @@ import multiprocessing
 import os
 import re
 import shlex
+import shutil
 import signal
 import subprocess
 import sys
@@ -249,3 +250,36 @@ def test_an_error_of_the_callers_report_is_not_lost_where_saving_fails(tmp_path,
     with pytest.raises(KeyError, match="of the caller") as caught:
         smkd.train("quickstart", settings, device="cpu", runs=tmp_path, report=report)
     assert "No space left" in str(caught.value.__cause__)
+
+
+@pytest.mark.parametrize(
+    ("damage", "why"),
+    [
+        (lambda text: text[:-4], "line 3: it has no end, so the row was torn"),
+        (lambda text: text[: text.rindex("\n", 0, -1) + 3], "line 3: it has no end, so the row was torn"),
+        (lambda text: text[: text.rindex(",")] + "\n", "line 3: it has 2. fields, but the header has 2."),
+        (lambda text: text[: text.rindex("\n", 0, -1) + 1], "ends in epoch 1, but the run in 2"),
+        (lambda text: text.replace("\n1,", "\n2,"), "line 2: it is not the row of epoch 1"),
+        (lambda text: text.replace("train,0", "train,x0"), "line 2: lr is x0"),
+        (lambda text: text.replace("lr", "epoch"), "line 1: it names a column twice"),
+        (lambda text: text.replace("0.", "0_0.", 1), "line 2: .* is 0_0"),
+        (lambda text: "\0" * len(text), "line 1"),
+        (lambda text: "", "line 1: there is no column 'epoch'"),
+    ],
+)
+def test_damaged_metrics_of_a_run_are_never_taken_for_data(damage, why, trained, tmp_path):
+    copy = tmp_path / "run"
+    shutil.copytree(trained, copy)
+    metrics = copy / "metrics.csv"
+    metrics.write_text(damage(metrics.read_text()))
+    with pytest.raises(smkd.DataError, match=rf"metrics\.csv: ({why})") as caught:
+        _ = smkd.Run(copy).metrics
+    assert "train the cell again" in str(caught.value)
+
+
+def test_metrics_are_numbers_but_for_the_stage(trained):
+    table = smkd.Run(trained).metrics
+    assert table["epoch"].tolist() == [1, 2]
+    assert table["epoch"].dtype == np.int64
+    assert all(isinstance(stage, str) for stage in table["stage"])
+    assert {str(table[name].dtype) for name in table.columns if name not in {"epoch", "stage"}} == {"float64"}

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from smkd_cli.artifacts.manifest import Manifest, read_manifest
-from smkd_cli.artifacts.metrics import EARLIER
+from smkd_cli.artifacts.metrics import read_table
 from smkd_cli.artifacts.peer import load_peer
 from smkd_cli.artifacts.result_records import ResultRecord
 from smkd_cli.artifacts.run_directory import RunDirectory
@@ -51,16 +51,17 @@ class Run:
         """``metrics.csv``, a row per epoch; docs/formats.md has the columns.
 
         Raises:
-            DataError: the file is missing or no table.
+            DataError: the file is missing or damaged: a row is torn, or not every epoch has one.
         """
         import pandas as pd
 
-        path = self._directory.metrics
-        try:
-            table = pd.read_csv(path)
-        except (OSError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read: {error}") from error
-        return table.rename(columns={earlier: name for name, earlier in EARLIER.items()})
+        table = pd.DataFrame(read_table(self.path))
+        last = self.result.scores.last.epoch if self.result.scores else None
+        if last not in {None, len(table)}:
+            raise DataError(
+                f"{self._directory.metrics}: ends in epoch {len(table)}, but the run in {last}; train the cell again"
+            )
+        return table
 
     @property
     def manifest(self) -> Manifest:
