@@ -20,6 +20,9 @@ from smkd_cli.suggestions import closest
 from smkd_cli.words import listed, plain, quoted, seen
 
 LABEL, NOISY, IMAGE, CLEAN, INDEX = "label", "noisy_label", "image", "clean_label", "index"
+# Of two words, which people write in other ways too, as ``Clean Label``.
+_OF_TWO_WORDS = (CLEAN, NOISY)
+_BETWEEN_WORDS = re.compile(r"[ _-]+")
 _SEPARATORS = (",", ";", "\t", "|")
 _OF_EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
@@ -47,6 +50,8 @@ class LabelFile:
 
 def read_label_file(stream: BinaryIO, name: str, wanted: Sequence[str], separator: str | None) -> LabelFile:
     """Read the columns of a CSV file that matter to labels.
+
+    ``clean_label`` and ``noisy_label`` may be written with a space or hyphen, and in any case.
 
     Above the header there may be blank lines, comments that begin with ``#``, and the line ``sep=;`` of Excel. Blank
     lines among the rows are passed over, but for one before the end of a file of one column: that may be a lost label.
@@ -140,7 +145,7 @@ def _split(line: str, name: str, wanted: Sequence[str], separator: str | None) -
     wrong: DataError | None = None
     for candidate in (separator,) if separator else _SEPARATORS:
         try:
-            fields = [field.strip() for field in fields_of(line, name, candidate)]
+            fields = _as_ours([field.strip() for field in fields_of(line, name, candidate)], wanted)
         except DataError as error:  # perhaps its quotes make sense with another separator
             wrong = wrong or error
             continue
@@ -151,6 +156,17 @@ def _split(line: str, name: str, wanted: Sequence[str], separator: str | None) -
     if wrong and len(best[0]) < 2:
         raise wrong
     return best
+
+
+def _as_ours(names: list[str], wanted: Sequence[str]) -> list[str]:
+    """Names of columns: ours as we write them, whatever their case, spaces and hyphens; but not what is ``wanted``."""
+    missing = [name for name in _OF_TWO_WORDS if name not in names]
+
+    def ours(name: str) -> str:
+        plainer = _BETWEEN_WORDS.sub("_", name.casefold())
+        return plainer if plainer in missing and name not in wanted else name
+
+    return list(map(ours, names))
 
 
 def _hint(wanted: Sequence[str], names: Sequence[str]) -> str:

@@ -217,7 +217,7 @@ def test_classes_that_look_the_same_are_asked_about(smkd: Smkd, one: str, other:
             "'\\ufeffimage' (with a zero width no-break space) is not used",
         ),
         (b"Image,label\na,0\nb,1\n", "its column 'Image' is not used; it would be if it were called image"),
-        (b"image,label,CLEAN_LABEL\na,0,0\nb,1,1\n", "it would be if it were called clean_label"),
+        (b"image,label,clean_label\xe2\x80\x8b\na,0,0\nb,1,1\n", "it would be if it were called clean_label"),
         (b"index,label\n2,0\n0,1\n1,1\n", "the column index is not sorted"),
     ],
 )
@@ -225,6 +225,30 @@ def test_a_column_is_not_passed_over_in_silence(smkd: Smkd, content: bytes, mess
     result = take(smkd, content, "--quiet")
     assert result.code == 0
     assert message in result.err
+
+
+@pytest.mark.parametrize("name", ["clean label", "Clean Label", "clean-label", "CLEAN_LABEL", " Clean  label "])
+def test_columns_of_two_words_may_be_written_as_people_do(smkd: Smkd, name: str) -> None:
+    result = take(smkd, f"image,label,{name}\na,1,0\nb,1,1\n", "--quiet")
+    assert (result.code, result.err) == (0, "")
+    clean = read_manifest("m.csv").clean_labels
+    assert clean is not None
+    assert clean.tolist() == [0, 1]
+    take(smkd, f"image,{name.lower().replace('clean', 'noisy')},{name}\na,1,0\nb,1,1\n")
+    assert read_manifest("m.csv").noisy_labels.tolist() == [1, 1]
+    drawn = take(smkd, f"image,label,{name}\na,1,0\nb,1,1\n", "--kind", "clean")
+    assert "its column clean_label is not used" in drawn.err
+    assert take(smkd, f"{name}\n0\n1\n", "--kind", "clean", "--column", name.strip()).code == 0
+
+
+def test_a_column_of_two_words_is_not_guessed(smkd: Smkd) -> None:
+    both = take(smkd, "label,clean label,clean_label\n0,1,0\n1,1,1\n")
+    assert (both.code, "twice" in both.err) == (0, False)
+    clean = read_manifest("m.csv").clean_labels
+    assert clean is not None
+    assert clean.tolist() == [0, 1]
+    twice = take(smkd, "label,clean label,Clean-Label\n0,1,0\n1,1,1\n")
+    assert "names a column twice in its first line: 'clean_label'" in twice.err
 
 
 def test_a_class_may_be_called_as_its_column_is(smkd: Smkd) -> None:
