@@ -28,7 +28,7 @@ ALLOWED = {
     "noise": {"errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry"},
     "data": {"artifacts"} | SHARED,
-    "networks": {"errors", "registry"},
+    "networks": {"errors", "registry", "suggestions", "words"},
     "scoring": {"data"},
     "console": {"errors", "words"},
     "errors": set(),

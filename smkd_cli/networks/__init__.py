@@ -5,7 +5,17 @@ Names and costs are known without importing torch; only :func:`build` imports it
 
 from __future__ import annotations
 
-from smkd_cli.networks.catalogue import build, check, facts, names
+from smkd_cli.networks.catalogue import build, check, facts, names, preprocessing_of
 from smkd_cli.networks.facts import NetworkFacts
+from smkd_cli.networks.libraries import Preprocessing, library_of
 
-__all__ = ["NetworkFacts", "build", "check", "facts", "names"]
+__all__ = [
+    "NetworkFacts",
+    "Preprocessing",
+    "build",
+    "check",
+    "facts",
+    "library_of",
+    "names",
+    "preprocessing_of",
+]

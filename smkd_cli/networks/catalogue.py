@@ -7,7 +7,8 @@ A network is a function or a class that is called with ``(classes, channels)`` a
   images) and ``classify`` (logits of these) too, and forward is then the one after the other.
 
 Ours are the functions ``NAME(classes: int, channels: int)`` in the files of this package. Others are called as their
-entry point of group ``smkd.networks``, or ``FILE.py:NAME``.
+entry point of group ``smkd.networks``, or ``FILE.py:NAME``; those of timm and torchvision are ``timm:NAME`` and
+``torchvision:NAME``.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from typing import TYPE_CHECKING, TypeGuard
 
 from smkd_cli.errors import UsageError
 from smkd_cli.networks.facts import Counted, NetworkFacts, Recorded
+from smkd_cli.networks.libraries import Preprocessing, builder_of, library_of, preprocessing
 from smkd_cli.registry import NETWORKS, Registry, used
 
 if TYPE_CHECKING:
@@ -55,7 +57,23 @@ def facts(name: str) -> NetworkFacts:
     Raises:
         UnknownName: there is no such network.
     """
-    return _RECORDED.get(name) or _counted(name, REGISTRY.find(name))
+    return _RECORDED.get(name) or _counted(name, _builder(name))
+
+
+def _builder(name: str) -> Builder:
+    if (of_library := library_of(name)) is not None:
+        return builder_of(*of_library)
+    return REGISTRY.find(name)
+
+
+def preprocessing_of(name: str) -> Preprocessing | None:
+    """How a network of a library wants its images; None of any other network, which takes them as they are.
+
+    Raises:
+        UnknownName: as :func:`build`.
+    """
+    of_library = library_of(name)
+    return None if of_library is None else preprocessing(*of_library)
 
 
 @cache
@@ -73,7 +91,7 @@ def build(name: str, classes: int, channels: int = 3) -> nn.Module:
         UnknownName: there is no such network.
         UsageError: it is of another package and cannot be built.
     """
-    builder = REGISTRY.find(name)
+    builder = _builder(name)
     return builder(classes, channels) if NETWORKS.is_own(name) else _build(name, builder, classes, channels)
 
 

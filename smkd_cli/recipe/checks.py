@@ -13,6 +13,7 @@ from smkd_cli import networks, noise
 from smkd_cli.data import DataSet, augmentation, find
 from smkd_cli.data.dataset import CLEAN_UNKNOWN
 from smkd_cli.errors import UnknownName, UsageError
+from smkd_cli.recipe.dataset import Dataset
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import RecipeContext, check_methods
 from smkd_cli.recipe.problems import in_words
@@ -40,7 +41,10 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
     dataset = None
     if "dataset" in valid:
         try:
-            dataset = find(valid["dataset"].reference, data)
+            wanted: Dataset = valid["dataset"]
+            with suppress(UnknownName):  # which is a problem of the network's
+                wanted = wanted.shown_to(valid["networks"][0]) if "networks" in valid else wanted
+            dataset = find(wanted.reference, data)
         except UnknownName as error:
             document.add_problem(("dataset",), str(error))
     if dataset is not None and "validation" in valid:

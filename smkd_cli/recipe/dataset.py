@@ -10,10 +10,13 @@ from pydantic import Field, model_serializer, model_validator
 from smkd_cli.data import OwnData
 from smkd_cli.data.own.options import is_path
 from smkd_cli.limits import MAX_SEED
-from smkd_cli.recipe.protocol import Section
+from smkd_cli.networks import preprocessing_of
+from smkd_cli.recipe.protocol import AsTuple, Section
 
 _OPTIONS = tuple(each.name for each in fields(OwnData))
 _DEFAULTS = OwnData("")
+Channel = Annotated[float, Field(ge=0, le=1)]
+Positive = Annotated[float, Field(gt=0, le=1)]
 
 
 class Dataset(Section):
@@ -22,12 +25,16 @@ class Dataset(Section):
     A text alone is a path if it has a slash or ends as a table does, and else a name.
 
     Attributes:
-        path, size, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`.
+        path, size, crop, mean, std, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`. How images are shown
+            is by default what the recipe's first network wants, where that is one of a library.
     """
 
     name: str | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
-    size: Annotated[int, Field(ge=8, le=2048)] = _DEFAULTS.size
+    size: Annotated[int, Field(ge=8, le=2048)] | None = None
+    crop: Annotated[float, Field(gt=0, le=1)] | None = None
+    mean: Annotated[tuple[Channel, Channel, Channel], AsTuple] | None = None
+    std: Annotated[tuple[Positive, Positive, Positive], AsTuple] | None = None
     test: Annotated[float, Field(ge=0, lt=1)] = _DEFAULTS.test
     seed: Annotated[int, Field(ge=0, le=MAX_SEED)] = _DEFAULTS.seed
 
@@ -54,7 +61,23 @@ class Dataset(Section):
     @property
     def own(self) -> OwnData | None:
         """The images of one's own, if it is those."""
-        return None if self.path is None else OwnData(**{key: getattr(self, key) for key in _OPTIONS})
+        if self.path is None:
+            return None
+        return OwnData(**{key: value for key in _OPTIONS if (value := getattr(self, key)) is not None})
+
+    def shown_to(self, network: str) -> Dataset:
+        """This data set, with images shown as a network of a library wants them where nothing else is said.
+
+        Raises:
+            UnknownName: the library is not here, or has no such network.
+        """
+        wanted = None if self.path is None else preprocessing_of(network)
+        if wanted is None:
+            return self
+        given = {key: getattr(self, key) for key in ("size", "crop", "mean", "std")}
+        return self.model_copy(
+            update={key: getattr(wanted, key) if value is None else value for key, value in given.items()}
+        )
 
     @property
     def title(self) -> str:

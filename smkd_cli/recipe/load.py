@@ -121,4 +121,6 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     options = {rule: options for rule, options in recipe.options.items() if rule in used}
     own = recipe.dataset.own
     dataset = recipe.dataset if own is None else recipe.dataset.model_copy(update={"path": str(folder / own.path)})
-    return recipe.model_copy(update={"noise": tuple(noise), "options": options, "dataset": dataset})
+    dataset = dataset.shown_to(recipe.networks[0])
+    weights = tuple(path and str(folder / path) for path in recipe.weights)
+    return recipe.model_copy(update={"noise": tuple(noise), "options": options, "dataset": dataset, "weights": weights})

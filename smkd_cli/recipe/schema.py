@@ -162,6 +162,14 @@ class Variant(Training):
     networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)] | None = None
 
 
+def _pair_of_files(value: Any) -> Any:
+    if value is None or isinstance(value, str):
+        return (value, value)
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return value
+    raise ValueError("should be the path of a file, or a pair of two: [a.safetensors, null]")
+
+
 def _distinct_names(items: tuple[Variant, ...]) -> tuple[Variant, ...]:
     _distinct(tuple(item.name for item in items))
     return items
@@ -182,6 +190,7 @@ class Recipe(Section):
     variant: Name | None = None
     dataset: Dataset
     networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)]
+    weights: Annotated[tuple[str | None, str | None], AsTuple, BeforeValidator(_pair_of_files)] = (None, None)
     methods: Annotated[tuple[MethodEntry, ...], AsTuple, Field(min_length=1)]
     options: RuleOptions = Field({})
     noise: Annotated[tuple[NoiseEntry, ...], AsTuple, Field(min_length=1)]
@@ -206,6 +215,8 @@ class Recipe(Section):
         unused = {"variant"} if self.variant is None else set()
         if not self.variants:
             unused.add("variants")
+        if self.weights == (None, None):
+            unused.add("weights")
         return {key: value for key, value in serialise(self).items() if key not in unused}
 
     @field_validator("*", mode="after")

@@ -19,12 +19,17 @@ class OwnData:
     Attributes:
         path: a folder with a folder per class.
         size: side of the square that networks see, in pixels.
+        crop: of the shorter side of an image, how much is in that square.
+        mean, std: per channel, what pixels scaled to [0, 1] are normalised by.
         test: which fraction of the images is for testing, where their split is not given.
         seed: of that draw.
     """
 
     path: str
     size: int = 224
+    crop: float = 0.875
+    mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
+    std: tuple[float, float, float] = (0.229, 0.224, 0.225)
     test: float = 0.2
     seed: int = 0
 

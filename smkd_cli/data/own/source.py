@@ -21,19 +21,12 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-# Of the shorter side of an image, what a network sees of it in a test, as is usual with networks trained on ImageNet.
-_SHARE = 0.875
-
 
 class OwnImages(DataSet):
     """A folder of images; see :class:`~smkd_cli.data.own.options.OwnData`.
 
-    Its labels are those that people gave the images: nobody says that they are right. The mean and deviation are those
-    of ImageNet, which networks for photographs expect.
+    Its labels are those that people gave the images: nobody says that they are right.
     """
-
-    mean = (0.485, 0.456, 0.406)
-    std = (0.229, 0.224, 0.225)
 
     def __init__(self, options: OwnData, root: Path) -> None:
         """List the images.
@@ -48,6 +41,7 @@ class OwnImages(DataSet):
         self.class_names = self.listing.class_names
         self.knows_clean_labels = self.listing.clean_labels is not None
         self.image_shape = (options.size, options.size, 3)
+        self.mean, self.std = options.mean, options.std
         if len(self.class_names) < 2:
             raise DataError(
                 f"{plain(options.path)}: has images of one class only, {plain(self.class_names[0])}; classifying needs"
@@ -92,7 +86,7 @@ class OwnImages(DataSet):
 
     def images(self, split: SplitName) -> ImageFiles:
         """See :meth:`DataSet.images`."""
-        return ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options.size)
+        return ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options)
 
     def remark(self) -> None:
         """Say what people should know of how the images were listed."""
@@ -106,11 +100,11 @@ class ImageFiles:
     Args:
         folder: that the paths are in.
         paths: object (n,), of the images.
-        size: side of the square that is read of each.
+        options: what is shown of each.
     """
 
-    def __init__(self, folder: Path, paths: NDArray[Any], size: int) -> None:
-        self._folder, self._paths, self._size = folder, paths, size
+    def __init__(self, folder: Path, paths: NDArray[Any], options: OwnData) -> None:
+        self._folder, self._paths, self._size, self._crop = folder, paths, options.size, options.crop
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -121,5 +115,5 @@ class ImageFiles:
 
         pixels = np.empty((len(indices), self._size, self._size, 3), np.uint8)
         for row, name in enumerate(self._paths[indices].tolist()):
-            pixels[row] = decode.read(self._folder / name, plain(self._folder / name), self._size, _SHARE)
+            pixels[row] = decode.read(self._folder / name, plain(self._folder / name), self._size, self._crop)
         return pixels

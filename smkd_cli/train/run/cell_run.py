@@ -19,6 +19,7 @@ from smkd_cli.train.run.labels import TrainingLabels, labels_for
 from smkd_cli.train.run.metrics_file import MetricsFile
 from smkd_cli.train.run.oracle import facts_for, files_of, load_teachers
 from smkd_cli.train.run.predictions import PairPredictions
+from smkd_cli.train.run.pretrained import pretrained
 from smkd_cli.train.run.state import TrainingState
 from smkd_cli.train.run.task import Task
 from smkd_cli.train.step.build import build_pair, resident_images
@@ -81,6 +82,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         machine,
         clean_labels=labels.clean_labels,
         seed=cell.seed,
+        pretrained=pretrained(recipe, dataset),
         teachers=load_teachers(method, dataset, machine, recipe.networks),
     )
     evaluation = Evaluation(dataset, images, labels, machine)

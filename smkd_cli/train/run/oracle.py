@@ -62,11 +62,12 @@ def load_teachers(
 
 
 def files_of(cell: Cell, method: Method) -> dict[str, str]:
-    """SHA-256 of the files of code that a cell names, none of which is the package's, and of its method's teachers."""
+    """SHA-256 of the files that a cell names: of code that is not the package's, of weights, and of teachers."""
     noise = cell.noise.kind if cell.noise.kind and not cell.noise.manifest else ""
     rules = [rule.name for rule in cell.training.augmentation.rules]
     names = (*methods.parts_of(cell.method), *cell.recipe.networks, noise, cell.recipe.dataset.name or "", *rules)
     paths = [path for name in names if (path := file_of(name))]
+    paths += [path for path in cell.recipe.weights if path]
     files = {path: Path(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 
@@ -77,7 +78,7 @@ def _teachers(method: Method) -> list[str]:
 
 def _load(name: str, dataset: DataSet, machine: Machine, trusted: Sequence[str]) -> nn.Module:
     weights, about = load_peer(peer_file(Path(name)))
-    if about.network not in (*networks.names(), *trusted):
+    if networks.library_of(about.network) is None and about.network not in (*networks.names(), *trusted):
         reason = "is not known" if file_of(about.network) is None else "is code that the recipe does not name"
         raise DataError(f"{name}: is of a network {about.network!r:.80}, which {reason}")
     network = networks.build(about.network, classes=dataset.classes, channels=dataset.image_shape[2])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 import numpy as np
@@ -60,6 +60,7 @@ def build_pair(
     *,
     clean_labels: np.ndarray | None = None,
     seed: int = 0,
+    pretrained: tuple[Callable[[nn.Module], None] | None, ...] = (None, None),
     teachers: Mapping[str, nn.Module] | None = None,
 ) -> Pair:
     """A pair with fresh weights, before its first stage.
@@ -74,8 +75,11 @@ def build_pair(
         machine: where the pair lives.
         clean_labels: int64 (n,), for statistics only; None where they are not known.
         seed: of the initial weights and of the batches.
+        pretrained: for each peer, what puts trained weights into its fresh network.
         teachers: trained networks on the machine's device, by the path that the method names them with.
     """
     channels = dataset.image_shape[2]
-    spec = PairSpec(recipe, method, seed, dataset.classes, channels, noisy_labels, clean_labels, teachers or {})
+    spec = PairSpec(
+        recipe, method, seed, dataset.classes, channels, noisy_labels, clean_labels, pretrained, teachers or {}
+    )
     return Pair(spec, images, machine)

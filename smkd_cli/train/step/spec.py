@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -23,6 +23,7 @@ class PairSpec:
         classes, channels: of the data set.
         noisy_labels: (n,) int64, of all training images.
         clean_labels: (n,) int64, or None where they are not known; for statistics only.
+        pretrained: for each peer, what puts trained weights into its fresh network; None where none are given.
         teachers: trained networks by the path that the method names them with.
     """
 
@@ -33,4 +34,5 @@ class PairSpec:
     channels: int
     noisy_labels: np.ndarray
     clean_labels: np.ndarray | None = None
+    pretrained: tuple[Callable[[nn.Module], None] | None, ...] = (None, None)
     teachers: Mapping[str, nn.Module] = field(default_factory=dict)
