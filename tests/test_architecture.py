@@ -14,7 +14,7 @@ import smkd_cli
 
 PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
-PACKAGES = {"recipe", "artifacts", "noise", "methods", "data", "networks", "scoring"}
+PACKAGES = {"recipe", "artifacts", "noise", "methods", "data", "networks", "features", "scoring"}
 SHARED = {
     *("errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words", "suggestions", "registry"),
 }
@@ -23,7 +23,8 @@ ALLOWED = {
     "api": {"train", "errors"} | PACKAGES,
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, PACKAGES | SHARED),
-    "recipe": {"methods", "networks", "data", "noise", "artifacts"} | SHARED,
+    "recipe": {"methods", "networks", "features", "data", "noise", "artifacts"} | SHARED,
+    "features": {"networks", "data", "artifacts", "errors", "console"},
     "artifacts": {"errors", "limits", "naming", "suggestions", "words"},
     "noise": {"errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry"},

@@ -18,14 +18,24 @@ if TYPE_CHECKING:
 Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
 
 
+class FrozenRecord(Record):
+    """The frozen network whose features a head was trained on."""
+
+    network: str
+    weights: str
+    weights_sha256: str
+
+
 class TrainedCell(CellRecord):
     """What was run, as far as scoring needs to know it.
 
-    ``validation_fraction`` of the samples were held out; ``source`` says where one's own images are.
+    ``validation_fraction`` of the samples were held out; ``source`` says where one's own images are,
+    and ``frozen`` whose features of them it was trained on.
     """
 
     classes: int | None = None
     source: dict[str, Any] | None = None
+    frozen: FrozenRecord | None = None
     validation_fraction: Annotated[float, Field(ge=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -173,6 +173,14 @@ class DataSet(ABC):
             DataError: as :meth:`labels`.
         """
 
+    def content(self, split: SplitName) -> str:
+        """A hash of the images of a split, in their order; of images whose ids are hashes, no pixel is read."""
+        return hash_of(self.labels(split).image_ids.tolist())
+
+    def shown(self) -> dict[str, Any]:
+        """What else than shape, mean and deviation decides on how images look when they are read."""
+        return {}
+
     def _absence(self, missing: list[Path]) -> str:
         assert self.archive is not None
         return (
@@ -180,6 +188,11 @@ class DataSet(ABC):
             f"Run `smkd datasets fetch {self.name}`, or unpack {self.archive.url} into {self.root}, "
             f"or point --data or SMKD_DATA to the folder that holds {missing[0].parent.name}"
         )
+
+
+def hash_of(words: Iterable[str]) -> str:
+    """32 hexadecimal digits of some words in their order."""
+    return hashlib.blake2b("\n".join(words).encode(), digest_size=16).hexdigest()
 
 
 def md5_of(path: Path) -> str:

@@ -16,13 +16,15 @@ from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
-from smkd_cli.data import Labels, OwnData, find
+from smkd_cli.data import Labels, OwnData
 from smkd_cli.data.hold_out import hold_out
-from smkd_cli.data.images.resident import ImageBank
+from smkd_cli.data.images.contract import Images
+from smkd_cli.data.images.place import placed
 from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.evaluate.refined_labels import UndefinedLabelsError, refined_labels
-from smkd_cli.evaluate.source import check_same, dataset_of
+from smkd_cli.evaluate.source import check_same, frozen_of, reference_of
 from smkd_cli.evaluate.trust import check_code
+from smkd_cli.features import Frozen, dataset_of
 from smkd_cli.scoring import label_scores, predict, scores
 
 _PEERS = ("a", "b")
@@ -48,13 +50,13 @@ class Evaluator:
         self.split = split
         self.data = data
         self.trust_code = trust_code
-        self._dataset = cache(partial(find, root=data))
+        self._dataset = cache(partial(dataset_of, root=data))
         self._images = cache(self._read_images)
 
-    def _read_images(self, name: str | OwnData) -> tuple[ImageBank, Labels]:
-        dataset = self._dataset(name)
+    def _read_images(self, name: str | OwnData, frozen: Frozen | None) -> tuple[Images, Labels]:
+        dataset = self._dataset(name, frozen)
         images = dataset.images(self.split)
-        bank = ImageBank(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
+        bank = placed(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
         return bank, dataset.labels(self.split)
 
     def record(self, path: Path) -> dict[str, Any]:
@@ -73,7 +75,7 @@ class Evaluator:
         if self.split == "train":
             for _, about in loaded.values():
                 check_code(path, methods.parts_of(about.cell.method), self.trust_code)
-        bank, labelled = self._images(dataset_of(facts.cell, path))
+        bank, labelled = self._images(reference_of(facts.cell, path), frozen_of(facts.cell, path))
         log_probs = {
             peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
         }
@@ -108,7 +110,7 @@ class Evaluator:
         weights, facts = load_peer(path)
         check_code(path, (facts.network, facts.cell.dataset), self.trust_code)
         try:
-            dataset = self._dataset(dataset_of(facts.cell, path))
+            dataset = self._dataset(reference_of(facts.cell, path), frozen_of(facts.cell, path))
         except UnknownName as error:
             raise DataError(
                 f"{path}: is of a data set {facts.cell.dataset!r:.80}, which is not known: {error}"

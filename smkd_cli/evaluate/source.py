@@ -6,17 +6,19 @@ from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
 
+from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import TrainedCell
 from smkd_cli.data import DataSet, OwnData
 from smkd_cli.data.own.options import is_path
 from smkd_cli.errors import DataError
+from smkd_cli.features import Frozen
 from smkd_cli.words import plain
 
 _OWN = TypeAdapter(OwnData)
 _FINGERPRINT = "fingerprint"
 
 
-def dataset_of(cell: TrainedCell, path: Path) -> str | OwnData:
+def reference_of(cell: TrainedCell, path: Path) -> str | OwnData:
     """What :func:`smkd_cli.data.find` finds the data set of a cell by.
 
     Args:
@@ -35,6 +37,21 @@ def dataset_of(cell: TrainedCell, path: Path) -> str | OwnData:
         problem = error.errors(include_url=False)[0]
         key = ".".join(map(str, problem["loc"]))
         raise DataError(f"{path}: source.{plain(key)}: {plain(problem['msg'])}") from error
+
+
+def frozen_of(cell: TrainedCell, path: Path) -> Frozen | None:
+    """The frozen network whose features a head belongs to, if it is one.
+
+    Raises:
+        DataError: its weights are gone, or are others.
+    """
+    if cell.frozen is None:
+        return None
+    weights = Path(cell.frozen.weights)
+    if not weights.is_file() or sha256_of(weights) != cell.frozen.weights_sha256:
+        problem = "are no longer those" if weights.is_file() else "are not there, those"
+        raise DataError(f"{path}: the weights {plain(weights)} {problem} whose features it was trained on")
+    return Frozen(cell.frozen.network, cell.frozen.weights)
 
 
 def check_same(cell: TrainedCell, dataset: DataSet, path: Path) -> None:

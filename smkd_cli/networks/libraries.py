@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from torch import nn
 
 LIBRARIES = ("timm", "torchvision")
-# Networks with a second classifier in training give pairs of logits; built so, they give one. Fresh weights are drawn as
-# torchvision is going to draw them by default.
+# Networks with a second classifier in training give pairs of logits; built so, they give one. Fresh weights are drawn
+# as torchvision is going to draw them by default.
 _ONE_CLASSIFIER = {name: {"aux_logits": False, "init_weights": False} for name in ("googlenet", "inception_v3")}
 
 

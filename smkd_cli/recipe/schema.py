@@ -19,6 +19,7 @@ from pydantic import (
 )
 
 from smkd_cli import noise
+from smkd_cli.features import Frozen
 from smkd_cli.limits import MAX_SEED
 from smkd_cli.recipe.dataset import Dataset
 from smkd_cli.recipe.hashing import key_of
@@ -35,6 +36,7 @@ from smkd_cli.recipe.protocol import (
 )
 
 LONGEST_LABEL = 80
+NOT_VARIED = Augmentation(crop_padding=0, flip=False)
 # It names a folder, so it must be none of ``.`` and ``..``.
 Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9][a-z0-9._-]*$", max_length=LONGEST_LABEL)]
 Seed = Annotated[int, Field(ge=0, le=MAX_SEED)]
@@ -191,6 +193,8 @@ class Recipe(Section):
     dataset: Dataset
     networks: Annotated[tuple[str, str], AsTuple, BeforeValidator(_pair)]
     weights: Annotated[tuple[str | None, str | None], AsTuple, BeforeValidator(_pair_of_files)] = (None, None)
+    freeze: Literal["backbone"] | None = None
+    head: Literal["linear", "mlp"] = "linear"
     methods: Annotated[tuple[MethodEntry, ...], AsTuple, Field(min_length=1)]
     options: RuleOptions = Field({})
     noise: Annotated[tuple[NoiseEntry, ...], AsTuple, Field(min_length=1)]
@@ -210,6 +214,38 @@ class Recipe(Section):
             raise ValueError("has variants: leave out variant, which names the one that a cell is of")
         return self
 
+    @model_validator(mode="before")
+    @classmethod
+    def _features_are_not_varied(cls, value: Any) -> Any:
+        if isinstance(value, dict) and value.get("freeze") is not None:
+            return {"augmentation": NOT_VARIED.model_dump(), **value}
+        return value
+
+    @model_validator(mode="after")
+    def _frozen_is_complete(self) -> Self:
+        if self.freeze is None:
+            if "head" in self.model_fields_set:
+                raise ValueError("has a head, which belongs to freeze: backbone")
+            return self
+        if None in self.weights or len(set(self.weights)) > 1 or len(set(self.networks)) > 1:
+            raise ValueError("freezes its backbone: give one network, with one file of weights, for both peers")
+        if self.augmentation != NOT_VARIED:
+            raise ValueError(
+                "freezes its backbone, whose features are computed once: augmentation must be"
+                " {crop_padding: 0, flip: false}"
+            )
+        return self
+
+    @property
+    def frozen(self) -> Frozen | None:
+        """The network whose features are trained on, if it is frozen."""
+        return None if self.freeze is None else Frozen(self.networks[0], f"{self.weights[0]}")
+
+    @property
+    def trained(self) -> tuple[str, str]:
+        """The names of the networks that are trained: the heads over a frozen one."""
+        return self.networks if self.freeze is None else (self.head, self.head)
+
     @model_serializer(mode="wrap")
     def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
         unused = {"variant"} if self.variant is None else set()
@@ -217,6 +253,8 @@ class Recipe(Section):
             unused.add("variants")
         if self.weights == (None, None):
             unused.add("weights")
+        if self.freeze is None:
+            unused |= {"freeze", "head"}
         return {key: value for key, value in serialise(self).items() if key not in unused}
 
     @field_validator("*", mode="after")

@@ -7,7 +7,8 @@ from pathlib import Path
 
 from smkd_cli import console, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.data import DataSet, find, opened_once
+from smkd_cli.data import DataSet, opened_once
+from smkd_cli.features import dataset_of
 from smkd_cli.recipe import Cell
 from smkd_cli.train.grid import GridRequest, grid_of
 from smkd_cli.train.step.schedule import steps_per_epoch
@@ -38,7 +39,7 @@ def cost_of(cell: Cell, dataset: DataSet) -> Cost:
     recipe = cell.training
     images = dataset.train_size - round(dataset.train_size * recipe.validation.fraction)
     per_image = sum(
-        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks
+        networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.trained
     )
     steps = steps_per_epoch(images, recipe.batch_size)
     epochs = StageSchedule(methods.build(cell.method, cell.options), recipe.epochs).epochs
@@ -58,7 +59,7 @@ def run(request: GridRequest, *, runs: Path, data: Path) -> None:
     """
     totals: dict[str, list[Cost]] = {"finished": [], "to train": []}
     with opened_once(), grid_of(request, data) as (grid, cells):
-        folder, dataset = runs / grid.name, find(grid.dataset.reference, data)
+        folder, dataset = runs / grid.name, dataset_of(grid.dataset.reference, grid.frozen, data)
         for cell in cells:
             cost = cost_of(cell, dataset)
             state = "to train" if RunDirectory(folder / cell.slug).finished() is None else "finished"

@@ -19,7 +19,9 @@ PARAMETERS = {
     "shufflenet_v2": 1_360_896,
     "small_resnet": 79_220,
 }
+HEADS = ("linear", "mlp")
 every_network = pytest.mark.parametrize("name", networks.names())
+counted_network = pytest.mark.parametrize("name", PARAMETERS)
 
 
 def on_meta(name: str, classes: int, channels: int = 3) -> torch.nn.Module:
@@ -32,16 +34,16 @@ def random_images(count: int, side: int, channels: int) -> torch.Tensor:
 
 
 def test_these_networks_are_there() -> None:
-    assert networks.names() == sorted(PARAMETERS)
+    assert networks.names() == sorted([*PARAMETERS, *HEADS])
 
 
-@every_network
+@counted_network
 def test_parameter_counts_are_those_of_the_cited_code(name: str) -> None:
     count = sum(parameter.numel() for parameter in on_meta(name, 100).parameters())
     assert count == networks.facts(name).parameters == PARAMETERS[name]
 
 
-@every_network
+@counted_network
 @pytest.mark.parametrize(("side", "channels", "classes"), [(32, 3, 100), (32, 3, 10), (8, 1, 10), (64, 3, 14)])
 def test_costs_are_those_of_the_network(name: str, side: int, channels: int, classes: int) -> None:
     network = on_meta(name, classes, channels).eval()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,10 +29,10 @@ class ArrayReader:
     """Images that are in memory already.
 
     Attributes:
-        images: uint8 (n, H, W, C).
+        images: uint8 (n, H, W, C); or float32 (n, D), features in their place.
     """
 
-    images: NDArray[np.uint8]
+    images: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.images)

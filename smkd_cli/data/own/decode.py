@@ -44,6 +44,9 @@ _OTHERS = (
 SUFFIXES = frozenset(_JPEG + _OTHERS)
 """Names of files that end so are taken for images."""
 
+WAY = 1
+"""Changes where the same file gives other pixels than before."""
+
 _WHITE = (255, 255, 255, 255)
 _SIXTEEN_BITS = 8  # of which the upper half is kept
 

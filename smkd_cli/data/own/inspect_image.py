@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smkd_cli.data.own import decode
+from smkd_cli.data.own.files import file_digest
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain
 
@@ -25,7 +25,6 @@ _TINY = 32  # pixels of the shorter side: less than any network for photographs 
 _NARROW = 4  # the longer side in units of the shorter: most of the image is outside its middle
 _SIDE = 64  # of the square that mean and deviation are measured on
 _HASHED, _KEPT = 32, 8  # of a perceptual hash: pixels of a side, and frequencies
-_CHUNK = 1 << 20
 _EXIF_ORIENTATION = 0x0112
 # Kinds of files that go by one ending, and by what Pillow calls them.
 _SAME_KIND = {"MPO": "JPEG", "DIB": "BMP"}
@@ -79,9 +78,9 @@ def inspect_image(folder: Path, path: str) -> ImageFacts:
             return ImageFacts(path, (Finding("unreadable" if os.path.lexists(full) else "missing", "no file"),))
         if not full.stat().st_size:
             return ImageFacts(path, (Finding("empty"),))
-        digest = _digest(full)
-    except OSError as error:
-        return ImageFacts(path, (Finding("unreadable", error.strerror or plain(error)),))
+        digest = file_digest(full)
+    except (OSError, DataError) as error:
+        return ImageFacts(path, (Finding("unreadable", plain(error)),))
     findings: list[Finding] = []
     size = (0, 0)
     try:
@@ -97,11 +96,6 @@ def inspect_image(folder: Path, path: str) -> ImageFacts:
         size = (max(size), min(size)) if wide else (min(size), max(size))
     values = decode.square(upright, _SIDE).reshape(-1, 3) / 255.0
     return ImageFacts(path, tuple(findings), digest, size, _perceptual_hash(upright), _sums(values))
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as stream:
-        return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
 
 
 def _unusable(path: str, error: DataError) -> Finding:

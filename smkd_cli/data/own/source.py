@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import hashlib
+from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smkd_cli import console
-from smkd_cli.data.dataset import DataSet, Labels, SplitName
+from smkd_cli.data.dataset import DataSet, Labels, SplitName, hash_of
 from smkd_cli.data.own import decode
+from smkd_cli.data.own.files import file_digest
 from smkd_cli.data.own.folder import list_folder
 from smkd_cli.data.own.listing import TEST
 from smkd_cli.data.own.options import OwnData
@@ -87,6 +89,16 @@ class OwnImages(DataSet):
     def images(self, split: SplitName) -> ImageFiles:
         """See :meth:`DataSet.images`."""
         return ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options)
+
+    def content(self, split: SplitName) -> str:
+        """A hash of the files of a split's images, which are read for it."""
+        paths = [self.folder / path for path in self.listing.paths[self._rows(split)].tolist()]
+        with ThreadPoolExecutor() as pool:
+            return hash_of(pool.map(file_digest, paths))
+
+    def shown(self) -> dict[str, Any]:
+        """See :meth:`DataSet.shown`."""
+        return {"crop": self.options.crop, "way": decode.WAY}
 
     def remark(self) -> None:
         """Say what people should know of how the images were listed."""

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from smkd_cli.data import DataSet, OwnData, find
+from smkd_cli.data import DataSet, OwnData
+from smkd_cli.features import Frozen, dataset_of
 from smkd_cli.recipe import Recipe
 from smkd_cli.recipe.protocol import Compute
 from smkd_cli.train.machine.compute import ComputeConfig
@@ -14,7 +15,7 @@ from smkd_cli.train.machine.signals import StopRequest
 from smkd_cli.train.run.task import Task
 
 # What the best use of a machine depends on: networks, batch size, the section compute, data set and its folder, device.
-Kind = tuple[tuple[str, str], int, Compute, str | OwnData, Path, str]
+Kind = tuple[tuple[str, str], int, Compute, tuple[str | OwnData, Frozen | None], Path, str]
 
 
 class ComputeChooser:
@@ -55,9 +56,16 @@ class ComputeChooser:
 
 
 def _what(task: Task) -> tuple[Recipe, DataSet]:
-    return task.cell.training, find(task.cell.training.dataset.reference, task.data)
+    return task.cell.training, dataset_of(task.cell.training.dataset.reference, task.cell.training.frozen, task.data)
 
 
 def _kind(task: Task) -> Kind:
     recipe = task.cell.training
-    return recipe.networks, recipe.batch_size, recipe.compute, recipe.dataset.reference, task.data, task.device
+    return (
+        recipe.trained,
+        recipe.batch_size,
+        recipe.compute,
+        (recipe.dataset.reference, recipe.frozen),
+        task.data,
+        task.device,
+    )

@@ -8,8 +8,9 @@ import torch
 
 from smkd_cli import methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
-from smkd_cli.data import DataSet, find
+from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError, MethodError
+from smkd_cli.features import dataset_of
 from smkd_cli.recipe import Cell
 from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.device import prepare_machine
@@ -70,7 +71,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     method_files = files_of(cell, method)
     saved = load_checkpoint(directory, method_files)
     machine = prepare_machine(_compute(task, None if saved is None else saved[1]))
-    dataset = find(recipe.dataset.reference, task.data)
+    dataset = dataset_of(recipe.dataset.reference, recipe.frozen, task.data)
     labels = labels_for(cell, dataset, dataset.labels("train"), directory.manifest)
     images = dataset.images("train")
     pair = build_pair(
@@ -105,7 +106,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         method_files,
         dataset,
         labels,
-        sum(networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.networks),
+        sum(networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.trained),
         evaluation,
         tuple(PairPredictions(pair, peer, evaluation, train_indices) for peer in range(2)),
         state,

@@ -10,8 +10,9 @@ import torch
 from torch import Tensor, nn
 
 from smkd_cli.data import DataSet
+from smkd_cli.data.images.contract import Images
+from smkd_cli.data.images.place import placed
 from smkd_cli.data.images.reader import ArrayReader, ImageReader
-from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.scoring import accuracy, predict
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
@@ -32,12 +33,12 @@ class Evaluation:
 
     def __init__(self, dataset: DataSet, train: ImageReader, labels: TrainingLabels, machine: Machine) -> None:
         bank = partial(
-            ImageBank, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
+            placed, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
         )
         self._machine = machine
         test = torch.from_numpy(dataset.labels("test").best)
         self._test = bank(dataset.images("test")), test.to(machine.device)
-        self._validation: tuple[ImageBank, Tensor] | None = None
+        self._validation: tuple[Images, Tensor] | None = None
         held_out = labels.held_out_indices
         if len(held_out):
             noisy_labels = torch.from_numpy(labels.noisy_labels[held_out]).to(machine.device)
@@ -45,6 +46,7 @@ class Evaluation:
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
+        images: Images
         images, labels = self._test
         probs = [logits.softmax(1) for logits in self._predictions(networks, images)]
         row = {f"test_accuracy_{peer}": accuracy(p, labels) for peer, p in zip("ab", probs, strict=True)}
@@ -62,7 +64,7 @@ class Evaluation:
         images, noisy_labels = self._validation
         return *self._predictions(networks, images), noisy_labels
 
-    def _predictions(self, networks: Sequence[nn.Module], images: ImageBank) -> tuple[Tensor, Tensor]:
+    def _predictions(self, networks: Sequence[nn.Module], images: Images) -> tuple[Tensor, Tensor]:
         return self._machine.both(lambda peer: predict(networks[peer], images, self._machine.precision))
 
 

@@ -49,7 +49,7 @@ def write_failed(run: CellRun, error: str) -> None:
 def _write_peers(run: CellRun) -> None:
     cell, pair, epochs = run.cell, run.pair, run.state.schedule.epochs
     memories = run.state.small_memories()
-    for peer, name, network, memory in zip(PEERS, cell.recipe.networks, pair.networks, memories, strict=True):
+    for peer, name, network, memory in zip(PEERS, cell.recipe.trained, pair.networks, memories, strict=True):
         facts = {"network": name, "peer": peer, "epoch": epochs, "cell": _description(run)}
         facts |= {"memory": describe_memory(memory), "written_by": pair.machine.describe()}
         save_tensors(run.directory.peer(peer), network.state_dict(), PEER_SCHEMA, facts)

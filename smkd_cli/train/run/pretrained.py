@@ -24,6 +24,8 @@ def pretrained(recipe: Recipe, dataset: DataSet) -> tuple[Load | None, ...]:
         DataError: a file is missing, damaged, or of another network; or a network was trained on images that were
             normalised in another way.
     """
+    if recipe.freeze is not None:
+        return (None, None)
     return tuple(
         None if path is None else _load(name, Path(path), dataset)
         for name, path in zip(recipe.networks, recipe.weights, strict=True)

@@ -9,6 +9,8 @@ import numpy as np
 from torch import nn
 
 from smkd_cli.data.images.contract import TrainingImages
+from smkd_cli.data.images.features import FeatureBank
+from smkd_cli.data.images.place import placed
 from smkd_cli.data.images.reader import ImageReader
 from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Method
@@ -38,8 +40,10 @@ class ImageFacts(Protocol):
         """Per channel, of pixels scaled to [0, 1]."""
 
 
-def resident_images(recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine) -> ImageBank:
-    """All training images on the machine's device, varied as the recipe says.
+def resident_images(
+    recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine
+) -> ImageBank | FeatureBank:
+    """All training images, or their features, on the machine's device, varied as the recipe says.
 
     Args:
         recipe: its augmentation.
@@ -47,7 +51,7 @@ def resident_images(recipe: Recipe, dataset: ImageFacts, reader: ImageReader, ma
         reader: reads them.
     """
     rules = recipe.augmentation.build()
-    return ImageBank(reader, dataset.mean, dataset.std, machine.device, rules, machine.memory_format)
+    return placed(reader, dataset.mean, dataset.std, machine.device, rules, machine.memory_format)
 
 
 def build_pair(

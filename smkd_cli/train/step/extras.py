@@ -35,7 +35,7 @@ class ExtraModule:
 def build_extras(spec: PairSpec, device: torch.device, peer: int | None = None) -> dict[str, ExtraModule]:
     """The modules of peer 0 or 1 by name, or (None) those that both share."""
     own, order = ((), (0, 1)) if peer is None else ((peer,), (peer, 1 - peer))
-    widths = [networks.facts(spec.recipe.networks[index]).features for index in order]
+    widths = [networks.facts(spec.recipe.trained[index]).features for index in order]
     extras = {}
     for extra in spec.method.extras():
         if extra.shared == (peer is None):

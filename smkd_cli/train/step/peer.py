@@ -71,7 +71,7 @@ class Peer:
         spec, machine = self._spec, self._machine
         beginning = (stage,) if stage else ()
         torch.manual_seed(torch_seed(spec.seed, "network", self._index, *beginning))
-        network = networks.build(spec.recipe.networks[self._index], classes=spec.classes, channels=spec.channels)
+        network = networks.build(spec.recipe.trained[self._index], classes=spec.classes, channels=spec.channels)
         if (load := spec.pretrained[self._index]) is not None:
             load(network)
         return network.to(machine.device, memory_format=machine.memory_format)  # type: ignore[call-overload, no-any-return]
