@@ -18,6 +18,9 @@ from smkd_cli.words import plain, quoted
 
 _LARGEST_ROW = 3 * 8 + LONGEST_NAME  # bytes, before compression
 _LARGEST_REST = 1 << 20
+# Numbers in order take next to nothing, but noise cannot be compressed: a quarter of a bit is left of each row.
+_MOST_ROWS_A_BYTE = 32
+_FEW_ROWS = 10_000_000  # their columns take 240 MB
 
 
 def _pyarrow(path: Path) -> tuple[Any, Any]:
@@ -129,6 +132,9 @@ def _table(reader: _Reader) -> Table:
         raise DataError(
             f"{name}: has {rows:,} rows of {size:,} bytes together, too much for the header's {samples:,} samples"
         )
+    on_disk = reader.path.stat().st_size
+    if rows > max(_FEW_ROWS, _MOST_ROWS_A_BYTE * on_disk):
+        raise DataError(f"{name}: has {rows:,} rows in {on_disk:,} bytes: too few for the labels of so many images")
     index, clean_labels, noisy_labels = map(reader.integers, ("index", "clean_label", header.noisy_column))
     assert index is not None  # only the clean labels may be
     assert noisy_labels is not None

@@ -17,6 +17,8 @@ from smkd_cli.words import shortened
 EARLIER = {f"precision_{way}": f"right_{way}" for way in ("a_to_b", "b_to_a")}
 # A row of ours is some hundred bytes, and one that a disk has filled with zeros may be as long as the file.
 _LONGEST_ROW = 1 << 16
+# A recipe has up to a million epochs, and a method may train in a second stage.
+_MOST_ROWS = 2_000_000
 # Sums and squares of such numbers are numbers too.
 _LARGEST = 1e100
 # float takes more, such as 1_000.
@@ -82,6 +84,8 @@ class _Rows:
             values = _row(line, self.header)
             if values["epoch"] != str(self.number - 1):
                 raise ValueError(f"it is not the row of epoch {self.number - 1}")
+            if self.number - 1 > _MOST_ROWS:
+                raise ValueError("no training has so many epochs")
             yield values
 
 
@@ -90,6 +94,8 @@ def _opened(run_directory: Path) -> Iterator[_Rows]:
     path = run_directory / "metrics.csv"
     rows = None
     try:
+        if path.exists() and not path.is_file():
+            raise DataError(f"{path}: cannot be read: it is no regular file")
         with path.open(encoding="utf-8", newline="") as stream:
             rows = _Rows(stream)
             yield rows

@@ -263,6 +263,40 @@ def test_a_small_parquet_file_of_very_many_rows(tmp_path: Path, samples: str, me
     assert message in refused(path, path.read_bytes())
 
 
+def test_parquet_that_cannot_hold_so_many_labels_is_refused_before_they_are_read(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    from pyarrow import parquet as pq
+
+    path = tmp_path / "m.parquet"
+    write_manifest(path, toy())
+    small, part = pq.read_table(path), 1_000_000
+    zeros = pyarrow.array(np.zeros(part, np.int64))
+    many = pyarrow.table([zeros, pyarrow.nulls(part, pyarrow.string()), zeros, zeros], names=small.column_names)
+    many = many.replace_schema_metadata({**small.schema.metadata, b"samples": b"11000000"})
+    with pq.ParquetWriter(path, many.schema, compression="zstd") as writer:
+        for _ in range(11):
+            writer.write_table(many, row_group_size=part)
+    assert re.search(r"has 11,000,000 rows in [\d,]+ bytes: too few", refused(path, path.read_bytes()))
+    wide = pyarrow.table([pyarrow.array([1])] * 1000, names=[f"column {number}" for number in range(1000)])
+    pq.write_table(wide.replace_schema_metadata(small.schema.metadata), path)
+    assert "column 7 and 992 more" in refused(path, path.read_bytes())
+
+
+@pytest.mark.parametrize("written", [{}, {"compression": "zstd", "compression_level": 19, "use_dictionary": False}])
+def test_parquet_of_many_images_is_read_however_small_it_is_written(tmp_path: Path, written: dict[str, Any]) -> None:
+    pytest.importorskip("pyarrow")
+    from pyarrow import parquet as pq
+
+    path, count = tmp_path / "m.parquet", 1_200_000
+    clean = np.sort(np.arange(count) % 3)
+    noisy = np.where(np.arange(count) % 10, clean, (clean + 1) % 3)
+    noisy = np.where(np.random.default_rng(0).random(count) < 0.2, noisy, clean)
+    write_manifest(path, toy(clean_labels=clean, noisy_labels=noisy, image=None))
+    deltas = {"column_encoding": {"index": "DELTA_BINARY_PACKED"}} if written else {}
+    pq.write_table(pq.read_table(path), path, **written, **deltas)
+    assert read_manifest(path).sha256 == toy(clean_labels=clean, noisy_labels=noisy, image=None).sha256
+
+
 @given(changes=st.lists(st.tuples(st.floats(0, 1), st.integers(0, 2), st.binary(max_size=3)), min_size=1, max_size=3))
 @fuzzed
 def test_any_bytes_are_parquet_or_a_message(parquet: Callable[..., Path], changes: list[Edit]) -> None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 import gzip
 import json
 import math
+import os
 import re
 
 import pytest
 from records import record, scored
 
+from smkd_cli.artifacts import metrics
 from smkd_cli.artifacts.metrics import read_metrics
 from smkd_cli.artifacts.results import read_results, write_result
 from smkd_cli.errors import DataError
@@ -186,7 +188,7 @@ def test_metrics_that_were_cut_anywhere_are_refused_or_whole_rows(tmp_path, cut)
         ("3.5", "inf", "line 3: x is inf"),
         ("3.5", "nan", "line 3: x is nan"),
         ("3.5", "-1e300", "line 3: x is -1e"),
-        ("3.5", "many", "line 3: could not convert"),
+        ("3.5", "many", "line 3: x is many"),
         ("\n2,", "\ninf,", "line 3: it is not the row of epoch 2"),
         ("\n2,3.5,8", "", "line 3: it is not the row of epoch 2"),
         ("2,3.5,8", "2,3.5,8\n2,3.5,8", "line 4: it is not the row of epoch 3"),
@@ -201,6 +203,22 @@ def test_metrics_that_cannot_be_believed_are_refused(tmp_path, old, new, message
     (tmp_path / "metrics.csv").write_text(WHOLE.replace(old, new, 1))
     with pytest.raises(DataError, match=re.escape(f"metrics.csv: {message}")):
         read_metrics(tmp_path, "x", "y")
+
+
+@pytest.mark.parametrize("source", ["/dev/zero", "pipe"])
+def test_metrics_that_are_no_file_are_refused(tmp_path, source):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "metrics.csv").symlink_to(source)
+    with pytest.raises(DataError, match=r"metrics\.csv: cannot be read: it is no regular file"):
+        read_metrics(tmp_path, "x")
+
+
+def test_metrics_of_more_epochs_than_there_can_be_are_refused(tmp_path, monkeypatch):
+    monkeypatch.setattr(metrics, "_MOST_ROWS", 1000)
+    rows = "".join(f"{epoch}\n" for epoch in range(1, 1002))
+    (tmp_path / "metrics.csv").write_text(f"epoch\n{rows}")
+    with pytest.raises(DataError, match=r"metrics\.csv: line 1002: no training has so many epochs"):
+        read_metrics(tmp_path, "epoch")
 
 
 def test_options_that_are_no_json_are_refused(tmp_path):
