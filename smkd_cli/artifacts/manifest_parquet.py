@@ -117,7 +117,7 @@ def _table(reader: _Reader) -> Table:
     if "schema" not in values:
         raise DataError(
             f"{name}: is not a manifest: its metadata has no 'schema' (smkd corrupt writes one);"
-            " labels of your own are read from CSV"
+            " save labels of your own as CSV (pandas.read_parquet, then to_csv)"
         )
     header = Header(values, schema.names, name, name)
     for column in schema.names:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, TextIO
 
+from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.errors import DataError
 from smkd_cli.words import shortened
 
@@ -69,7 +70,10 @@ class _Rows:
     def __init__(self, stream: TextIO) -> None:
         self.number = 1
         self._lines = iter(lambda: stream.readline(_LONGEST_ROW), "")
-        self.header = _fields(next(self._lines, "\n"))
+        first = next(self._lines, "\n")
+        if what := pointer_in(first.encode()):
+            raise DataError(what)
+        self.header = _fields(first)
         if len(set(self.header)) < len(self.header):
             raise ValueError("it names a column twice")
         self.require("epoch")
@@ -99,6 +103,8 @@ def _opened(run_directory: Path) -> Iterator[_Rows]:
         with path.open(encoding="utf-8", newline="") as stream:
             rows = _Rows(stream)
             yield rows
+    except DataError as error:
+        raise DataError(f"{path}: {error}") from error
     except OSError as error:
         raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (ValueError, csv.Error) as error:

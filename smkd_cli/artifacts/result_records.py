@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from smkd_cli.artifacts.files import read_regular, write_text
+from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.artifacts.result_types import CellRecord, Percent, Record, Score, Scores, Word
 from smkd_cli.words import in_json, printable, shortened
 
@@ -122,6 +123,8 @@ def read_record(content: bytes) -> ResultRecord | ScoreRecord:
         DamagedError: they are one, but cut, of another version, or with values that no result has.
     """
     content = content.removeprefix(BOM)  # which editors put there
+    if what := pointer_in(content):
+        raise DamagedError(what)
     likely = SCORES_SCHEMA if SCORES_SCHEMA.encode() in content else RESULT_SCHEMA
     try:
         return _KINDS[likely].model_validate_json(content)

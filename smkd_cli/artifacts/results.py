@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import BinaryIO
 
+from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.artifacts.result_records import (
     BOM,
     LARGEST_RECORD,
@@ -159,6 +160,8 @@ def _folder_named(text: bytes, where: str) -> Path:
     with suppress(OSError):  # a name longer than the system allows
         if path.is_dir():
             return path
+    if what := pointer_in(text):
+        raise DataError(f"{where}: {what}")
     hint = next((hint for start, hint in _NO_LINES if text.startswith(start)), "")
     raise DataError(f"{where}: {quoted(path)} is neither a score record nor a run directory{hint}")
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from pydantic import TypeAdapter, ValidationError
 
 from smkd_cli.artifacts.files import written_in_one_step
+from smkd_cli.artifacts.foreign import SNIFFED, pointer_in
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:
@@ -135,6 +136,8 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         if path.exists() and not path.is_file():  # a device or a pipe has no end
             raise DataError(f"{path}: not a file")
         with path.open("rb") as file:  # what safetensors cannot open it takes for missing
+            if what := pointer_in(file.read(SNIFFED)):
+                raise DataError(f"{path}: {what}")
             # It opens no path that is not UTF-8, and gets another one.
             name = str(path) if str(path).isprintable() else f"/dev/fd/{file.fileno()}"
             with safe_open(name, framework="pt" if tensors else "np") as stream:

@@ -10,6 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from smkd_cli.artifacts.foreign import pointer_at
 from smkd_cli.data.images.reader import ImageReader
 from smkd_cli.errors import DataError
 
@@ -152,6 +153,8 @@ class DataSet(ABC):
             raise DataError(self._absence(missing))
         expected = self.files()[path]
         if (actual := md5_of(path)) != expected:
+            if what := pointer_at(path):
+                raise DataError(f"{path}: {what}, or with `smkd datasets fetch {self.name}`")
             raise DataError(
                 f"{path}: damaged or altered (MD5 {actual}, should be {expected}). "
                 f"`smkd datasets fetch {self.name}` replaces it"

@@ -18,6 +18,7 @@ from urllib.request import Request, url2pathname, urlopen
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import written_in_one_step
+from smkd_cli.artifacts.foreign import pointer_at
 from smkd_cli.data.dataset import Archive, DataSet, md5_of
 from smkd_cli.errors import DataError, UsageError
 
@@ -62,6 +63,8 @@ def fetch(dataset: DataSet, url: str | None = None) -> None:
     by_hand = dataset.root / archive.filename
     if by_hand.is_file():
         if (actual := md5_of(by_hand)) != archive.md5:
+            if what := pointer_at(by_hand):
+                raise DataError(f"{by_hand}: {what}, or move it away")
             raise DataError(f"{by_hand}: not the official file (MD5 {actual}, should be {archive.md5}); move it away")
         _unpack(by_hand, archive, dataset.root)
         return

@@ -15,6 +15,7 @@ from typing import Any, BinaryIO
 import numpy as np
 from numpy.typing import NDArray
 
+from smkd_cli.artifacts.foreign import SNIFFED, pointer_in
 from smkd_cli.errors import DataError
 
 
@@ -30,6 +31,9 @@ def read_arrays(path: Path) -> dict[str, Any]:
     """
     try:
         with path.open("rb") as stream:
+            if what := pointer_in(stream.read(SNIFFED)):
+                raise DataError(f"{path}: {what}")
+            stream.seek(0)
             content = _ArraysOnly(stream, path).load()
         return {_text(key): value.array() if isinstance(value, _Array) else value for key, value in content.items()}
     except OSError as error:

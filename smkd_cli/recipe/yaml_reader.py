@@ -15,6 +15,7 @@ from typing import Any
 
 import yaml
 
+from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
 
@@ -63,6 +64,8 @@ def decode(content: bytes, source: str) -> str:
     """
     if len(content) > 4 * MAX_CHARACTERS:
         raise RecipeError(f"{source}: is longer than {4 * MAX_CHARACTERS} bytes; that is no recipe")
+    if what := pointer_in(content):
+        raise RecipeError(f"{source}: {what}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:

@@ -238,7 +238,7 @@ def test_parquet_is_not_believed(parquet: Callable[..., Path]) -> None:
         path, path.read_bytes()
     )
     pyarrow.parquet.write_table(pyarrow.table({"name": ["a"], "label": [0]}), path)
-    assert "labels of your own are read from CSV" in refused(path, path.read_bytes())
+    assert "save labels of your own as CSV (pandas.read_parquet" in refused(path, path.read_bytes())
 
 
 @pytest.mark.parametrize(

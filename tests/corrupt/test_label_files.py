@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gzip
+import io
 import os
+import pickle
 import threading
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -97,7 +100,7 @@ def test_what_is_clear_is_taken(smkd: Smkd, content: str | bytes, labels: list[i
         (gzip.compress(b"label\n0\n", mtime=0), "but compressed: unpack it first"),
         (b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n", "but a Git LFS pointer"),
         (b"\x93NUMPY\x01\x00v\x00{'descr'", "but a NumPy array (.npy): save the labels in it as CSV"),
-        (b"PK\x03\x04\x14\x00", "Excel workbooks (.xlsx), .npz and PyTorch files (.pt)"),
+        (b"PK\x03\x04".ljust(40, b"\x14"), "a zip archive: unpack it first"),
         (b'[{"image": "a", "label": 0}]', "but JSON: save the labels in it as CSV"),
         (b"<!DOCTYPE html><html></html>", "but a web page"),
         (b"\n\n", "is empty"),
@@ -225,6 +228,63 @@ def test_a_column_is_not_passed_over_in_silence(smkd: Smkd, content: bytes, mess
     result = take(smkd, content, "--quiet")
     assert result.code == 0
     assert message in result.err
+
+
+ARRAY = np.arange(3)
+
+
+def zipped(first: str) -> bytes:
+    stream = io.BytesIO()
+    with zipfile.ZipFile(stream, "w") as archive:
+        archive.writestr(first, "application/vnd.oasis.opendocument.spreadsheet")
+    return stream.getvalue()
+
+
+def saved(save: Callable[..., None]) -> bytes:
+    stream = io.BytesIO()
+    save(stream, ARRAY)
+    return stream.getvalue()
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        (b'[{"label": 0}, {"label": 1}]', "JSON: save the labels in it as CSV"),
+        (b"[true]", "JSON: save"),
+        (b"[]", "JSON: save"),
+        (b'{"label": 0}\n{"label": 1}\n', "JSON Lines: save the labels in it as CSV"),
+        (b'\xef\xbb\xbf{"label": 0}\r\n{"label": 1}\r\n', "JSON Lines: save the labels in it as CSV"),
+        *((pickle.dumps([0, 1, 2], protocol), "a pickle, as .pkl and") for protocol in range(6)),
+        *((pickle.dumps({"label": ARRAY}, protocol), "a pickle, as .pkl and") for protocol in range(6)),
+        (saved(np.save), "a NumPy array (.npy): save the labels in it as CSV"),
+        (saved(np.savez), "NumPy arrays (.npz): save the labels in it as CSV"),
+        (zipped("archive/data.pkl"), "a PyTorch file (.pt): save the labels in it as CSV"),
+        (zipped("[Content_Types].xml"), "an Office file (.xlsx, .docx): save the labels in it as CSV"),
+        (zipped("mimetype"), "an OpenDocument file (.ods, .odt): save the labels in it as CSV"),
+        (zipped("labels.csv"), "a zip archive: unpack it first"),
+        (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(99), "an old Office file (.xls, .doc): save"),
+        (rb"{\rtf1\ansi label\par 0}", "a document (.rtf): save"),
+        (b"%PDF-1.7\n", "a document (.pdf): save"),
+        (
+            b"PAR1" + bytes(99),
+            "a Parquet file: a manifest in this format must have a name that ends in .parquet; of other",
+        ),
+        (bytes([0, 0, 8, 1, 0, 0, 0, 3, 0, 1, 2]), "an IDX file"),
+        ((64).to_bytes(8, "little") + b'{"a":{}}'.ljust(64), "a safetensors file: save"),
+        (b"7z\xbc\xaf" + bytes(99), "an archive: unpack it first"),
+        (b"label.csv".ljust(257, b"\0") + b"ustar", "an archive: unpack it first"),
+        (b"\x89PNG\r\n", "an image"),
+    ],
+)
+def test_a_file_of_another_kind_is_named_with_what_to_do(smkd: Smkd, content: bytes, what: str) -> None:
+    result = take(smkd, content)
+    assert result.code == 4
+    assert f"mine.csv: is not a CSV file but {what}" in result.err
+
+
+@pytest.mark.parametrize("name", ["label", "cat", "c", "lp0", "[label]", "ORC", "RD", "Rar", "collections"])
+def test_a_column_called_as_files_begin_is_a_column(smkd: Smkd, name: str) -> None:
+    assert take(smkd, f"{name},x\n0,a\n1,b\n", "--column", name).code == 0
 
 
 @pytest.mark.parametrize("name", ["clean label", "Clean Label", "clean-label", "CLEAN_LABEL", " Clean  label "])

@@ -14,6 +14,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import IO, TYPE_CHECKING
 
+from smkd_cli.artifacts.foreign import SNIFFED, pointer_in
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain
 
@@ -64,20 +65,26 @@ def opened(path: str | Path | BytesIO, name: str) -> Iterator[Image.Image]:
     """
     from PIL import Image, UnidentifiedImageError
 
+    start = b""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # on metadata that we do not use, and on sizes that are checked here
-            with _stream(path) as stream, Image.open(stream) as image:
-                if image.width * image.height > MOST_PIXELS:
-                    raise DataError(
-                        f"{name}: has more than the {MOST_PIXELS:,} pixels that are decoded:"
-                        f" {image.width:,} x {image.height:,}"
-                    )
-                yield image
+            with _stream(path) as stream:
+                start = stream.read(SNIFFED)
+                stream.seek(0)
+                with Image.open(stream) as image:
+                    if image.width * image.height > MOST_PIXELS:
+                        raise DataError(
+                            f"{name}: has more than the {MOST_PIXELS:,} pixels that are decoded:"
+                            f" {image.width:,} x {image.height:,}"
+                        )
+                    yield image
     except Image.DecompressionBombError as error:  # Pillow's own limit, twice ours
         raise DataError(f"{name}: has more than the {MOST_PIXELS:,} pixels that are decoded") from error
     except UnidentifiedImageError as error:
-        raise DataError(f"{name}: is no image of a kind that can be read") from error
+        pointer = pointer_in(start)
+        more = f": it {pointer}" if pointer else ""
+        raise DataError(f"{name}: is no image of a kind that can be read{more}") from error
     except OSError as error:
         why = error.strerror or plain(error)
         raise DataError(f"{name}: cannot be read: {why}") from error

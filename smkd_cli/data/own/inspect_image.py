@@ -101,7 +101,7 @@ def inspect_image(folder: Path, path: str) -> ImageFacts:
 def _unusable(path: str, error: DataError) -> Finding:
     text = str(error).removeprefix(f"{path}: ")
     if "no image of a kind" in text:
-        return Finding("not an image")
+        return Finding("not an image", text.partition(": ")[2])
     return Finding("giant" if "has more than the" in text else "damaged", text)
 
 
