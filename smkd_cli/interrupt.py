@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 _AGAIN_SECONDS = 0.05
 
 
-# Ctrl-C; what service managers send; a terminal that is closed.
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+# Ctrl-C; what service managers send; a terminal that is closed; what SLURM sends before the time is over.
+_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1)
 
 
 class Interrupt:

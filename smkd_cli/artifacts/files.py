@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import errno
+import fcntl
 import hashlib
 import os
 import stat
 import tempfile
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smkd_cli.errors import ClosedPipeError, DataError
@@ -17,6 +19,9 @@ from smkd_cli.errors import ClosedPipeError, DataError
 _DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
 # Bytes of a file's name that stand in that of its temporary file, which is longer and must be no longer than 255.
 _KEPT_OF_NAME = 200
+_HALF = ".part"
+_RANDOM_LETTERS = 8  # in the names that tempfile makes
+_YOUNG_SECONDS = 1.0
 # What file systems answer that cannot, or need not, write a folder to the disk.
 _NO_SYNC = {errno.EINVAL, errno.ENOTSUP, errno.EACCES, errno.EPERM, errno.EBADF}
 
@@ -28,6 +33,7 @@ def written_in_one_step(path: Path) -> Iterator[Path]:
     The parent folder is made if need be. If the block or the disk fails, ``path`` is as it was before and the
     temporary file is gone; when it ends well, file and name are on the disk. Of a symbolic link, the file that it
     leads to is written. A device or a named pipe is written to directly, because it must not be replaced.
+    What a killed process has left of the same file is removed first.
 
     Raises:
         ClosedPipeError: the reader of a pipe went away.
@@ -43,9 +49,12 @@ def written_in_one_step(path: Path) -> Iterator[Path]:
             raise OSError(errno.ELOOP, os.strerror(errno.ELOOP))
         make_folder(target.parent)
         kept = os.fsencode(target.name)[:_KEPT_OF_NAME].decode(errors="ignore")
-        handle, name = tempfile.mkstemp(dir=target.parent, prefix=f".{kept}.", suffix=".part")
-        os.close(handle)
+        prefix = f".{kept}."
+        _remove_abandoned(target.parent, prefix)
+        handle, name = tempfile.mkstemp(dir=target.parent, prefix=prefix, suffix=_HALF)
         temporary = Path(name)
+        with suppress(OSError):  # not every file system has locks
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         umask = os.umask(0)
         os.umask(umask)
         temporary.chmod(0o666 & ~umask)
@@ -60,6 +69,28 @@ def written_in_one_step(path: Path) -> Iterator[Path]:
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)
+            os.close(handle)
+
+
+def _remove_abandoned(folder: Path, prefix: str) -> None:
+    """Remove temporary files of a process that was killed: it no longer holds their locks."""
+    with suppress(OSError), os.scandir(folder) as entries:
+        for entry in entries:
+            middle = entry.name.removeprefix(prefix).removesuffix(_HALF)
+            if entry.name == f"{prefix}{middle}{_HALF}" and len(middle) == _RANDOM_LETTERS and "." not in middle:
+                _remove_unlocked(Path(entry.path))
+
+
+def _remove_unlocked(path: Path) -> None:
+    with suppress(OSError):
+        handle = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # A file that was made just now may not be locked yet.
+            if time.time() - os.fstat(handle).st_mtime > _YOUNG_SECONDS:
+                path.unlink()
+        finally:
+            os.close(handle)
 
 
 def write_text(path: Path, text: str) -> None:

@@ -9,6 +9,7 @@ import pty
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -268,8 +269,15 @@ index,image,clean_label,noisy_label
 """
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
-@pytest.mark.parametrize("command", ["train quickstart --manifest -", "corrupt --labels - -o out.csv"])
+RESULTS = Path(__file__).parents[2] / "benchmarks" / "results" / "quickstart"
+SIGNALS = [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize(
+    "command",
+    ["train quickstart --manifest -", "corrupt --labels - -o out.csv", f"report {RESULTS} --format csv -o out.csv"],
+)
 def test_a_signal_outside_of_training_leaves_nothing_behind(tmp_path, number, command):
     scratch = tmp_path / "scratch"
     scratch.mkdir()
@@ -291,3 +299,69 @@ def test_a_signal_outside_of_training_leaves_nothing_behind(tmp_path, number, co
     assert words.splitlines()[-1] == ("interrupted" if number == signal.SIGINT else f"stopped by {number.name}")
     assert list(scratch.iterdir()) == []
     assert [path.name for path in tmp_path.iterdir()] == ["scratch"]
+
+
+@pytest.mark.parametrize("number", SIGNALS)
+@pytest.mark.parametrize("command", ["eval - -o out.jsonl", "report - -o out.md"])
+def test_a_signal_to_a_command_that_waits_for_paths_ends_it(tmp_path, number, command):
+    (tmp_path / "begun").mkdir()
+    (tmp_path / "begun" / "recipe.yaml").touch()
+    script = "print('ready', flush=True)\nfrom smkd_cli.__main__ import main\nmain()"
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_DISK if command.startswith("eval") else script, *command.split()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        if command.startswith("eval"):
+            process.stdin.write("begun\n")
+            process.stdin.flush()
+            assert "has not finished training" in process.stderr.readline()
+        else:
+            _wait_until_it_reads(process)
+        process.send_signal(number)
+        words = process.stderr.read()
+        process.stdin.close()
+    assert process.returncode == 128 + number
+    assert words.splitlines()[-1] == ("interrupted" if number == signal.SIGINT else f"stopped by {number.name}")
+    assert "Traceback" not in words
+    assert [path.name for path in tmp_path.iterdir()] == ["begun"]
+
+
+def _wait_until_it_reads(process):
+    """Wait until a process sleeps in a read of its standard input."""
+    assert process.stdout.readline() == "ready\n"
+    deadline = time.monotonic() + 60
+    while not Path(f"/proc/{process.pid}/wchan").read_text().endswith("pipe_read"):
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+@pytest.mark.parametrize("command", ["corrupt --labels - -o out.csv", f"report {RESULTS} --format csv -o out.csv"])
+def test_what_a_killed_command_left_is_removed_by_the_next(tmp_path, bash, command):
+    with subprocess.Popen(
+        [sys.executable, "-c", SLOW_DISK, *command.split()],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+        cwd=tmp_path,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[2])},
+    ) as process:
+        process.stdin.write("label\n0\n1\n")
+        process.stdin.close()
+        assert process.stdout.readline() == "writing\n"
+        (left,) = tmp_path.glob(".out.csv.*.part")
+        os.utime(left, (0, 0))
+        assert bash(f"printf 'label\\n0\\n1\\n' | WARM {command}").returncode == 0
+        assert left.exists()  # another command is writing it
+        process.kill()
+    others = [tmp_path / ".out.csv.x.abcdefgh.part", tmp_path / ".out.csv.part", tmp_path / ".other.csv.abcdefgh.part"]
+    for other in others:
+        other.touch()
+        os.utime(other, (0, 0))
+    assert bash(f"printf 'label\\n0\\n1\\n' | WARM {command}").returncode == 0
+    assert not left.exists()
+    assert all(other.exists() for other in others)
