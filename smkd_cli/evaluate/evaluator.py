@@ -77,7 +77,8 @@ class Evaluator:
                 check_code(path, methods.parts_of(about.cell.method), self.trust_code)
         bank, labelled = self._images(reference_of(facts.cell, path), frozen_of(facts.cell, path))
         log_probs = {
-            peer: predict(network, bank, _precision(about)).log_softmax(1) for peer, (network, about) in loaded.items()
+            peer: networks.guarded(about.network, partial(_log_probs, network, bank, _precision(about)))
+            for peer, (network, about) in loaded.items()
         }
         classes = next(iter(log_probs.values())).shape[1]
         noisy_labels, clean_labels = self._labels(path if path.is_dir() else path.parent, labelled, classes)
@@ -121,10 +122,14 @@ class Evaluator:
         except UnknownName as error:
             raise DataError(f"{path}: is of a network {facts.network!r:.80}, which is not known: {error}") from error
         network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
-        if wrong := difference(weights, network.state_dict()):
-            raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")
-        network.load_state_dict(weights)
-        network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        def load() -> None:
+            if wrong := difference(weights, network.state_dict()):
+                raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")
+            network.load_state_dict(weights)
+            network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+        networks.guarded(facts.network, load)
         return network, facts
 
     def _labels(self, directory: Path, labelled: Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
@@ -159,6 +164,10 @@ class Evaluator:
             console.info(f"refined_corrected is null for peer {facts.peer} of {cell.method}: {error}")
             refined = None
         return label_scores(prediction[of], refined, noisy[of], clean[of])
+
+
+def _log_probs(network: nn.Module, bank: ImageBank, precision: torch.dtype) -> Tensor:
+    return predict(network, bank, precision).log_softmax(1)
 
 
 def _epochs(path: Path) -> dict[str, Any] | None:

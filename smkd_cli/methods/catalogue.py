@@ -14,12 +14,13 @@ from typing import Any, TypeGuard
 from pydantic import create_model
 
 from smkd_cli.errors import UnknownName
+from smkd_cli.methods import asking
 from smkd_cli.methods.composed import Composed
 from smkd_cli.methods.contract import Hooks, Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.hook_checks import check_declarations
 from smkd_cli.methods.targets.contract import TargetRule
-from smkd_cli.registry import METHODS, Registry
+from smkd_cli.registry import METHODS, Registry, file_of
 
 # Of a step of cross entropy: a backward pass is as much as two forward passes.
 _PASSES = 3
@@ -102,16 +103,23 @@ def rules_of(name: str) -> tuple[type[Rule], ...]:
         if issubclass(rule, TargetRule):
             return REGISTRY.find("Zero"), rule
         if issubclass(rule, ExchangeRule):
-            if rule.alone is None:
-                raise UnknownName(f"{rule.name} needs a target rule: write, for example, {rule.name}+ProSelfLC")
+            if not isinstance(rule.alone, str):
+                written = _as_written(first, rule)
+                raise UnknownName(f"{written} needs a target rule: write, for example, {written}+ProSelfLC")
             return rule, REGISTRY.find(rule.alone)
         return (rule,)
     target = REGISTRY.find(others[0])
     if not issubclass(rule, ExchangeRule) or not issubclass(target, TargetRule):
         raise UnknownName(f"{name!r} is not EXCHANGE+TARGET, for example SMKD-P+MyLC")
     if clash := rule.model_fields.keys() & target.model_fields.keys():
-        raise UnknownName(f"{rule.name} and {target.name} share the options {', '.join(sorted(clash))}")
+        both = f"{_as_written(first, rule)} and {_as_written(others[0], target)}"
+        raise UnknownName(f"{both} share the options {', '.join(sorted(clash))}")
     return rule, target
+
+
+def _as_written(part: str, rule: type[Rule]) -> str:
+    """What messages call a rule: one of a file with that, as there may be one of ours of the same name."""
+    return rule.name if file_of(part) is None else part
 
 
 @cache
@@ -126,7 +134,20 @@ def full_options(name: str, options: Mapping[str, object]) -> dict[str, Any]:
         UnknownName: as :func:`rules_of`.
         pydantic.ValidationError: an option that the method does not have, or a wrong value; ``loc[0]`` is its key.
     """
-    return _options_model(rules_of(name))(**options).model_dump()
+    rules = rules_of(name)
+    values = asking.of_rules(rules, lambda: _options_model(rules)(**options).model_dump())
+    if not_plain := [key for key, value in values.items() if not _is_plain(value)]:
+        raise UnknownName(f"{asking.title(rules)}: the option {not_plain[0]} has a value that no recipe can hold")
+    return values
+
+
+def _is_plain(value: object) -> bool:
+    """Whether YAML and JSON can hold it."""
+    if isinstance(value, Mapping):
+        return all(isinstance(key, str) and _is_plain(item) for key, item in value.items())
+    if isinstance(value, list | tuple):
+        return all(map(_is_plain, value))
+    return value is None or type(value) in (bool, int, float, str)
 
 
 def build(name: str, options: Mapping[str, object]) -> Method:
@@ -138,19 +159,23 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     """
     rules = rules_of(name)
     values = full_options(name, options)
-    made = [rule(**{key: values[key] for key in rule.model_fields}) for rule in rules]
-    first, *rest = made
-    for rule in made:
-        assert isinstance(rule, Hooks)
-        check_declarations(rule)
-    if isinstance(first, Method):
-        return first
-    assert isinstance(first, ExchangeRule)
-    assert isinstance(rest[0], TargetRule)
-    composed = Composed(exchange=first, target_rule=rest[0])
-    if clash := composed.clash():
-        raise UnknownName(f"{name}: both {first.name} and {rest[0].name} decide {clash}; only one rule can")
-    return composed
+
+    def make() -> Method:
+        made = [rule(**{key: values[key] for key in rule.model_fields}) for rule in rules]
+        first, *rest = made
+        for rule in made:
+            assert isinstance(rule, Hooks)
+            check_declarations(rule)
+        if isinstance(first, Method):
+            return first
+        assert isinstance(first, ExchangeRule)
+        assert isinstance(rest[0], TargetRule)
+        composed = Composed(exchange=first, target_rule=rest[0])
+        if clash := composed.clash():
+            raise UnknownName(f"{name}: both of its rules decide {clash}; only one can")
+        return composed
+
+    return asking.of_rules(rules, make)
 
 
 def cost(method: Method, epochs: int = 100) -> float:
@@ -160,7 +185,7 @@ def cost(method: Method, epochs: int = 100) -> float:
     training forward.
     """
     passes = 0
-    for number, stage in enumerate(method.stages(epochs)):
-        beside = sum(companion.first_stage <= number for companion in method.companions())
-        passes += stage.epochs * (_PASSES + beside + method.passes_before(number))
+    for number, stage in enumerate(asking.answer(method, "stages", epochs)):
+        beside = sum(companion.first_stage <= number for companion in asking.answer(method, "companions"))
+        passes += stage.epochs * (_PASSES + beside + asking.answer(method, "passes_before", number))
     return passes / (_PASSES * epochs)

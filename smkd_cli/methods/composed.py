@@ -84,10 +84,10 @@ class Composed(Method):
         return any(rule.wants_features() for rule in self._rules())
 
     def companions(self) -> tuple[Companion, ...]:
-        return self.target_rule.companions() + self.exchange.companions()
+        return (*self.target_rule.companions(), *self.exchange.companions())
 
     def extras(self) -> tuple[Extra, ...]:
-        return self.target_rule.extras() + self.exchange.extras()
+        return (*self.target_rule.extras(), *self.exchange.extras())
 
     def memory(self, samples: int, classes: int) -> dict[str, tuple[int, ...]]:
         return self.target_rule.memory(samples, classes) | self.exchange.memory(samples, classes)

@@ -19,6 +19,7 @@ from smkd_cli.methods.hooks import Hooks, Need, Views
 from smkd_cli.methods.sampling import Sampler
 from smkd_cli.methods.stages import Companion, Extra, Stage
 from smkd_cli.methods.targets.contract import TargetRule
+from smkd_cli.registry import full_name
 
 _CONTRACTS: dict[type[Rule], str] = {TargetRule: "a target rule", ExchangeRule: "an exchange rule", Method: "a method"}
 # What a function is called that should be called at some time. No hook is meant by other names, unless it is misspelt.
@@ -48,23 +49,24 @@ def check_names(rule: type[Rule]) -> None:
     Raises:
         MethodError: a hook is not one of this kind of rule, misspelt, no function, or of other parameters.
     """
+    called = full_name(rule.name, rule)
     contracts = [contract for contract in _CONTRACTS if issubclass(rule, contract)]
     hooks = {name: value for contract in contracts for name, value in _hooks(contract).items()}
     theirs = rule.__mro__[: min(rule.__mro__.index(contract) for contract in contracts)]
     defined = {name: value for of in reversed(theirs) for name, value in _functions(of).items()}
     for name in hooks:
         if name in rule.model_fields or not callable(getattr(rule, name)):
-            raise MethodError(f"{rule.name}: {name} is a hook, and so a function: give the option another name")
+            raise MethodError(f"{called}: {name} is a hook, and so a function: give the option another name")
     for name, function in defined.items():
         if name in hooks:
             _check_parameters(rule, name, function, hooks[name])
         elif kinds := [word for contract, word in _CONTRACTS.items() if name in _hooks(contract)]:
             own = " and ".join(_CONTRACTS[contract] for contract in contracts)
-            raise MethodError(f"{rule.name} is {own}, and defines {name}, which only {' or '.join(kinds)} can define")
+            raise MethodError(f"{called} is {own}, and defines {name}, which only {' or '.join(kinds)} can define")
         elif (meant := _meant(name, hooks.keys() - defined.keys())) or name.startswith(_OF_A_TIME):
             hint = f"did you mean {meant}" if meant else f"there are {', '.join(sorted(hooks))}"
             raise MethodError(
-                f"{rule.name} defines {name}, which nothing calls; {hint}? "
+                f"{called} defines {name}, which nothing calls; {hint}? "
                 "(a name that begins with _ is never taken for a hook)"
             )
 
@@ -82,7 +84,9 @@ def _check_parameters(rule: type[Rule], name: str, defined: Callable[..., Any], 
     try:
         signature.bind(*wanted)
     except TypeError as error:
-        raise MethodError(f"{rule.name}.{name}{signature} is called as {name}({', '.join(wanted)})") from error
+        raise MethodError(
+            f"{full_name(rule.name, rule)}.{name}{signature} is called as {name}({', '.join(wanted)})"
+        ) from error
 
 
 def check_declarations(rule: Hooks, classes: int = 2) -> None:
@@ -97,10 +101,7 @@ def check_declarations(rule: Hooks, classes: int = 2) -> None:
     """
     check_names(type(rule))
     stages = rule.stages(1)
-    _expect(rule, "stages", stages, _are(stages, Stage) and len(stages) > 0, "a tuple of Stage, at least one")
-    for stage in stages:
-        is_count = isinstance(stage.epochs, int) and stage.epochs > 0
-        _expect(rule, "stages", stage, is_count, "a whole number of epochs in each, at least 1")
+    check_stages(_name(rule), stages)
     for number in range(len(stages)):
         sampler, capturable, passes = rule.sampler(number), rule.capturable(number), rule.passes_before(number)
         _expect(rule, "sampler", sampler, isinstance(sampler, Sampler), "a Sampler")
@@ -114,12 +115,23 @@ def check_declarations(rule: Hooks, classes: int = 2) -> None:
     for hook, made, kind in (("companions", rule.companions(), Companion), ("extras", rule.extras(), Extra)):
         _expect(rule, hook, made, _are(made, kind), f"a tuple of {kind.__name__}")
         if twice := twice_in(one.name for one in made):
-            raise MethodError(f"{rule.name}: {hook} gives two that are called {', '.join(twice)}")
+            raise MethodError(f"{_name(rule)}: {hook} gives two that are called {', '.join(twice)}")
     memory = rule.memory(1, classes)
     _expect(rule, "memory", memory, _is_memory(memory), "a dict of shapes, tuples of whole numbers, by name")
     if (score := next((made.score for made in map(rule.sampler, range(len(stages))) if made.score), None)) is not None:
         is_by_sample = len(memory.get(score, ())) == 1
         _expect(rule, "sampler", score, is_by_sample, "a score that is (n,) in the memory")
+
+
+def check_stages(name: str, stages: object) -> None:
+    """Raise a MethodError unless these can be the stages of the rule or method of that name."""
+    if not isinstance(stages, (tuple, list)) or not _are(stages, Stage) or not stages:
+        raise MethodError(f"{name}: stages should give a tuple of Stage, at least one, not {stages!r:.80}")
+    for stage in stages:
+        if not isinstance(stage.epochs, int) or stage.epochs < 1:
+            raise MethodError(
+                f"{name}: stages should give a whole number of epochs in each, at least 1, not {stage!r:.80}"
+            )
 
 
 def twice_in(names: Iterable[str]) -> list[str]:
@@ -142,4 +154,8 @@ def _is_memory(memory: object) -> bool:
 
 def _expect(rule: Hooks, hook: str, got: object, is_right: bool, expected: str) -> None:
     if not is_right:
-        raise MethodError(f"{rule.name}: {hook} should give {expected}, not {got!r:.80}")
+        raise MethodError(f"{_name(rule)}: {hook} should give {expected}, not {got!r:.80}")
+
+
+def _name(rule: Hooks) -> str:
+    return full_name(rule.name, type(rule))

@@ -17,6 +17,7 @@ from smkd_cli.methods.composed import Composed
 from smkd_cli.methods.contract import Method
 from smkd_cli.methods.hooks import Hooks
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
+from smkd_cli.registry import full_name
 
 Shape = tuple[int, ...]
 
@@ -82,8 +83,8 @@ def check_memory(method: Hooks, hook: str, memory: Mapping[str, Tensor], before:
 def name_of(method: Hooks) -> str:
     """As recipes name it."""
     if isinstance(method, Composed):
-        return f"{method.exchange.name}+{method.target_rule.name}"
-    return type(method).__dict__.get("name") or type(method).__name__
+        return f"{name_of(method.exchange)}+{name_of(method.target_rule)}"
+    return full_name(type(method).__dict__.get("name") or type(method).__name__, type(method))
 
 
 def _exchanging(method: Method) -> Hooks:

@@ -5,7 +5,7 @@ Names and costs are known without importing torch; only :func:`build` imports it
 
 from __future__ import annotations
 
-from smkd_cli.networks.catalogue import build, check, facts, names, preprocessing_of
+from smkd_cli.networks.catalogue import build, check, facts, guarded, names, preprocessing_of
 from smkd_cli.networks.facts import NetworkFacts
 from smkd_cli.networks.libraries import Preprocessing, library_of
 
@@ -15,6 +15,7 @@ __all__ = [
     "build",
     "check",
     "facts",
+    "guarded",
     "library_of",
     "names",
     "preprocessing_of",

@@ -15,12 +15,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache, partial
-from typing import TYPE_CHECKING, TypeGuard
+from typing import TYPE_CHECKING, TypeGuard, TypeVar
 
 from smkd_cli.errors import UsageError
 from smkd_cli.networks.facts import Counted, NetworkFacts, Recorded
 from smkd_cli.networks.libraries import Preprocessing, builder_of, library_of, preprocessing
 from smkd_cli.registry import NETWORKS, Registry, used
+
+T = TypeVar("T")
 
 if TYPE_CHECKING:
     from torch import nn
@@ -57,7 +59,11 @@ def facts(name: str) -> NetworkFacts:
     Raises:
         UnknownName: there is no such network.
     """
-    return _RECORDED.get(name) or _counted(name, _builder(name))
+    return _RECORDED.get(name) or _counted(_title(name), _builder(name))
+
+
+def _title(name: str) -> str:
+    return f"network {name}" if library_of(name) is not None else REGISTRY.title(name)
 
 
 def _builder(name: str) -> Builder:
@@ -77,8 +83,8 @@ def preprocessing_of(name: str) -> Preprocessing | None:
 
 
 @cache
-def _counted(name: str, builder: Builder) -> NetworkFacts:
-    return Counted(name, partial(_build, name, builder))
+def _counted(title: str, builder: Builder) -> NetworkFacts:
+    return Counted(title, partial(_build, title, builder))
 
 
 def build(name: str, classes: int, channels: int = 3) -> nn.Module:
@@ -92,16 +98,25 @@ def build(name: str, classes: int, channels: int = 3) -> nn.Module:
         UsageError: it is of another package and cannot be built.
     """
     builder = _builder(name)
-    return builder(classes, channels) if NETWORKS.is_own(name) else _build(name, builder, classes, channels)
+    return builder(classes, channels) if NETWORKS.is_own(name) else _build(_title(name), builder, classes, channels)
 
 
-def _build(name: str, builder: Builder, classes: int, channels: int) -> nn.Module:
+def _build(title: str, builder: Builder, classes: int, channels: int) -> nn.Module:
     from torch import nn
 
-    network = used(f"network {name}", lambda: builder(classes, channels))
+    network = used(title, lambda: builder(classes, channels))
     if not isinstance(network, nn.Module):
-        raise UsageError(f"network {name} is no torch.nn.Module, but {type(network).__name__}")
+        raise UsageError(f"{title} is no torch.nn.Module, but {type(network).__name__}")
     return network
+
+
+def guarded(name: str, work: Callable[[], T]) -> T:
+    """What a network is used for, beside training.
+
+    Raises:
+        UsageError: it is of another package, and fails.
+    """
+    return work() if NETWORKS.is_own(name) else used(_title(name), work)
 
 
 def check(name: str, image_shape: tuple[int, int, int], classes: int) -> None:

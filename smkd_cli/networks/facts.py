@@ -75,24 +75,27 @@ class Counted(NetworkFacts):
     """What is counted of a network on torch's meta device, where nothing is computed.
 
     Args:
-        name: of the network, for messages.
+        title: what messages call the network.
         build: makes it, as :func:`smkd_cli.networks.build`.
 
     Every function raises a UsageError where the network cannot be built, or does not make logits of images.
     """
 
-    def __init__(self, name: str, build: Callable[[int, int], nn.Module]) -> None:
-        self._name = name
+    def __init__(self, title: str, build: Callable[[int, int], nn.Module]) -> None:
+        self._title = title
         self._build = build
         self._counted = cache(self._count)
 
     @property
     def features(self) -> int:
-        return used(f"network {self._name}", self._width)
+        return used(self._title, self._width, "maps")
 
     def parameters_at(self, classes: int, channels: int = _CHANNELS) -> int:
-        network = used(f"network {self._name}", lambda: self._on_meta(classes, channels))
-        return sum(parameter.numel() for parameter in network.parameters() if parameter.requires_grad)
+        def count() -> int:
+            parameters = self._on_meta(classes, channels).parameters()
+            return sum(parameter.numel() for parameter in parameters if parameter.requires_grad)
+
+        return used(self._title, count)
 
     def multiply_adds_at(self, image_shape: tuple[int, int, int], classes: int) -> int:
         return self._counted(image_shape, classes)
@@ -114,7 +117,7 @@ class Counted(NetworkFacts):
         return maps.shape[1]
 
     def _count(self, image_shape: tuple[int, int, int], classes: int) -> int:
-        return used(f"network {self._name}", lambda: self._run(image_shape, classes))
+        return used(self._title, lambda: self._run(image_shape, classes))
 
     def _run(self, image_shape: tuple[int, int, int], classes: int) -> int:
         import torch
@@ -127,7 +130,7 @@ class Counted(NetworkFacts):
             logits = network(images)
         if tuple(logits.shape) != (len(images), classes):
             raise UsageError(
-                f"network {self._name} makes {tuple(logits.shape)} of images {tuple(images.shape)}, not logits"
+                f"{self._title} makes {tuple(logits.shape)} of images {tuple(images.shape)}, not logits"
                 f" {(len(images), classes)}"
             )
         operations: int = counter.get_total_flops()

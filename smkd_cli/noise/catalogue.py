@@ -8,9 +8,10 @@ from numpy.typing import NDArray
 from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.limits import MAX_CLASSES
 from smkd_cli.naming import LONGEST_NAME, is_name
+from smkd_cli.noise.checked import checked_transitions
 from smkd_cli.noise.contract import NoiseKind, is_noise_kind
 from smkd_cli.noise.forms import Transitions
-from smkd_cli.registry import NOISE, Registry, used
+from smkd_cli.registry import NOISE, Registry
 from smkd_cli.words import quoted
 
 # A whole matrix has classes² entries of 8 bytes: 800 MB at this bound. Drawing does without.
@@ -59,7 +60,7 @@ def transitions(kind: str, rate: float, classes: int, dataset: str | None = None
     _refuse_more_than(MAX_CLASSES, classes, "labels must be class numbers from 0 on")
     if NOISE.is_own(kind):
         return found.at(rate, classes, dataset)
-    return used(f"the kind of noise {kind}", lambda: found.at(rate, classes, dataset))
+    return checked_transitions(f"the {REGISTRY.title(kind)}", found, rate, classes, dataset)
 
 
 def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None = None) -> NDArray[np.float64]:

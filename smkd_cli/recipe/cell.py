@@ -9,13 +9,16 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from smkd_cli import methods
 from smkd_cli.data import DataSet
+from smkd_cli.data.own.options import is_path
 from smkd_cli.naming import slug
+from smkd_cli.networks import library_of
 from smkd_cli.noise import WITHOUT_RATE
 from smkd_cli.recipe.grid import short
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
 from smkd_cli.recipe.yaml_writer import dump
-from smkd_cli.registry import called
+from smkd_cli.registry import AUGMENTATIONS, DATASETS, METHODS, NETWORKS, NOISE, Kind, called
 
 _NOT_PROTOCOL = ("name", "title", "tables", "variant", "methods", "options", "noise", "seeds", "compute")
 
@@ -49,6 +52,21 @@ class Cell:
         """The recipe as this cell is trained: with the method's own protocol, where it has one."""
         protocol = self.recipe.methods[0].protocol
         return self.recipe if protocol is None else self.recipe.model_copy(update=protocol.given)
+
+    @property
+    def plugins(self) -> list[tuple[Kind, str]]:
+        """What in it is not ours, by kind and name: rules, networks, noise that is drawn, data set, augmentations."""
+        reference = self.recipe.dataset.reference
+        datasets = [reference] if isinstance(reference, str) and not is_path(reference) else []
+        noise = [self.noise.kind] if self.noise.kind and not self.noise.manifest else []
+        names: list[tuple[Kind, str]] = [
+            *((METHODS, part) for part in methods.parts_of(self.method)),
+            *((NETWORKS, name) for name in self.training.networks if library_of(name) is None),
+            *((NOISE, kind) for kind in noise),
+            *((DATASETS, name) for name in datasets),
+            *((AUGMENTATIONS, rule.name) for rule in self.training.augmentation.rules),
+        ]
+        return [(kind, name) for kind, name in dict.fromkeys(names) if not kind.is_own(name)]
 
     @property
     def noise(self) -> NoiseEntry:

@@ -21,6 +21,7 @@ from smkd_cli.recipe.protocol import TRAINING, Augmentation, Training
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry
 from smkd_cli.recipe.size import check_size
 from smkd_cli.registry import LAYOUTS
+from smkd_cli.seeds import generator
 from smkd_cli.suggestions import unknown
 
 # The keys of a training with their values and where these stand.
@@ -143,8 +144,8 @@ def _check_rules(document: Document, section: Augmentation, at: KeyPath) -> None
     for number, rule in enumerate(section.rules):
         path = (*at, "rules", number)
         try:
-            augmentation.build(rule.name, rule.options)
-        except UnknownName as error:
+            augmentation.draw(augmentation.build(rule.name, rule.options), generator(0, "check"), 2, 1)
+        except UsageError as error:
             document.add_problem(path, str(error))
         except ValidationError as error:
             for detail in error.errors(include_url=False):

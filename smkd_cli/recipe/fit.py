@@ -15,6 +15,7 @@ from smkd_cli.artifacts.peer import peer_file, read_peer_facts
 from smkd_cli.data import DataSet, find
 from smkd_cli.data import names as dataset_names
 from smkd_cli.errors import DataError
+from smkd_cli.methods.asking import answer
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.document import problem_lines
 from smkd_cli.recipe.expand import Header, expand, methods_under
@@ -121,8 +122,8 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) 
         name = ignorant.get(noise.manifest) if noise.manifest else drawn_from
         for entry in entries:
             method = methods.build(entry.name, entry.options)
-            teachers |= {companion.source for companion in method.companions() if companion.is_file}
-            if name is not None and (needs := sorted(method.needs())):
+            teachers |= {companion.source for companion in answer(method, "companions") if companion.is_file}
+            if name is not None and (needs := sorted(answer(method, "needs"))):
                 yield _ignorance(name, entry, needs)
     for teacher in sorted(teachers):
         try:

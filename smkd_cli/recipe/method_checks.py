@@ -9,6 +9,7 @@ from pydantic import ValidationError
 
 from smkd_cli import methods
 from smkd_cli.errors import UsageError
+from smkd_cli.methods.asking import answer
 from smkd_cli.naming import slug
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.grid import Row, rows
@@ -79,7 +80,10 @@ def _check_options(document: Document, row: Row, number: int, context: RecipeCon
         return
     except ValidationError as error:
         for detail in error.errors(include_url=False):
-            key = str(detail["loc"][0])
+            key = str(detail["loc"][0]) if detail["loc"] else ""
+            if key not in row.options and detail["type"] != "missing":  # the rule is at odds with itself
+                document.add_problem(("methods", number), f"{row.method}: {key and f'{key} '}{in_words(detail)}")
+                continue
             if detail["type"] == "missing":
                 known_fields = {k: v for rule in methods.rules_of(row.method) for k, v in rule.model_fields.items()}
                 document.add_problem(("methods", number), f"{row.method} needs {key}: {known_fields[key].description}")
@@ -99,9 +103,15 @@ def _check_options(document: Document, row: Row, number: int, context: RecipeCon
         return
     if context is not None:
         size = context.batch_size if row.protocol is None else row.protocol.given.get("batch_size", context.batch_size)
-        if problem := made.problem(size, context.classes, context.held_out):
+        try:
+            problem = answer(made, "problem", size, context.classes, context.held_out)
+            wants_features = answer(made, "wants_features")
+        except UsageError as error:
+            document.add_problem(("methods", number), str(error))
+            return
+        if problem:
             document.add_problem(("methods", number), problem)
-        if made.wants_features() and context.plain:
+        if wants_features and context.plain:
             message = f"{row.method} looks at features: {context.plain[0]} needs the functions maps and classify for it"
             document.add_problem(("methods", number), message)
 
@@ -119,7 +129,8 @@ def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:
             document.add_problem(("methods", number), message)
         first_in.setdefault(folder, row.label)
         training = None if row.protocol is None else row.protocol.model_dump(mode="json")
-        method = frozenset({*row.rules, "Zero"}), key_of(row.values), key_of(training)
+        rules = frozenset({*methods.rules_of(row.method), methods.rule("Zero")})  # not names: files may share them
+        method = rules, key_of(row.values), key_of(training)
         twin, its_folder = first_of.setdefault(method, (row.label, folder))
         if its_folder != folder:
             document.add_problem(("methods", number), f"is the same method as {twin!r}")

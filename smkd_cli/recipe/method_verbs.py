@@ -7,15 +7,17 @@ import sys
 from functools import partial
 from typing import Any, get_args, get_origin
 
+from pydantic import ValidationError
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticUndefined
 
 from smkd_cli import console, methods
 from smkd_cli.errors import UsageError
 from smkd_cli.methods import Method, Rule
+from smkd_cli.methods.asking import answer, title
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
-from smkd_cli.registry import guarded
+from smkd_cli.registry import file_of, used
 from smkd_cli.words import printable
 
 _WORDS = {"noise_rate": "the noise rate", "transition_matrix": "the transition matrix"}
@@ -26,17 +28,20 @@ def ls() -> None:
     console.info("name\tkind\tneeds\tstages\tcost\twhat it is")
     for name in methods.names():
         rule = methods.rule(name)
+        facts = ["", "", "", ""]
         try:
-            facts = guarded(partial(_facts, name))
-        except ValueError as error:
-            console.warn(f"{name}: cannot be described: {error}")
-            facts = ("", "", "")
-        console.emit("\t".join(map(printable, (name, _kind(rule), *facts, _title(rule)))))
+            facts = used(title([rule]), partial(_facts, name, rule))
+        except UsageError as error:
+            console.warn(str(error))
+        console.emit("\t".join(map(printable, (name, _kind(rule), *facts))))
 
 
-def _facts(name: str) -> tuple[str, str, str]:
+def _facts(name: str, rule: type[Rule]) -> list[str]:
     made = _example(name)
-    return ("", "", "") if made is None else (_needs(made), str(len(made.stages(100))), f"{methods.cost(made):.2f}")
+    needs, stages, cost = "", "", ""
+    if made is not None:
+        needs, stages, cost = _needs(made), str(len(answer(made, "stages", 100))), f"{methods.cost(made):.2f}"
+    return [needs, stages, cost, _title(rule)]
 
 
 def show(name: str) -> None:
@@ -45,21 +50,20 @@ def show(name: str) -> None:
     Raises:
         UsageError: there is no such method.
     """
-    try:
-        rules = [methods.rule(part) for part in methods.parts_of(name)]
-        pages = [guarded(partial(_page, rule)) for rule in rules]
-    except ValueError as error:
-        raise UsageError(str(error)) from error
+    rules = [(part, methods.rule(part)) for part in methods.parts_of(name)]
+    pages = [used(title([rule]), partial(_page, part, rule)) for part, rule in rules]
     with console.data_out() as stream:
         stream.write("\n".join(map("\n".join, pages)))
 
 
-def _page(rule: type[Rule]) -> list[str]:
-    lines = [f"{rule.name}: {_kind(rule)}", _title(rule), "", inspect.getdoc(rule) or "", ""]
-    made = _example(rule.name) if rule.name in methods.names() else None
+def _page(name: str, rule: type[Rule]) -> list[str]:
+    called = rule.name if file_of(name) is None else name
+    lines = [f"{called}: {_kind(rule)}", _title(rule), "", inspect.getdoc(rule) or "", ""]
+    made = _example(name)
     if made is not None:
         lines += [f"Needs: {_needs(made) or 'nothing but the labels'}."]
-        lines += [f"Stages of 100 epochs: {', '.join(f'{stage.name} ({stage.epochs})' for stage in made.stages(100))}."]
+        stages = answer(made, "stages", 100)
+        lines += [f"Stages of 100 epochs: {', '.join(f'{stage.name} ({stage.epochs})' for stage in stages)}."]
         lines += [f"Cost: {methods.cost(made):.2f} times cross entropy.", ""]
     if rule.model_fields:
         lines += ["Options:"]
@@ -81,17 +85,24 @@ def _title(rule: type[Rule]) -> str:
 
 
 def _example(name: str) -> Method | None:
-    """The method with its defaults; None of a rule that is no method alone."""
+    """The method with its defaults; None of a rule that is no method alone, or has no defaults.
+
+    Raises:
+        UnknownName: it is not ours, and fails.
+    """
+    rule = methods.rule(name)
+    if issubclass(rule, ExchangeRule) and rule.alone is None:
+        return None
+    required = {key: key for key, field in rule.model_fields.items() if field.is_required()}
     try:
-        required = {key: key for key, field in methods.rule(name).model_fields.items() if field.is_required()}
         return methods.build(name, required)
-    except ValueError:
+    except ValidationError:  # it requires an option that is no text
         return None
 
 
 def _needs(made: Method) -> str:
-    words = [_WORDS[need] for need in sorted(made.needs())]
-    words += [f"a trained {companion.name}" for companion in made.companions() if companion.is_file]
+    words = [_WORDS[need] for need in sorted(answer(made, "needs"))]
+    words += [f"a trained {companion.name}" for companion in answer(made, "companions") if companion.is_file]
     return " and ".join(words)
 
 

@@ -19,6 +19,7 @@ from smkd_cli.registry.kinds import (
     NOISE,
     Kind,
 )
+from smkd_cli.registry.origin import full_name, is_ours, where_raised, with_place
 
 __all__ = [
     "AUGMENTATIONS",
@@ -33,7 +34,11 @@ __all__ = [
     "Registry",
     "called",
     "file_of",
+    "full_name",
     "guarded",
+    "is_ours",
     "used",
     "warnings",
+    "where_raised",
+    "with_place",
 ]

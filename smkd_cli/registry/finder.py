@@ -159,6 +159,6 @@ class Registry(Generic[T]):
             lambda: [(self._declared(value) or called, value) for called, value in values if self._accepts(value)]
         )
         for name, _ in chosen:
-            if not is_name(name):
+            if not isinstance(name, str) or not is_name(name):
                 raise ValueError(f"a name is not a line of at most {LONGEST_NAME} printable characters")
         return [(name, value) for name, value in chosen if not name.startswith("_")]

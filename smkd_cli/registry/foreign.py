@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_OF_FILES = "smkd_plugins_in_"
 _untold: list[str] = []
 
 
@@ -64,13 +65,20 @@ def guarded(work: Callable[[], T]) -> T:
         raise ValueError("".join(traceback.format_exception_only(error)[-1:]).strip()) from error
 
 
-def used(what: str, work: Callable[[], T], hook: str = "", as_error: type[SmkdError] = UsageError) -> T:
-    """What a plug-in returns that is not ours; an error that it words for the user itself passes.
+def used(
+    what: str,
+    work: Callable[[], T],
+    hook: str = "",
+    as_error: type[SmkdError] = UsageError,
+    passes: tuple[type[Exception], ...] = (SmkdError,),
+) -> T:
+    """What a plug-in returns that is not ours.
 
     Args:
         what: names it in messages.
         hook: which part of it is used.
         as_error: what is raised, by its documented exit code.
+        passes: errors that say for themselves what is wrong.
 
     Raises:
         SmkdError: it raised something else, or tried to exit; this is of the class ``as_error``.
@@ -78,9 +86,13 @@ def used(what: str, work: Callable[[], T], hook: str = "", as_error: type[SmkdEr
     try:
         return guarded(work)
     except ValueError as error:
-        if isinstance(error.__cause__, SmkdError):
+        if isinstance(error.__cause__, passes):
             raise error.__cause__ from None
-        raise as_error(f"{what} cannot be used: {hook and f'{hook}: '}{error}") from error
+        from smkd_cli.registry.origin import where_raised
+
+        where = where_raised(error.__cause__ or error)
+        reason = f"{hook and f'{hook}: '}{error}{(where and f', in {where}') or ''}"
+        raise as_error(f"{what} cannot be used: {reason}") from error
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
@@ -88,6 +100,19 @@ def entry_points(group: str) -> tuple[EntryPoint, ...]:
     from importlib import metadata
 
     return tuple(metadata.entry_points(group=group))
+
+
+def all_entry_points() -> list[EntryPoint]:
+    """What the packages of this environment offer, of all kinds."""
+    from importlib import metadata
+
+    found = metadata.entry_points()
+    return [point for group in found.groups if group.startswith("smkd.") for point in found.select(group=group)]
+
+
+def is_of_file(module: str) -> bool:
+    """Whether the module of that name is a file that a user named."""
+    return module.startswith(_OF_FILES)
 
 
 def check_file(path: str, of: str) -> None:
@@ -110,7 +135,7 @@ def module_in(path: str) -> ModuleType:
 
 @cache
 def _module_in(file: Path) -> ModuleType:
-    name = f"smkd_plugins_in_{file.stem}_{abs(hash(file))}"
+    name = f"{_OF_FILES}{file.stem}_{abs(hash(file))}"
     try:
         return guarded(lambda: _run(file, name))
     except ValueError:

@@ -10,7 +10,8 @@ from smkd_cli.artifacts.results import CellRecord, FoundResults, Noise, Result
 from smkd_cli.registry import LAYOUTS, guarded
 from smkd_cli.report import notes
 from smkd_cli.report.fill import LONE, Filled, fill
-from smkd_cli.report.layout import FromResults, Layout, layouts, layouts_of, noise_label
+from smkd_cli.report.foreign_layouts import check_table, layouts_of
+from smkd_cli.report.layout import FromResults, Layout, layouts, noise_label
 from smkd_cli.report.paper_values import Published, comparable, paper_values
 from smkd_cli.report.tables import Report, Table
 
@@ -62,17 +63,34 @@ def _cell(result: Result) -> CellRecord:
     return result.cell
 
 
-def _fill(
-    layout: Layout, own: Sequence[Result], others: Sequence[Result], paper: Sequence[Published], warnings: list[str]
-) -> Filled:
-    """As :func:`fill`; a layout that is not ours may be wrong, which is a warning, and nothing stands in it."""
+def _filled(
+    layout: Layout,
+    own: Sequence[Result],
+    others: Sequence[Result],
+    paper: Sequence[Published],
+    unfinished: notes.Unfinished,
+    warnings: list[str],
+) -> tuple[Filled, Table | None]:
+    """A layout with results, and its table; one that is not ours may be wrong, which is a warning: it stays empty."""
+
+    def work() -> tuple[Filled, Table]:
+        of_other_data = () if layout.across_protocols else _of_other_data(layout)
+        filled = fill(layout, own, others, [*paper, *of_other_data])
+        return filled, _table(layout, filled, paper, unfinished)
+
     if LAYOUTS.is_own(layout.number):
-        return fill(layout, own, others, paper)
+        return work()
+
+    def checked() -> tuple[Filled, Table]:
+        filled, table = work()
+        check_table(table)
+        return filled, table
+
     try:
-        return guarded(lambda: fill(layout, own, others, paper))
+        return guarded(checked)
     except ValueError as error:
         warnings.append(f"{layout.number}: cannot be filled: {error}")
-        return Filled()
+        return Filled(), None
 
 
 def _tables_across_protocols(
@@ -91,9 +109,9 @@ def _tables_across_protocols(
             ]
             settings = dict.fromkeys((_cell(result).dataset, _cell(result).networks) for result in mine)
             paper = [number for at in settings for number in comparable(layout.number, *at)]
-            filled = _fill(layout, mine, others, paper, warnings)
-            if filled.used:
-                yield _table(layout, filled, paper, unfinished), filled
+            filled, table = _filled(layout, mine, others, paper, unfinished, warnings)
+            if filled.used and table is not None:
+                yield table, filled
 
 
 def _tables_of_protocol(
@@ -112,13 +130,13 @@ def _tables_of_protocol(
             others = [result for result in group if layout.number not in _cell(result).tables]
             first = _cell(own[0])
             paper = comparable(layout.number, first.dataset, first.networks)
-            filled = _fill(layout, own, others, [*paper, *_of_other_data(layout)], warnings)
+            filled, table = _filled(layout, own, others, paper, unfinished, warnings)
             placed |= {id(result) for result in own} & {id(result) for result in filled.used}
             if filled.left_out:
                 warnings.append(f"{layout.name}: left out ({len(filled.left_out)}): {notes.some(filled.left_out)}")
-            if any(cell.status != "missing" for row in filled.rows for cell in row.cells):
+            if table is not None and any(cell.status != "missing" for row in filled.rows for cell in row.cells):
                 warnings += filled.warnings
-                yield _table(layout, filled, paper, unfinished)
+                yield table
     rest: dict[str, list[Result]] = defaultdict(list)
     for result in group:
         if id(result) not in placed and not (id(result) in elsewhere and _across(result, known)):

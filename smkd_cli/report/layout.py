@@ -8,14 +8,13 @@ has all that the cell requires.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Any, TypeGuard
 
 from smkd_cli import methods
 from smkd_cli.artifacts.results import CellRecord, Result, Sent
-from smkd_cli.errors import UnknownName
-from smkd_cli.registry import LAYOUTS, Registry, file_of
+from smkd_cli.registry import LAYOUTS, Registry
 
 Coordinates = Mapping[str, Any]
 Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
@@ -252,26 +251,3 @@ def layouts() -> tuple[Layout, ...]:
     """The paper's layouts, those of ``layouts/``, tables before figures."""
     found = map(REGISTRY.find, LAYOUTS.own)
     return tuple(sorted(found, key=lambda layout: (layout.name.startswith("figure"), layout.name)))
-
-
-def layouts_of(tables: Iterable[str], trust_code: bool, warnings: list[str]) -> tuple[Layout, ...]:
-    """The paper's layouts, and those that results name as their tables; what cannot be used is added to the warnings.
-
-    Args:
-        trust_code: whether a file that results name may be run: it may come from the same untrusted source.
-    """
-    others = []
-    for name in dict.fromkeys(tables):
-        if LAYOUTS.is_own(name):
-            continue
-        if file_of(name) is not None and not trust_code:
-            warnings.append(
-                f"results name the layout {name}, which is code, and stand in a plain table without it; read the file, "
-                "and pass --trust-code to run it"
-            )
-            continue
-        try:
-            others.append(replace(REGISTRY.find(name), number=name))
-        except UnknownName as error:
-            warnings.append(str(error))
-    return (*layouts(), *others)

@@ -129,7 +129,6 @@ WRONG = "from smkd_cli.data.augmentation import Augmentation\n\nclass Wrong(Augm
         ),
         ("    def apply(self, pixels, drawn):\n        return pixels.float()\n", "wrong should give images as it gets"),
         ("    pass\n", "Wrong defines no apply"),
-        ("    def draw(self, random, n, views):\n        return {'x': random.random(n)}\n", "should draw x of shape"),
     ],
 )
 def test_a_rule_that_is_wrong_fails_its_cell_with_words(code, message, smkd, tmp_path):

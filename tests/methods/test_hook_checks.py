@@ -84,7 +84,7 @@ REFINE = "def refine(self, own, batch, clock): return Refined(batch.target)"
     ],
 )
 def test_what_a_rule_may_not_define_or_declare(method, base, line, words):
-    with pytest.raises(ValueError, match=f"^Mine.*{words}") as error:
+    with pytest.raises(ValueError, match=f"Mine.*{words}") as error:
         method(base, line)
     assert isinstance(error.value, smkd.UsageError)
 
@@ -110,7 +110,7 @@ def test_a_recipe_with_such_a_rule_says_where_it_is(smkd, tmp_path):
     (tmp_path / "mine.py").write_text(f"{HEAD}\nclass Mine(CE):\n    name = 'Mine'\n    def after_epochs(self): pass\n")
     result = smkd("recipes", "validate", "quickstart", "--set", 'methods=["mine.py:Mine"]', "--set", "options={}")
     assert result.code == 3, result.err
-    assert "methods.0: Mine defines after_epochs" in result.err
+    assert "methods.0: mine.py:Mine defines after_epochs" in result.err
 
 
 def test_names_of_two_rules_are_not_shared(method, tmp_path):
@@ -121,7 +121,7 @@ def test_names_of_two_rules_are_not_shared(method, tmp_path):
     (tmp_path / "two.py").write_text(
         f"{HEAD}class One(CE):\n    name = 'One'\n    {lines}class Two(ExchangeRule):\n    name = 'Two'\n    {lines}"
     )
-    with pytest.raises(ValueError, match="both Two and One decide companion average, extra more; only one rule can"):
+    with pytest.raises(ValueError, match="both of its rules decide companion average, extra more"):
         smkd.method(f"{tmp_path}/two.py:Two+{tmp_path}/two.py:One")
 
 
@@ -158,7 +158,7 @@ def test_names_of_two_rules_are_not_shared(method, tmp_path):
 def test_what_a_hook_gives_in_the_first_step(method, base, line, words):
     pair = smkd.PairLoss(method(base, line), LABELS, 3)
     logits = [torch.zeros(4, 3, requires_grad=True) for _ in range(2)]
-    with pytest.raises(ValueError, match=f"^Mine.*{words}"):
+    with pytest.raises(ValueError, match=f"Mine.*{words}"):
         pair(*logits, LABELS, torch.arange(4))
 
 
@@ -197,9 +197,18 @@ def test_memory_is_changed_in_place(method, hook):
             "def inputs(self, own, other, batch, clock): return Inputs(batch.views[0][:2], batch.onehot)",
             "Mine: inputs should give a target (2, 10) of floats on cpu, not (128, 10)",
         ),
-        ("def draw(self, random, batches, stage): return {'x': random.random(3)}", "Zero+Mine: draw should give x of"),
-        ("def draw(self, random, batches, stage): return [1]", "Zero+Mine: draw should give arrays by name, not [1]"),
-        ("def sampler(self, stage): return Odd()", "Zero+Mine: sampler should order 1437 indices from 0 to 1436 as"),
+        (
+            "def draw(self, random, batches, stage): return {'x': random.random(3)}",
+            "Zero+mine.py:Mine: draw should give x",
+        ),
+        (
+            "def draw(self, random, batches, stage): return [1]",
+            "Mine: draw should give arrays by name, not [1]",
+        ),
+        (
+            "def sampler(self, stage): return Odd()",
+            "Mine: sampler should order 1437 indices from 0 to 1436 as",
+        ),
         ("def after_epoch(self, memory, clock, predictions): memory['x'] = 1", "another tensor as x"),
     ],
 )

@@ -115,13 +115,15 @@ def test_a_name_that_two_packages_offer_is_that_of_neither(install, run):
 def test_a_method_that_cannot_be_described(install, run):
     code = (
         "from smkd_cli.methods import Method\n\nclass Rule(Method):\n    name = 'Mute'\n"
+        "    def loss(self, own, other, batch, clock): ...\n"
         "    def stages(self, epochs):\n        raise SystemExit(0)\n"
     )
     install("mute", code)
     listed = run("methods", "ls")
     assert listed.returncode == 0
     assert "CE\ttarget rule" in listed.stdout
-    assert "Mute: cannot be described: SystemExit: 0" in listed.stderr
+    assert "method Mute (package mute-package) cannot be used: SystemExit: 0" in listed.stderr
+    assert "in stages" in listed.stderr
     assert run("methods", "show", "mute").returncode == 2
     assert run("methods", "show", "CE").returncode == 0
 

@@ -165,7 +165,7 @@ def test_a_layout_that_breaks_leaves_its_results_in_a_plain_table(trained, smkd,
         path.write_text(path.read_text().replace("my_layout.py", "my_broken_layout.py"))
     result = smkd("report", "--trust-code")
     assert result.code == 0
-    assert "my_broken_layout.py:mine: cannot be filled: AttributeError" in result.err
+    assert "my_broken_layout.py:mine: columns should be FromResults" in result.err
     assert "CE" in result.out
 
 

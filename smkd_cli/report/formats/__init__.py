@@ -36,7 +36,12 @@ def render(name: str, report: Report) -> str:
     made = REGISTRY.find(name)
     if FORMATS.is_own(name):
         return made.render(report)
-    text = used(f"the format {name}", lambda: made.render(report))
+    title = f"the {REGISTRY.title(name)}"
+    text = used(title, lambda: made.render(report))
     if not isinstance(text, str):
-        raise UsageError(f"the format {name} makes no text, but {type(text).__name__}")
-    return text
+        raise UsageError(f"{title} makes no text, but {type(text).__name__}")
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        raise UsageError(f"{title} makes text that UTF-8 cannot hold: {error.reason}") from error
+    return str(text)

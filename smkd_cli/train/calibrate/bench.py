@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections.abc import Iterator, Sequence
@@ -148,6 +149,7 @@ def _serve(link: Connection) -> None:
     would be remembered as one that cannot run.
     """
     console.open_streams()
+    sys.stdout = sys.stderr  # what a network prints is no data
     processes.end_with_parent()
     sending = threading.RLock()
 

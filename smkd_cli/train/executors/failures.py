@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from smkd_cli.errors import DataError, SmkdError, TrainingError
 from smkd_cli.recipe import Cell
+from smkd_cli.registry import where_raised, with_place
 
 Undone = tuple[Cell, SmkdError]
 
@@ -24,7 +25,11 @@ def as_error(cell: Cell, error: BaseException) -> SmkdError:
     elif kind in _OUT_OF_MEMORY:
         reported = TrainingError(f"{cell.slug}: memory ran out ({str(error) or kind}); lower --jobs or batch_size")
     else:
-        reported = TrainingError(f"{cell.slug}: training ended with {kind}: {error} (smkd --debug shows where)")
+        text = with_place(error)
+        plugins = [name for _, name in cell.plugins]
+        beside = f"; the cell uses {', '.join(plugins)}" if plugins and not where_raised(error) else ""
+        text = f"{cell.slug}: training ended with {kind}{text and ': '}{text}{beside}"
+        reported = TrainingError(f"{text} (smkd --debug shows where)")
     reported.add_note("".join(traceback.format_exception(error)))
     return reported
 

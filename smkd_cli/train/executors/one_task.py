@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import signal
+import sys
+from contextlib import redirect_stdout
 
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.train.events import Event, Report
@@ -36,11 +38,14 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
     raised: list[BaseException] = []
     signal_number = 0
 
+    stdout = sys.stdout
+
     def forward(event: Event) -> None:
         nonlocal signal_number
         try:
             if not raised:
-                report(event)
+                with redirect_stdout(stdout):
+                    report(event)
         except BaseException as error:  # not the cell's fault: it is saved, as after a signal
             if is_second_signal(error, stop):
                 raise
@@ -49,15 +54,20 @@ def train_task(task: Task, report: Report, stop: StopRequest) -> Ended:
 
     failure: BaseException | None = None
     try:
-        if task.compute is None:
-            (task,), _ = _compute_chooser.choose([task], 1, stop)
-        from smkd_cli.train.run.loop import train_cell
+        with redirect_stdout(sys.stderr):  # what a plug-in prints is no data
+            if task.compute is None:
+                (task,), _ = _compute_chooser.choose([task], 1, stop)
+            from smkd_cli.train.run.loop import train_cell
 
-        train_cell(task, stop, forward)
+            train_cell(task, stop, forward)
     except InterruptedRunError:
         if not raised:
             raise
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plug-in may raise anything, and exit
+        if is_second_signal(error, stop):
+            raise
         failure = error
     if raised:
         stop.signal_number = signal_number

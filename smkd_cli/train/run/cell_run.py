@@ -12,6 +12,7 @@ from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError, MethodError
 from smkd_cli.features import dataset_of
 from smkd_cli.recipe import Cell
+from smkd_cli.registry import with_place
 from smkd_cli.train.machine.compute import ComputeConfig, cores, first_choice
 from smkd_cli.train.machine.device import prepare_machine
 from smkd_cli.train.run.checkpoint import Checkpoint, load_checkpoint
@@ -95,7 +96,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     except MethodError:
         raise
     except ValueError as error:
-        raise DataError(f"{cell.slug}: {error}") from error
+        raise DataError(f"{cell.slug}: {with_place(error)}") from error
     metrics = MetricsFile(directory.metrics)
     if saved is not None:
         _restore(state, *saved, directory)

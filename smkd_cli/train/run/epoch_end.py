@@ -7,6 +7,7 @@ from typing import Any
 
 from smkd_cli.errors import MethodError, TrainingError
 from smkd_cli.methods.step_checks import check_memory
+from smkd_cli.registry import with_place
 from smkd_cli.train.run.cell_run import CellRun
 
 
@@ -31,7 +32,7 @@ def end_epoch(run: CellRun) -> dict[str, Any]:
     except MethodError:
         raise
     except ValueError as error:
-        raise TrainingError(f"{run.cell.slug}: {error}") from error
+        raise TrainingError(f"{run.cell.slug}: {with_place(error)}") from error
     row = _row(run, rate)
     progress.rows.append(row)
     run.metrics.append(row)

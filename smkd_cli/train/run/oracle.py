@@ -15,6 +15,7 @@ from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import LabelFacts, Method
+from smkd_cli.methods.asking import answer
 from smkd_cli.recipe import Cell
 from smkd_cli.registry import file_of
 from smkd_cli.train.machine.device import Machine
@@ -73,7 +74,7 @@ def files_of(cell: Cell, method: Method) -> dict[str, str]:
 
 
 def _teachers(method: Method) -> list[str]:
-    return [made.source for made in method.companions() if made.is_file]
+    return [made.source for made in answer(method, "companions") if made.is_file]
 
 
 def _load(name: str, dataset: DataSet, machine: Machine, trusted: Sequence[str]) -> nn.Module:

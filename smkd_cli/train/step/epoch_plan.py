@@ -14,6 +14,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smkd_cli.data import augmentation
 from smkd_cli.data.augmentation.contract import Augmentation
 from smkd_cli.errors import MethodError
 from smkd_cli.methods import Views
@@ -102,7 +103,7 @@ def plan_epoch(
     columns: dict[str, np.ndarray] = {"indices": np.stack(orders, axis=1)[:count]}
     views = draws.views.count * (1 if draws.views.shared else 2)
     for position, rule in enumerate(draws.augmentation):
-        for name, values in rule.draw(random, count, views).items():
+        for name, values in augmentation.draw(rule, random, count, views).items():
             if values.shape[:2] != (count, views):
                 raise ValueError(f"{rule.name} should draw {name} of shape ({count}, {views}, …), not {values.shape}")
             columns[f"view.{position}.{name}"] = values

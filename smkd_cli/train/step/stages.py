@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from smkd_cli.methods import Method, Stage
+from smkd_cli.methods.asking import answer
 
 
 @dataclass(frozen=True)
@@ -28,10 +29,13 @@ class StageSchedule:
 
     Args:
         epochs: the recipe's.
+
+    Raises:
+        UsageError: the method is not ours, and cannot say its stages.
     """
 
     def __init__(self, method: Method, epochs: int) -> None:
-        self.stages: Sequence[Stage] = method.stages(epochs)
+        self.stages: Sequence[Stage] = answer(method, "stages", epochs)
         self.epochs = sum(stage.epochs for stage in self.stages)
 
     def at(self, epoch: int) -> StagePosition:

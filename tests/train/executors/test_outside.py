@@ -58,7 +58,8 @@ def test_the_machine_is_measured_where_a_cell_is_trained(train, monkeypatch, tmp
         raise AssertionError("measured")
 
     monkeypatch.setattr(bench.Bench, "measure", never)
-    assert train("report(task.cell, Ended())", "--set", "compute={threads: auto}").code == 0
+    untrained = train("report(task.cell, Ended())", "--set", "compute={threads: auto}")
+    assert (untrained.code, "measured" in untrained.err) == (5, False)
     result = train(TRAINS, "--set", "compute={threads: auto}")
     assert (result.code, "training ended with AssertionError: measured" in result.err) == (5, True)
 
@@ -69,8 +70,8 @@ def test_the_machine_is_measured_where_a_cell_is_trained(train, monkeypatch, tmp
         ("pass", 5, f"{NAMES[1]}: the executor did not report how it ended"),
         ("report(task.cell, Ended(DataError('the queue is full')))", 4, f"{NAMES[1]}: the queue is full"),
         ("raise DataError('no queue here')", 4, "error: no queue here"),
-        ("nobody.foresaw(it)", 2, "the executor own0.py:mine cannot be used: NameError"),
-        ("exit()", 2, "the executor own0.py:mine cannot be used: SystemExit"),
+        ("nobody.foresaw(it)", 2, "the executor own0.py:mine cannot be used: run: NameError"),
+        ("exit()", 2, "the executor own0.py:mine cannot be used: run: SystemExit"),
     ],
 )
 def test_what_can_be_wrong(body, code, message, train):
@@ -81,7 +82,7 @@ def test_what_can_be_wrong(body, code, message, train):
 
 
 def test_a_cell_that_is_reported_twice_is_printed_once(train):
-    result = train("report(task.cell, Ended()); report(task.cell, Ended())")
+    result = train(f"{TRAINS}; report(task.cell, Ended())")
     assert (result.code, result.out.splitlines()) == (0, [str(RUNS / name) for name in NAMES])
 
 
