@@ -279,8 +279,9 @@ def recipes_validate(
     """Check recipes and the files that they name; report all errors at once."""
     _read_stdin_once(*recipes)
     from smkd_cli.recipe.verbs import validate
+    from smkd_cli.report.foreign_layouts import check_fit
 
-    validate(recipes, overrides or [], profile, data)
+    validate(recipes, overrides or [], profile, data, check_fit)
 
 
 @methods_app.command("ls")
@@ -356,8 +357,7 @@ def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | N
     """Run the command line, report errors, and give the exit code."""
     try:
         code = _run(arguments)
-        for warning in registry.warnings():
-            console.warn(warning)
+        list(map(console.warn, registry.warnings()))
         sys.stdout.flush()
         if not interrupt.number or not code:
             return code

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from smkd_cli import networks, noise
 from smkd_cli.data import DataSet, augmentation, find
 from smkd_cli.data.dataset import CLEAN_UNKNOWN
-from smkd_cli.errors import UnknownName, UsageError
+from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.recipe.dataset import Dataset
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.method_checks import RecipeContext, check_methods
@@ -38,8 +38,12 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
 
     Returns:
         Warnings: what can be run, but is most likely a mistake.
+
+    Raises:
+        DataError: the data set cannot be opened, and nothing else is wrong.
     """
-    dataset = None
+    dataset: DataSet | None = None
+    broken: DataError | None = None
     if "dataset" in valid:
         try:
             wanted: Dataset = valid["dataset"]
@@ -48,6 +52,17 @@ def check(document: Document, valid: Mapping[str, Any], data: Path) -> list[str]
             dataset = find(wanted.reference, data)
         except UnknownName as error:
             document.add_problem(("dataset",), str(error))
+        except DataError as error:  # not the recipe's fault; what else is wrong with it is said too
+            broken = error
+    warnings = _check_with(document, valid, dataset)
+    if broken is not None:
+        if not document.problems:
+            raise broken
+        document.add_problem(("dataset",), str(broken))
+    return warnings
+
+
+def _check_with(document: Document, valid: Mapping[str, Any], dataset: DataSet | None) -> list[str]:
     if dataset is not None and "validation" in valid:
         _check_validation(document, valid["validation"].fraction, dataset)
     for number, table in enumerate(valid.get("tables", ())):

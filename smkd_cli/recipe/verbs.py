@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import write_text
-from smkd_cli.data import opened_once
+from smkd_cli.data import find, opened_once
+from smkd_cli.data.own.options import is_path
 from smkd_cli.errors import DataError, RecipeError, SmkdError, UsageError
+from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.fit import fitting_cells
 from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
-from smkd_cli.recipe.schema import name_from
+from smkd_cli.recipe.schema import Recipe, name_from
 from smkd_cli.recipe.yaml_reader import check_characters
 from smkd_cli.recipe.yaml_writer import dump
+from smkd_cli.registry import DATASETS, LAYOUTS
 from smkd_cli.suggestions import unknown
 
 
@@ -61,8 +64,17 @@ def copy(recipe: str, destination: Path, force: bool) -> None:
     console.emit(str(target))
 
 
-def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | None, data: Path) -> None:
-    """Check every recipe, with the manifests and teachers that it names, and print a line for each that is right.
+def validate(
+    recipes: Sequence[str],
+    overrides: Sequence[str],
+    profile: str | None,
+    data: Path,
+    check_layout: Callable[[str, list[Cell]], None],
+) -> None:
+    """Check every recipe, with all that it names, and print a line for each that is right.
+
+    Args:
+        check_layout: raises a UsageError where a layout that is not ours cannot hold the recipe's cells.
 
     Raises:
         RecipeError: the problems of all recipes that are not, and of their files.
@@ -72,7 +84,10 @@ def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | No
     with opened_once():
         for source in recipes:
             try:
-                cells = fitting_cells(load_recipe(source, overrides, profile, data=data), data)
+                recipe = load_recipe(source, overrides, profile, data=data)
+                cells = fitting_cells(recipe, data)
+                _check_tables(recipe, cells, source, check_layout)
+                _check_labels(recipe, data)
             except (RecipeError, DataError) as error:
                 errors.append(error)
             else:
@@ -80,3 +95,27 @@ def validate(recipes: Sequence[str], overrides: Sequence[str], profile: str | No
     if errors:
         message = "\n".join(map(str, errors))
         raise RecipeError(message) if any(isinstance(error, RecipeError) for error in errors) else DataError(message)
+
+
+def _check_tables(
+    recipe: Recipe, cells: list[Cell], source: str, check_layout: Callable[[str, list[Cell]], None]
+) -> None:
+    problems = []
+    for number, table in enumerate(recipe.tables):
+        if not LAYOUTS.is_own(table):
+            try:
+                check_layout(table, cells)
+            except UsageError as error:
+                problems.append(f"{source}: tables.{number}: {error}")
+    if problems:
+        raise RecipeError("\n".join(problems))
+
+
+def _check_labels(recipe: Recipe, data: Path) -> None:
+    """Read the labels of a data set that is code of others, where it is here; those of ours are known to be right."""
+    reference = recipe.dataset.reference
+    if isinstance(reference, str) and not is_path(reference) and not DATASETS.is_own(reference):
+        dataset = find(reference, data)
+        if not dataset.missing():
+            dataset.labels("train")
+            dataset.labels("test")

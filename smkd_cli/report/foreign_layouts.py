@@ -4,12 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import fields, replace
+from functools import partial
 from typing import Any
 
+from smkd_cli.artifacts.results import CellRecord, Noise
 from smkd_cli.errors import UsageError
 from smkd_cli.naming import is_name
+from smkd_cli.recipe import Cell
 from smkd_cli.registry import LAYOUTS, file_of, used
-from smkd_cli.report.layout import REGISTRY, FromResults, Layout, Slot, layouts
+from smkd_cli.report.layout import (
+    REGISTRY,
+    Coordinates,
+    FromResults,
+    Layout,
+    Slot,
+    SlotIndex,
+    accuracy,
+    coordinates_of,
+    fits,
+    layouts,
+)
 from smkd_cli.report.tables import Table
 
 # Of numbers that people read.
@@ -106,3 +120,52 @@ _FIELDS: dict[str, tuple[Callable[[Any], bool], str]] = {
         "a tuple of texts",
     ),
 }
+
+
+def check_fit(name: str, cells: Iterable[Cell]) -> None:
+    """Look whether a recipe that names a layout has results for it.
+
+    Args:
+        name: of the layout.
+        cells: of the recipe.
+
+    Raises:
+        UsageError: there is no such layout, it is not ours and wrong, or no cell of the recipe stands in it.
+    """
+    layout, title = find(name), REGISTRY.title(name)
+    found = [coordinates_of(_record(cell)) for cell in cells]
+    if not any(used(title, partial(_holds, layout, at)) for at in found):
+        raise UsageError(f"{title}: no cell of the recipe stands in it")
+
+
+def _record(cell: Cell) -> CellRecord:
+    """What a report knows of a result of the cell, without its data set."""
+    noise = Noise(kind=cell.noise.kind or "manifest", rate=cell.noise.rate)
+    protocol = cell.recipe.methods[0].protocol
+    return CellRecord.model_validate(
+        {
+            "recipe": cell.recipe.name,
+            "protocol": "",
+            "label": cell.label,
+            "method": cell.method,
+            "options": cell.options,
+            "dataset": cell.recipe.dataset.title,
+            "networks": cell.recipe.networks,
+            "epochs": cell.recipe.epochs,
+            "own_protocol": None if protocol is None else protocol.model_dump(mode="json"),
+            "noise": noise,
+            "seed": cell.seed,
+        }
+    )
+
+
+def _holds(layout: Layout, at: Coordinates) -> bool:
+    """Whether results at these coordinates stand in a layout; coordinates that its ``measure`` adds are not known."""
+    if not fits(at, layout.where):
+        return False
+    if layout.measure is not accuracy:
+        return True
+    return all(
+        bool(axis.slots([at])) if isinstance(axis, FromResults) else bool(SlotIndex(axis).of(at))
+        for axis in (layout.rows, layout.columns)
+    )
