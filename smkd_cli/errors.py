@@ -1,7 +1,7 @@
 """What can go wrong, as a user sees it: one message and one exit code per kind of error.
 
 Every package raises these; ``app.main`` prints the message and exits with the code. A message says what is wrong,
-where, and what to do about it.
+where, and what to do about it. What the caller of a function can mend by other arguments is a ValueError too.
 """
 
 from __future__ import annotations
@@ -17,24 +17,21 @@ class SmkdError(Exception):
     prefix: ClassVar[str] = "error: "
 
 
-class UsageError(SmkdError):
-    """The command line is wrong."""
+class UsageError(SmkdError, ValueError):
+    """The command line is wrong, or what a function of the Python API is given."""
 
     exit_code = 2
 
 
-class UnknownName(UsageError, ValueError):  # noqa: N818 (the name states the error)
-    """There is no usable plug-in of this name; the message says why, and what to write instead.
-
-    It is a ValueError too, for those who call a function with the name.
-    """
+class UnknownName(UsageError):  # noqa: N818 (the name states the error)
+    """There is no usable plug-in of this name; the message says why, and what to write instead."""
 
 
-class MethodError(UsageError, ValueError):
+class MethodError(UsageError):
     """The code of a method or rule is wrong; the message names it, its hook, what was expected and what it gave."""
 
 
-class RecipeError(SmkdError):
+class RecipeError(SmkdError, ValueError):
     """The recipe is wrong. The message holds every problem found, one a line, as ``file:line:column: what``."""
 
     exit_code = 3
@@ -44,6 +41,10 @@ class DataError(SmkdError):
     """Data or an artifact (manifest, checkpoint, run directory, scores) is missing, damaged or not what it must be."""
 
     exit_code = 4
+
+
+class LabelError(DataError, ValueError):
+    """Labels that a function is given are not class numbers."""
 
 
 class TrainingError(SmkdError):

@@ -26,7 +26,7 @@ from data_sets import DATA
 from safetensors.torch import load_file
 
 import smkd_cli.api as smkd
-from smkd_cli.artifacts import run as run_module
+from smkd_cli import run as run_module
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.methods import pair_loss
 from smkd_cli.train.machine.signals import SIGNALS

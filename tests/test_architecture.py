@@ -20,14 +20,16 @@ SHARED = {
 }
 ALLOWED = {
     "app": STAGES | {"recipe", "data"} | SHARED,
-    "api": {"train", "errors"} | PACKAGES,
+    "api": {"train", "errors", "arguments", "run"} | PACKAGES,
+    "arguments": {"errors", "recipe"},
+    "run": {"artifacts", "networks", "errors", "registry"},
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, PACKAGES | SHARED),
     "recipe": {"methods", "networks", "features", "data", "noise", "artifacts"} | SHARED,
     "features": {"networks", "data", "artifacts", "errors", "console"},
     "artifacts": {"errors", "limits", "naming", "suggestions", "words"},
     "noise": {"errors", "limits", "naming", "registry", "suggestions", "words"},
-    "methods": {"errors", "registry"},
+    "methods": {"errors", "registry", "suggestions"},
     "data": {"artifacts"} | SHARED,
     "networks": {"errors", "registry", "suggestions", "words"},
     "scoring": {"data"},

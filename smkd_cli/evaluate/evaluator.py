@@ -166,7 +166,7 @@ class Evaluator:
         return label_scores(prediction[of], refined, noisy[of], clean[of])
 
 
-def _log_probs(network: nn.Module, bank: ImageBank, precision: torch.dtype) -> Tensor:
+def _log_probs(network: nn.Module, bank: Images, precision: torch.dtype) -> Tensor:
     return predict(network, bank, precision).log_softmax(1)
 
 

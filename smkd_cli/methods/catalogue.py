@@ -15,10 +15,9 @@ from pydantic import create_model
 
 from smkd_cli.errors import UnknownName
 from smkd_cli.methods import asking
-from smkd_cli.methods.composed import Composed
-from smkd_cli.methods.contract import Hooks, Method, Rule
+from smkd_cli.methods.assembly import method_of
+from smkd_cli.methods.contract import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
-from smkd_cli.methods.hook_checks import check_declarations
 from smkd_cli.methods.targets.contract import TargetRule
 from smkd_cli.registry import METHODS, Registry, file_of
 
@@ -161,19 +160,7 @@ def build(name: str, options: Mapping[str, object]) -> Method:
     values = full_options(name, options)
 
     def make() -> Method:
-        made = [rule(**{key: values[key] for key in rule.model_fields}) for rule in rules]
-        first, *rest = made
-        for rule in made:
-            assert isinstance(rule, Hooks)
-            check_declarations(rule)
-        if isinstance(first, Method):
-            return first
-        assert isinstance(first, ExchangeRule)
-        assert isinstance(rest[0], TargetRule)
-        composed = Composed(exchange=first, target_rule=rest[0])
-        if clash := composed.clash():
-            raise UnknownName(f"{name}: both of its rules decide {clash}; only one can")
-        return composed
+        return method_of([rule(**{key: values[key] for key in rule.model_fields}) for rule in rules])
 
     return asking.of_rules(rules, make)
 

@@ -21,7 +21,7 @@ from smkd_cli.methods.contract import (
     Views,
 )
 from smkd_cli.methods.exchange.contract import ExchangeRule
-from smkd_cli.methods.hook_checks import twice_in
+from smkd_cli.methods.hook_checks import called, twice_in
 from smkd_cli.methods.sampling import Sampler
 from smkd_cli.methods.stages import Companion, Extra, Stage
 from smkd_cli.methods.targets.contract import TargetRule
@@ -54,7 +54,7 @@ class Composed(Method):
         clashes = [*both, *(f"memory {name}" for name in sorted(shared))]
         clashes += [f"companion {name}" for name in twice_in(made.name for made in self.companions())]
         clashes += [f"extra {name}" for name in twice_in(made.name for made in self.extras())]
-        if self.exchange.name != "Zero" and any(self.sampler(number).score for number in range(len(self.stages(1)))):
+        if called(self.exchange) != "Zero" and any(self.sampler(number).score for number in range(len(self.stages(1)))):
             clashes.append("what a peer gets, as each draws samples of its own")
         return ", ".join(clashes) or None
 

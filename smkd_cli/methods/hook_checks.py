@@ -27,6 +27,12 @@ _OF_A_TIME = ("before_", "after_", "on_")
 _CLOSE = 0.75
 
 
+def called(rule: type[Rule] | Rule) -> str:
+    """As recipes name it, with its file or package; a rule that no recipe names may have no name."""
+    of = rule if isinstance(rule, type) else type(rule)
+    return full_name(getattr(of, "name", "") or of.__name__, of)
+
+
 def _functions(of: type) -> dict[str, Callable[..., Any]]:
     """The public functions that a class itself defines."""
     unwrapped = {name: getattr(value, "__func__", value) for name, value in vars(of).items()}
@@ -49,24 +55,25 @@ def check_names(rule: type[Rule]) -> None:
     Raises:
         MethodError: a hook is not one of this kind of rule, misspelt, no function, or of other parameters.
     """
-    called = full_name(rule.name, rule)
     contracts = [contract for contract in _CONTRACTS if issubclass(rule, contract)]
     hooks = {name: value for contract in contracts for name, value in _hooks(contract).items()}
     theirs = rule.__mro__[: min(rule.__mro__.index(contract) for contract in contracts)]
     defined = {name: value for of in reversed(theirs) for name, value in _functions(of).items()}
     for name in hooks:
         if name in rule.model_fields or not callable(getattr(rule, name)):
-            raise MethodError(f"{called}: {name} is a hook, and so a function: give the option another name")
+            raise MethodError(f"{called(rule)}: {name} is a hook, and so a function: give the option another name")
     for name, function in defined.items():
         if name in hooks:
             _check_parameters(rule, name, function, hooks[name])
         elif kinds := [word for contract, word in _CONTRACTS.items() if name in _hooks(contract)]:
             own = " and ".join(_CONTRACTS[contract] for contract in contracts)
-            raise MethodError(f"{called} is {own}, and defines {name}, which only {' or '.join(kinds)} can define")
+            raise MethodError(
+                f"{called(rule)} is {own}, and defines {name}, which only {' or '.join(kinds)} can define"
+            )
         elif (meant := _meant(name, hooks.keys() - defined.keys())) or name.startswith(_OF_A_TIME):
             hint = f"did you mean {meant}" if meant else f"there are {', '.join(sorted(hooks))}"
             raise MethodError(
-                f"{called} defines {name}, which nothing calls; {hint}? "
+                f"{called(rule)} defines {name}, which nothing calls; {hint}? "
                 "(a name that begins with _ is never taken for a hook)"
             )
 
@@ -84,9 +91,7 @@ def _check_parameters(rule: type[Rule], name: str, defined: Callable[..., Any], 
     try:
         signature.bind(*wanted)
     except TypeError as error:
-        raise MethodError(
-            f"{full_name(rule.name, rule)}.{name}{signature} is called as {name}({', '.join(wanted)})"
-        ) from error
+        raise MethodError(f"{called(rule)}.{name}{signature} is called as {name}({', '.join(wanted)})") from error
 
 
 def check_declarations(rule: Hooks, classes: int = 2) -> None:
@@ -101,7 +106,7 @@ def check_declarations(rule: Hooks, classes: int = 2) -> None:
     """
     check_names(type(rule))
     stages = rule.stages(1)
-    check_stages(_name(rule), stages)
+    check_stages(called(rule), stages)
     for number in range(len(stages)):
         sampler, capturable, passes = rule.sampler(number), rule.capturable(number), rule.passes_before(number)
         _expect(rule, "sampler", sampler, isinstance(sampler, Sampler), "a Sampler")
@@ -115,7 +120,7 @@ def check_declarations(rule: Hooks, classes: int = 2) -> None:
     for hook, made, kind in (("companions", rule.companions(), Companion), ("extras", rule.extras(), Extra)):
         _expect(rule, hook, made, _are(made, kind), f"a tuple of {kind.__name__}")
         if twice := twice_in(one.name for one in made):
-            raise MethodError(f"{_name(rule)}: {hook} gives two that are called {', '.join(twice)}")
+            raise MethodError(f"{called(rule)}: {hook} gives two that are called {', '.join(twice)}")
     memory = rule.memory(1, classes)
     _expect(rule, "memory", memory, _is_memory(memory), "a dict of shapes, tuples of whole numbers, by name")
     if (score := next((made.score for made in map(rule.sampler, range(len(stages))) if made.score), None)) is not None:
@@ -154,8 +159,4 @@ def _is_memory(memory: object) -> bool:
 
 def _expect(rule: Hooks, hook: str, got: object, is_right: bool, expected: str) -> None:
     if not is_right:
-        raise MethodError(f"{_name(rule)}: {hook} should give {expected}, not {got!r:.80}")
-
-
-def _name(rule: Hooks) -> str:
-    return full_name(rule.name, type(rule))
+        raise MethodError(f"{called(rule)}: {hook} should give {expected}, not {got!r:.80}")

@@ -15,9 +15,9 @@ from smkd_cli.methods.batch import Batch, Inputs
 from smkd_cli.methods.clock import Clock
 from smkd_cli.methods.composed import Composed
 from smkd_cli.methods.contract import Method
+from smkd_cli.methods.hook_checks import called
 from smkd_cli.methods.hooks import Hooks
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
-from smkd_cli.registry import full_name
 
 Shape = tuple[int, ...]
 
@@ -83,8 +83,8 @@ def check_memory(method: Hooks, hook: str, memory: Mapping[str, Tensor], before:
 def name_of(method: Hooks) -> str:
     """As recipes name it."""
     if isinstance(method, Composed):
-        return f"{name_of(method.exchange)}+{name_of(method.target_rule)}"
-    return full_name(type(method).__dict__.get("name") or type(method).__name__, type(method))
+        return f"{called(method.exchange)}+{called(method.target_rule)}"
+    return called(method)
 
 
 def _exchanging(method: Method) -> Hooks:

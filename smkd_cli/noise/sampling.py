@@ -8,7 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
-from smkd_cli.errors import DataError, UnknownName, UsageError
+from smkd_cli.errors import LabelError, UnknownName, UsageError
 from smkd_cli.noise.catalogue import transitions
 from smkd_cli.noise.forms import Labels, Matrix, Transitions
 from smkd_cli.suggestions import unknown
@@ -52,7 +52,7 @@ def corrupt_labels(
 
     Raises:
         UsageError: the noise, the sampling or the seed makes no sense.
-        DataError: a label is not an integer in 0 … classes - 1.
+        LabelError: a label is not an integer in 0 … classes - 1.
     """
     if sampling not in _SAMPLINGS:
         raise UnknownName(unknown("sampling", sampling, samplings()))
@@ -71,11 +71,11 @@ def samplings() -> tuple[str, ...]:
 def _checked(labels: ArrayLike, classes: int) -> Labels:
     array = np.asarray(labels)
     if array.ndim != 1 or not (np.issubdtype(array.dtype, np.integer) or array.size == 0):
-        raise DataError(f"labels must be a row of integers, not {array.dtype} of shape {array.shape}")
+        raise LabelError(f"labels must be a row of integers, not {array.dtype} of shape {array.shape}")
     outside = (array < 0) | (array >= classes)
     if outside.any():
         row = int(outside.argmax())
-        raise DataError(f"label {array[row]} at index {row} is not in 0 … {classes - 1}")
+        raise LabelError(f"label {array[row]} at index {row} is not in 0 … {classes - 1}")
     return array.astype(np.int64, copy=False)
 
 

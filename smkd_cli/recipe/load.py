@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,9 @@ from smkd_cli.recipe.document import Document
 from smkd_cli.recipe.grid import used_rules
 from smkd_cli.recipe.overrides import apply_override, apply_profile
 from smkd_cli.recipe.problems import add_problems
-from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe, name_from
+from smkd_cli.recipe.schema import RECIPE_SCHEMA, MethodEntry, NoiseEntry, Recipe, name_from
 from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, is_readable, parse, read_file
+from smkd_cli.recipe.yaml_writer import dump
 from smkd_cli.suggestions import unknown
 
 
@@ -48,11 +49,18 @@ def read_source(source: str) -> tuple[str, Path | None]:
     return read_file(path), path
 
 
-def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None = None, *, data: Path) -> Recipe:
+def load_recipe(
+    source: str | Mapping[str, Any] | Recipe,
+    overrides: Sequence[str] = (),
+    profile: str | None = None,
+    *,
+    data: Path,
+) -> Recipe:
     """Read and check a recipe.
 
     Args:
-        source: a path, the name of a shipped recipe, or ``-`` for stdin.
+        source: a path, the name of a shipped recipe, or ``-`` for stdin; or what stands in a recipe, as plain data, or
+            a recipe that was read before.
         overrides: ``key.path=value`` in the order given; the last word on a key.
         profile: name or path of a set of overrides that is laid over the recipe first.
         data: folder of the data sets: their facts bound the values of a recipe.
@@ -64,12 +72,20 @@ def load_recipe(source: str, overrides: Sequence[str] = (), profile: str | None 
         RecipeError: whatever is wrong with it, everything in one message.
         DataError: its data set has its facts in files, and these are missing or damaged.
     """
-    text, path = read_source(source)
-    document = parse(text, str(path or "stdin"))
+    path: Path | None = None
+    if isinstance(source, str):
+        text, path = read_source(source)
+        called = "stdin"
+        document = parse(text, str(path or called))
+    else:
+        called = "recipe"
+        plain = source.model_dump(mode="json", by_alias=True) if isinstance(source, Recipe) else dict(source)
+        # What a program writes down, it writes for the version that it calls.
+        document = parse(dump({"schema": RECIPE_SCHEMA, **plain}), called, lines=False)
     if not isinstance(document.data, dict):
         document.add_problem((), "a recipe is a mapping of keys to values; this is none")
         document.raise_problems()
-    document.data.setdefault("name", name_from(path.stem if path else "stdin"))
+    document.data.setdefault("name", name_from(path.stem if path else called))
     if profile is not None:
         apply_profile(document, profile)
     for override in overrides:

@@ -35,6 +35,7 @@ from smkd_cli.recipe.protocol import (
     Validation,
 )
 
+RECIPE_SCHEMA = "smkd/recipe/1"
 LONGEST_LABEL = 80
 NOT_VARIED = Augmentation(crop_padding=0, flip=False)
 # It names a folder, so it must be none of ``.`` and ``..``.

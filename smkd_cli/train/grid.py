@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import fnmatch
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from smkd_cli.artifacts.manifest import read_manifest, write_manifest
 from smkd_cli.artifacts.text_lines import name_of
@@ -20,17 +21,17 @@ from smkd_cli.words import listed, shortened
 
 @dataclass(frozen=True)
 class GridRequest:
-    """Which cells of which recipe to train, as given on the command line.
+    """Which cells of which recipe to train, as given on the command line or by a Python program.
 
     Attributes:
-        recipe: a file, the name of a shipped recipe, or ``-``.
+        recipe: a file, the name of a shipped recipe, or ``-``; or a recipe, as data or read before.
         overrides: of ``--set``.
         profile: of ``--profile``.
         manifest: labels instead of the recipe's noise.
         cells: patterns of the names of cells, of which one must match; empty for all cells.
     """
 
-    recipe: str
+    recipe: str | Mapping[str, Any] | Recipe
     overrides: Sequence[str] = ()
     profile: str | None = None
     manifest: str | None = None

@@ -9,9 +9,9 @@ from data_sets import DATA
 from earlier import to_first_version
 from stop_after import StopAfter
 
-from smkd_cli.artifacts.run import Run
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import fitting_cells, load_recipe
+from smkd_cli.run import Run
 from smkd_cli.train.run.loop import train_cell
 from smkd_cli.train.run.task import Task
 
