@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from smkd_cli.errors import SmkdError, UsageError
 from smkd_cli.methods.batch import Batch
 from smkd_cli.methods.clock import Clock
 from smkd_cli.methods.contract import Method
 from smkd_cli.methods.hooks import LabelFacts
+from smkd_cli.methods.loss_checks import check_pair, check_predictions, check_step
 from smkd_cli.methods.outputs import Outputs, Refined, RefinedOutputs
 from smkd_cli.methods.predictions import GivenPredictions
-from smkd_cli.methods.step_checks import check_memory, checked_loss, checked_refine
+from smkd_cli.methods.step_checks import check_memory, checked_loss, checked_refine, name_of
 
 _TIMES = ("epoch", "epochs", "iteration", "iterations")
 _NETWORKS = ("a", "b")
@@ -40,7 +43,9 @@ class PairLoss(nn.Module):
         prepared: False leaves it to :meth:`prepare` to give the method these facts.
 
     Raises:
-        ValueError: the method needs to know what is not given.
+        UsageError: an argument is not what it should be, or the method needs to know what is not given, or it needs
+            more of a training loop than losses.
+        MethodError: the code of the method is wrong.
 
     Attributes:
         stages: the method's, in order.
@@ -75,6 +80,10 @@ class PairLoss(nn.Module):
         prepared: bool = True,
     ) -> None:
         super().__init__()
+        facts = LabelFacts(noisy_labels, classes, noise_rate, transition_matrix)
+        if prepared:
+            check_pair(method, facts, epochs, steps_per_epoch)
+            _refuse_more(method)
         self.method, self.classes, self.steps_per_epoch = method, classes, steps_per_epoch
         self.stages, self.stage = method.stages(epochs), 0
         self.register_buffer("noisy_labels", noisy_labels, persistent=False)
@@ -90,8 +99,10 @@ class PairLoss(nn.Module):
             self.register_buffer(name, value)
         self.begin_stage(0)
         self.refined: tuple[Refined, ...] = ()
+        # Whether a label was out of range on a device that is not waited for in a step; read when an epoch ends.
+        self.register_buffer("out_of_range", torch.zeros((), device=noisy_labels.device) > 0, persistent=False)
         if prepared:
-            self.prepare(LabelFacts(noisy_labels, classes, noise_rate, transition_matrix))
+            self.prepare(facts)
 
     def memory(self, index: int) -> dict[str, Tensor]:
         """What the method remembers of network 0 or 1."""
@@ -109,15 +120,22 @@ class PairLoss(nn.Module):
         """Give the method what it needs to know before training.
 
         Raises:
-            ValueError: it needs more than that.
+            UsageError: it needs more than that.
         """
         for index in range(2):
             memory = self.memory(index)
-            self.method.before_training(memory, facts)
+            with _ours():
+                self.method.before_training(memory, facts)
             check_memory(self.method, "before_training", memory, self.memory(index))
 
     def begin_stage(self, number: int) -> None:
-        """Enter a stage of the method, from 0; the training loop follows what ``stages[number]`` requires."""
+        """Enter a stage of the method, from 0; the training loop follows what ``stages[number]`` requires.
+
+        Raises:
+            UsageError: the method has no such stage.
+        """
+        if number not in range(len(self.stages)):
+            raise UsageError(f"the method's stages are 0 to {len(self.stages) - 1}; {number!r} is none")
         self.stage, self.checked = number, False
         self.set_time(1, 0)
 
@@ -144,19 +162,26 @@ class PairLoss(nn.Module):
         """The loss of each network, (): what the other sends is detached, so that each reaches one network alone.
 
         Args:
-            logits_a, logits_b: (N, C), of both networks on the same samples.
+            logits_a, logits_b: (N, C), of both networks on the same samples; half precision is widened to float32. For
+                float64 ``pair.double()`` makes the memory so too.
             noisy_labels: (N,) int64, theirs.
-            indices: (N,) int64, their positions in the ``noisy_labels`` that the pair was made with.
+            indices: (N,) int64, their positions in the ``noisy_labels`` that the pair was made with; some may repeat.
 
         Raises:
-            ValueError: the method needs more than logits.
+            UsageError: an argument is not what it should be; what is out of range on a GPU is found by
+                :meth:`end_epoch`, because a step does not wait for the device.
+            MethodError: the code of the method is wrong.
         """
-        if missing := beyond_logits(self.method):
-            raise ValueError(f"{type(self.method).__name__} needs {', '.join(missing)}: train it with smkd train")
+        samples = len(self.get_buffer("noisy_labels"))
+        check_step(logits_a, logits_b, noisy_labels, indices, self.classes, samples)
+        if logits_a.device.type != "cpu":
+            outside = (noisy_labels < 0) | (noisy_labels >= self.classes) | (indices < 0) | (indices >= samples)
+            self.get_buffer("out_of_range").logical_or_(outside.any())
         if self.training:
             self.get_buffer("iteration").add_(1)
         classes = torch.arange(self.classes, device=noisy_labels.device)
-        batch = Batch(noisy_labels, (noisy_labels.unsqueeze(1) == classes).to(logits_a.dtype), indices)
+        onehot = (noisy_labels.unsqueeze(1) == classes).to(torch.promote_types(logits_a.dtype, torch.float32))
+        batch = Batch(noisy_labels, onehot, indices)
         a, b = (self.outputs(index, logits, batch) for index, logits in enumerate((logits_a, logits_b)))
         self.refined = tuple(
             Refined(own.target.detach(), own.knowledge, self.method.sent(own, other, batch, self.clock), own.trust)
@@ -204,20 +229,57 @@ class PairLoss(nn.Module):
             held_out: (h, C) logits of both networks on held-out samples, and their noisy labels (h,).
 
         Raises:
-            ValueError: the method needs predictions that are not given, or cannot go on; the message says which.
+            UsageError: there were more steps than ``steps_per_epoch``, or the stage is over, or a label was out of
+                range, or the method needs predictions that are not given, or cannot go on; the message says which.
         """
         clock = self.clock
+        check_predictions(training, held_out, len(self.get_buffer("noisy_labels")), self.classes)
+        epoch, epochs, steps = int(clock.epoch), int(clock.epochs), self.steps_per_epoch
+        if (done := int(clock.iteration) - (epoch - 1) * steps) > steps:
+            raise UsageError(f"epoch {epoch} had {done} steps, but steps_per_epoch is {steps}")
+        if epoch > epochs:
+            raise UsageError(f"stage {self.stage} is over after {epochs} epochs: begin_stage enters another one")
+        if self.get_buffer("out_of_range"):
+            raise UsageError(f"epoch {epoch} had labels that are not from 0 to {self.classes - 1}, or indices of none")
         for index in range(2):
             seen = GivenPredictions(self.get_buffer("noisy_labels"), index, training, held_out)
             memory = self.memory(index)
-            self.method.after_epoch(memory, clock, seen)
+            with _ours():
+                self.method.after_epoch(memory, clock, seen)
             check_memory(self.method, "after_epoch", memory, self.memory(index))
-        self.set_time(int(clock.epoch) + 1, 0)
+        self.set_time(epoch + 1, 0)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], recurse: bool = True) -> PairLoss:
+        """What ``to`` does; half precision could neither count steps nor keep what is remembered, and is not taken."""
+        before = dict(self.named_buffers())
+        super()._apply(fn, recurse)  # type: ignore[no-untyped-call]
+        for name, value in before.items():
+            module, _, own = name.rpartition(".")
+            buffers: Any = self.get_submodule(module)._buffers
+            if name in _TIMES or (value.is_floating_point() and buffers[own].element_size() < 4):
+                buffers[own] = value.to(buffers[own].device)
+        return self
 
 
 def _buffer_of(name: str) -> str:
     """The buffer's name of a part of the memory: a module has attributes of its own, and allows no dots."""
     return f"memory_{name.replace('.', '-')}"
+
+
+@contextmanager
+def _ours() -> Iterator[None]:
+    """What a method words for the user is an error of ours."""
+    try:
+        yield
+    except SmkdError:
+        raise
+    except ValueError as error:
+        raise UsageError(str(error)) from error
+
+
+def _refuse_more(method: Method) -> None:
+    if missing := beyond_logits(method):
+        raise UsageError(f"{name_of(method)} needs {', '.join(missing)}: train it with smkd.train, or smkd train")
 
 
 def beyond_logits(method: Method) -> list[str]:

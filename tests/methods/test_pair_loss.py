@@ -133,15 +133,15 @@ def test_in_evaluation_mode_nothing_changes():
     ],
 )
 def test_what_asks_for_more_than_logits_is_refused(name, what):
-    with pytest.raises(ValueError, match=f"{what}.*smkd train"):
-        pair_of(name)(*logits(0), LABELS, torch.arange(N))
+    with pytest.raises(smkd.UsageError, match=f"^{name} needs.*{what}.*smkd train"):
+        pair_of(name)
 
 
 def test_what_is_not_given_is_required():
-    with pytest.raises(ValueError, match="noise_rate is oracle"):
+    with pytest.raises(smkd.UsageError, match="noise_rate is oracle"):
         PairLoss(smkd.method("Co-teaching"), LABELS, CLASSES)
     pair = pair_of("Forward", transition="estimated", estimate_share=0.25)
-    with pytest.raises(ValueError, match="give end_epoch their logits"):
+    with pytest.raises(smkd.UsageError, match="give end_epoch their logits"):
         pair.end_epoch()
     held_out = pair_of("KDCL", variant="general")
     with pytest.raises(ValueError, match="held-out samples"):
@@ -150,3 +150,144 @@ def test_what_is_not_given_is_required():
     weights = [held_out.memory(index)["own_weight"] for index in range(2)]
     assert float(sum(weights)) == pytest.approx(1)
     assert float(weights[0]) != 0.5
+
+
+# What it refuses
+
+
+def made(**changes):
+    arguments = {"method": smkd.method("SMKD-S+MyLC"), "noisy_labels": LABELS, "classes": CLASSES} | changes
+    return PairLoss(**arguments)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"method": "SMKD-S+MyLC"}, r"method should be what smkd.method\(\) gives, not str"),
+        ({"noisy_labels": LABELS.tolist()}, r"noisy_labels should be a tensor \(n,\) of int64, not list"),
+        ({"noisy_labels": LABELS.float()}, r"not \(12,\) of float32"),
+        ({"noisy_labels": LABELS.int()}, r"not \(12,\) of int32"),
+        ({"noisy_labels": LABELS[None]}, r"not \(1, 12\) of int64"),
+        ({"noisy_labels": LABELS[:0]}, "at least one label"),
+        ({"noisy_labels": LABELS + 1}, "noisy_labels should be from 0 to 4, not from 1 to 5"),
+        ({"classes": 1}, "classes should be a whole number from 2 on, not 1"),
+        ({"classes": 5.0}, "classes should be a whole number"),
+        ({"epochs": 0}, "epochs should be a whole number from 1 on"),
+        ({"steps_per_epoch": True}, "steps_per_epoch should be"),
+        ({"noise_rate": 40}, "noise_rate should be a number from 0 to 1, not 40"),
+        ({"transition_matrix": torch.eye(4)}, r"transition_matrix should be a tensor \(5, 5\) of floats, not \(4, 4\)"),
+    ],
+)
+def test_a_pair_is_not_made_of_anything_else(changes, words):
+    with pytest.raises(smkd.UsageError, match=words):
+        made(**changes)
+
+
+def step(**changes):
+    a, b = logits(0)
+    given = {"logits_a": a, "logits_b": b, "noisy_labels": LABELS, "indices": torch.arange(N)} | changes
+    return made()(**given)
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"logits_a": torch.zeros(N)}, r"logits_a should be a tensor \(12, 5\) of floats, not \(12,\)"),
+        ({"logits_a": torch.zeros(N, 4)}, r"not \(12, 4\) of float32"),
+        ({"logits_a": torch.zeros(())}, r"not \(\) of float32"),
+        ({"logits_b": torch.zeros(N - 1, CLASSES)}, r"logits_b should be a tensor \(12, 5\) of floats, not \(11, 5\)"),
+        ({"logits_b": torch.zeros(N, CLASSES).long()}, "logits_b should be.* of int64"),
+        ({"logits_b": torch.zeros(N, CLASSES).double()}, "of type float32, as logits_a is, not float64"),
+        ({"logits_b": torch.zeros(N, CLASSES, device="meta")}, "logits_b should be on cpu.*not on meta"),
+        ({"noisy_labels": LABELS[1:]}, r"noisy_labels should be a tensor \(12,\) of int64, not \(11,\)"),
+        ({"noisy_labels": LABELS.float()}, "noisy_labels should be.*float32"),
+        ({"noisy_labels": LABELS - 1}, "noisy_labels should be from 0 to 4, not from -1 to 3"),
+        ({"indices": torch.arange(N) + 1}, "indices should be from 0 to 11, not from 1 to 12"),
+        ({"indices": list(range(N))}, "indices should be a tensor.*not list"),
+    ],
+)
+def test_a_step_is_not_taken_on_anything_else(changes, words):
+    with pytest.raises(smkd.UsageError, match=words):
+        step(**changes)
+
+
+def test_no_samples_have_no_loss():
+    empty = torch.zeros(0, CLASSES)
+    with pytest.raises(smkd.UsageError, match="has no samples"):
+        made()(empty, empty, LABELS[:0], LABELS[:0])
+
+
+def test_the_clock_does_not_run_past_its_ends():
+    pair = made(epochs=2, steps_per_epoch=2)
+    for _ in range(3):
+        pair(*logits(0), LABELS, torch.arange(N))
+    with pytest.raises(smkd.UsageError, match="epoch 1 had 3 steps, but steps_per_epoch is 2"):
+        pair.end_epoch()
+    pair.begin_stage(0)
+    pair.end_epoch()
+    pair.end_epoch()
+    with pytest.raises(smkd.UsageError, match="stage 0 is over after 2 epochs"):
+        pair.end_epoch()
+    with pytest.raises(smkd.UsageError, match="the method's stages are 0 to 0; 1 is none"):
+        pair.begin_stage(1)
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ({"training": (torch.zeros(3, CLASSES),) * 2}, r"training should be a tensor \(12, 5\)"),
+        ({"training": (torch.zeros(N, CLASSES),)}, "training should be the logits of both"),
+        ({"held_out": (torch.zeros(3, CLASSES),) * 2}, "held_out should be both networks' logits and the labels"),
+        ({"held_out": (torch.zeros(3, 5), torch.zeros(2, 5), LABELS[:3])}, r"held_out should be a tensor \(3, 5\)"),
+        ({"held_out": (torch.zeros(3, 5), torch.zeros(3, 5), LABELS[:3] + 9)}, "labels of held_out should be from 0"),
+    ],
+)
+def test_predictions_of_an_epoch_are_checked(given, words):
+    with pytest.raises(smkd.UsageError, match=words):
+        made().end_epoch(**given)
+
+
+# What it takes
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float16, torch.bfloat16], ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_wider_and_half_precision_and_a_sample_twice(name, dtype):
+    indices = torch.tensor([0, 0, *range(1, N - 1)])
+    pair = pair_of(name)
+    a, b = (value.detach().to(dtype).requires_grad_() for value in logits(0))
+    losses = pair(a, b, LABELS[indices], indices)
+    assert all(loss.dtype == torch.promote_types(dtype, torch.float32) for loss in losses)
+    sum(losses).backward()
+    assert a.grad.dtype == b.grad.dtype == dtype
+    plain = pair_of(name)(a.detach().float(), b.detach().float(), LABELS[indices], indices)
+    torch.testing.assert_close(torch.stack(losses).float(), torch.stack(plain), rtol=1e-4, atol=1e-5)
+
+
+def test_half_precision_neither_counts_nor_remembers():
+    pair = pair_of("MentorNet")
+    pair.clock.iteration.fill_(4097)
+    pair.memory(0)["loss_percentile"].fill_(1 / 3)
+    pair.half()
+    assert int(pair.clock.iteration) == 4097
+    assert pair.memory(0)["loss_percentile"].dtype == torch.float32
+    assert pair.double().memory(0)["loss_percentile"].dtype == torch.float64
+    pair(*(value.double() for value in logits(0)), LABELS, torch.arange(N))
+    pair.float()
+    assert pair.clock.iteration.dtype == torch.float64
+    assert int(pair.clock.iteration) == 4098
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_step_waits_for_no_device(name):
+    """On a device without numbers, looking at one is an error."""
+    pair = pair_of(name).to("meta")
+    losses = pair(*(value.to("meta") for value in logits(0)), LABELS.to("meta"), torch.arange(N, device="meta"))
+    assert [loss.shape for loss in losses] == [(), ()]
+
+
+def test_labels_out_of_range_are_found_when_the_epoch_ends():
+    pair = made()
+    pair.get_buffer("out_of_range").fill_(True)  # as a GPU has it
+    with pytest.raises(smkd.UsageError, match="epoch 1 had labels that are not from 0 to 4, or indices of none"):
+        pair.end_epoch()

@@ -39,7 +39,8 @@ class MentorNet(Method):
 
     def observe(self, own: Outputs, batch: Batch, clock: Clock) -> None:
         losses = cross_entropy(batch.onehot, own).detach()
-        own.memory["loss_percentile"].lerp_(losses.quantile(self.percentile), 0.5)
+        kept = own.memory["loss_percentile"]
+        kept.lerp_(losses.quantile(self.percentile).to(kept.dtype), 0.5)
 
     def weights(self, losses: Tensor, own: Outputs, clock: Clock) -> Tensor:
         """v (N,) of the losses (N,)."""

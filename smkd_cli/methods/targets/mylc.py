@@ -42,7 +42,7 @@ class MyLC(TargetRule):
         if self.certainty == "batch":
             own.memory["r"].copy_(certainty.mean())
         elif self.certainty == "ema":
-            own.memory["r"].lerp_(certainty.mean(), 0.01)
+            own.memory["r"].lerp_(certainty.mean().to(own.memory["r"].dtype), 0.01)
 
     def after_epoch(self, memory: dict[str, Tensor], clock: Clock, predictions: Predictions) -> None:
         if self.certainty == "epoch":
