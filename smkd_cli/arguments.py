@@ -1,8 +1,13 @@
-"""What the functions of the Python API are given, checked with words, and errors in the words of Python."""
+"""What the functions of the Python API are given, checked with words, and errors in the words of Python.
+
+Each check gives the value, or raises a UsageError that names the argument.
+"""
 
 from __future__ import annotations
 
 import json
+import numbers
+import operator
 import os
 import re
 from collections.abc import Iterator, Mapping, Sequence
@@ -45,11 +50,22 @@ def texts(name: str, value: object) -> list[str]:
     return list(value)
 
 
-def whole(name: str, value: object, least: int) -> int:
-    """A whole number; True and False are none."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
-        raise _wrong(name, f"a whole number from {least} on", value)
-    return value
+def whole(name: str, value: Any, least: int | None = None) -> int:
+    """A whole number, NumPy's too; True and False are none."""
+    try:
+        number = None if isinstance(value, bool) else operator.index(value)
+    except TypeError:
+        number = None
+    if number is None or (least is not None and number < least):
+        raise _wrong(name, "a whole number" if least is None else f"a whole number from {least} on", value)
+    return number
+
+
+def number(name: str, value: object) -> float:
+    """A number, NumPy's too; True and False are none."""
+    if not isinstance(value, numbers.Real) or isinstance(value, bool):
+        raise _wrong(name, "a number", value)
+    return float(value)
 
 
 def truth(name: str, value: object) -> bool:
@@ -63,6 +79,8 @@ def path(name: str, value: object) -> Path:
     """A path of a file or a folder."""
     if not isinstance(value, (str, os.PathLike)) or not isinstance(os.fspath(value), str) or not os.fspath(value):
         raise _wrong(name, "a path", value)
+    if "\0" in os.fspath(value):
+        raise _wrong(name, "a path without a null character", value)
     return Path(value)
 
 

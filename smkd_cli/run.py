@@ -11,7 +11,7 @@ from smkd_cli.artifacts.peer import load_peer
 from smkd_cli.artifacts.result_records import ResultRecord
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.samples import SampleRecord, SamplesFacts, read_samples
-from smkd_cli.errors import DataError, UsageError
+from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.registry import file_of
 
 if TYPE_CHECKING:
@@ -134,10 +134,16 @@ class Run:
             )
         # Its file does not say how many channels the images have, but a convolution of its weights does.
         channels = {1, 3} | {weight.shape[1] for weight in weights.values() if weight.ndim == 4}
-        wrong: str | None = None
+        classes, wrong = self.manifest.classes, None
         for count in sorted(channels):
-            with torch.random.fork_rng(devices=[]):
-                network = networks.build(facts.network, self.manifest.classes, count)
+            try:
+                with torch.random.fork_rng(devices=[]):
+                    network = networks.build(facts.network, classes, count)
+            except UnknownName:
+                raise
+            except UsageError as error:  # code of others may not know such images
+                wrong = str(error)
+                continue
             if (wrong := difference(weights, network.state_dict())) is None:
                 network.load_state_dict(weights)
                 return network.eval()

@@ -6,6 +6,7 @@ import logging
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import numpy as np
@@ -175,6 +176,47 @@ def test_a_mistake_is_a_value_error_of_ours(work, words):
         work()
     assert isinstance(error.value, smkd.SmkdError)
     assert "--" not in str(error.value)
+
+
+ODD = [None, 3, -1, 1.5, float("nan"), "x", "", b"x", [], [None], {}, object(), True, np.zeros((2, 2)), "a\0b"]
+ODD += [torch.zeros(2), [[1], [1, 2]]]
+CORRUPT = {"labels": [0, 1, 2], "kind": "symmetric", "rate": 0.4, "classes": 3, "seed": 1, "sampling": "exact"}
+TAKES = {
+    **{
+        f"corrupt_labels {name}": lambda odd, name=name: smkd.corrupt_labels(**CORRUPT | {name: odd})
+        for name in (*CORRUPT, "dataset")
+    },
+    "transition_matrix kind": lambda odd: smkd.transition_matrix(odd, 0.4, 3),
+    "transition_matrix rate": lambda odd: smkd.transition_matrix("symmetric", odd, 3),
+    "transition_matrix classes": lambda odd: smkd.transition_matrix("symmetric", 0.4, odd),
+    "read_manifest": smkd.read_manifest,
+    "write_manifest": lambda odd: smkd.write_manifest("m.csv", odd),
+    "expand": smkd.expand,
+    "method": smkd.method,
+    "method of": lambda odd: smkd.method("SMKD-S+MyLC", eta=odd),
+    "network": lambda odd: smkd.network(odd, 10),
+    "network of": lambda odd: smkd.network("small_resnet", odd),
+    "dataset": smkd.dataset,
+    "dataset in": lambda odd: smkd.dataset("digits", odd),
+    "load_recipe": smkd.load_recipe,
+    "load_recipe with": lambda odd: smkd.load_recipe("quickstart", odd),
+    "load_recipe for": lambda odd: smkd.load_recipe("quickstart", profile=odd),
+    "Run": smkd.Run,
+}
+
+
+@pytest.mark.parametrize("called", TAKES)
+def test_no_value_ends_in_an_error_of_another_kind(called, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for odd in ODD:
+        with suppress(smkd.SmkdError):
+            TAKES[called](odd)
+
+
+def test_numbers_of_numpy_are_numbers():
+    plain = smkd.corrupt_labels(**CORRUPT)
+    odd = CORRUPT | {"classes": np.int64(3), "rate": np.float64(0.4), "seed": np.uint8(1), "labels": np.arange(3)}
+    assert np.array_equal(plain, smkd.corrupt_labels(**odd))
 
 
 def test_a_recipe_is_a_name_a_path_a_dict_or_a_recipe(tmp_path):

@@ -11,13 +11,14 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from smkd_cli import arguments
 from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.manifest_checks import check_images, check_index, check_labels, labels_sha256
 from smkd_cli.artifacts.manifest_csv import Table, read_csv, write_csv
 from smkd_cli.artifacts.manifest_header import MANIFEST_SCHEMA, NOISY_LABEL, check_word
 from smkd_cli.artifacts.manifest_parquet import read_parquet, write_parquet
 from smkd_cli.artifacts.text_lines import name_of, opened
-from smkd_cli.errors import DataError
+from smkd_cli.errors import DataError, UsageError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.words import plain
 
@@ -132,8 +133,13 @@ def read_manifest(source: Path | str) -> Manifest:
 
     Raises:
         DataError: it cannot be read, or anything in it contradicts the format or itself; the message names the row.
+        UsageError: ``source`` is no path.
+
+    Example:
+        >>> smkd.read_manifest(trained / "manifest.csv").noisy_labels.shape  # of a run directory
+        (1437,)
     """
-    path = Path(source)
+    path = arguments.path("source", source)
     if path.suffix == ".parquet":
         return _checked(read_parquet(path))
     with opened(source) as stream:
@@ -149,12 +155,29 @@ def read_manifest_csv(stream: BinaryIO, name: str) -> Manifest:
     return _checked(read_csv(stream, name))
 
 
-def write_manifest(destination: Path | TextIO, manifest: Manifest) -> None:
+def write_manifest(destination: Path | str | TextIO, manifest: Manifest) -> None:
     """Write a manifest as CSV, to a path ending in ``.parquet`` as Parquet. A file appears whole or not at all.
+
+    Args:
+        destination: a path, or a stream for text.
+        manifest: the labels.
 
     Raises:
         DataError: the labels or images break the format, or the file cannot be written.
+        UsageError: an argument is of the wrong type.
+
+    Example:
+        >>> noisy_labels = smkd.corrupt_labels([0, 1, 2], kind="symmetric", rate=0.4, classes=3, seed=1)
+        >>> facts = dict(dataset="mine", split="train", kind="symmetric", rate=0.4, seed=1, sampling="per-sample")
+        >>> manifest = smkd.Manifest(**facts, classes=3, transition_matrix="symmetric", noisy_labels=noisy_labels)
+        >>> smkd.write_manifest(scratch / "mine.csv", manifest)
+        >>> smkd.read_manifest(scratch / "mine.csv").noisy_labels.tolist() == noisy_labels.tolist()
+        True
     """
+    if not isinstance(manifest, Manifest):
+        raise UsageError(f"manifest should be a Manifest, not {type(manifest).__name__} {manifest!r:.80}")
+    if isinstance(destination, str) or not hasattr(destination, "write"):
+        destination = arguments.path("destination", destination)
 
     def place(row: int) -> str:
         return f"row {row + 1}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
+from smkd_cli import arguments
 from smkd_cli.errors import UnknownName, UsageError
 from smkd_cli.limits import MAX_CLASSES
 from smkd_cli.naming import LONGEST_NAME, is_name
@@ -52,7 +53,10 @@ def transitions(kind: str, rate: float, classes: int, dataset: str | None = None
     Raises:
         UsageError: the kind is unknown, or the rate, the classes or the data set do not fit it.
     """
-    found = find(kind)
+    found = find(arguments.text("kind", kind))
+    rate, classes = arguments.number("rate", rate), arguments.whole("classes", classes)
+    if dataset is not None:
+        arguments.text("dataset", dataset)
     if not 0 <= rate <= 1:  # also refuses NaN
         raise UsageError(f"noise rate {rate} is not in [0, 1]: give a fraction, such as 0.4 for 40 %")
     if classes < 2:
@@ -71,6 +75,12 @@ def transition_matrix(kind: str, rate: float, classes: int, dataset: str | None 
 
     Raises:
         UsageError: as :func:`transitions`, or the matrix would be larger than 800 MB.
+
+    Example:
+        >>> smkd.transition_matrix("pairflip", 0.25, 3)
+        array([[0.75, 0.25, 0.  ],
+               [0.  , 0.75, 0.25],
+               [0.25, 0.  , 0.75]])
     """
     made = transitions(kind, rate, classes, dataset)
     _refuse_more_than(_MAX_CLASSES_OF_MATRIX, classes, "their matrix is too large; noise.transitions does without")

@@ -8,6 +8,7 @@ from functools import lru_cache
 import numpy as np
 from numpy.typing import ArrayLike
 
+from smkd_cli import arguments
 from smkd_cli.errors import LabelError, UnknownName, UsageError
 from smkd_cli.noise.catalogue import transitions
 from smkd_cli.noise.forms import Labels, Matrix, Transitions
@@ -53,14 +54,19 @@ def corrupt_labels(
     Raises:
         UsageError: the noise, the sampling or the seed makes no sense.
         LabelError: a label is not an integer in 0 … classes - 1.
+
+    Example:
+        >>> smkd.corrupt_labels([0, 1, 2, 0, 1, 2], kind="pairflip", rate=0.5, classes=3, seed=1)
+        array([1, 2, 2, 1, 1, 2])
     """
-    if sampling not in _SAMPLINGS:
+    if arguments.text("sampling", sampling) not in _SAMPLINGS:
         raise UnknownName(unknown("sampling", sampling, samplings()))
     limit = 2**32 if sampling == "coteaching" else 2**63
+    seed = arguments.whole("seed", seed)
     if not 0 <= seed < limit:
         raise UsageError(f"seed {seed} is not in 0 … {limit - 1}")
     noise = transitions(kind, rate, classes, dataset)
-    return _SAMPLINGS[sampling](_checked(labels, classes), noise, seed)
+    return _SAMPLINGS[sampling](_checked(labels, int(classes)), noise, seed)
 
 
 def samplings() -> tuple[str, ...]:
@@ -69,7 +75,10 @@ def samplings() -> tuple[str, ...]:
 
 
 def _checked(labels: ArrayLike, classes: int) -> Labels:
-    array = np.asarray(labels)
+    try:
+        array = np.asarray(labels)
+    except (TypeError, ValueError) as error:  # rows of several lengths, or a tensor of a GPU
+        raise LabelError(f"labels must be a row of integers: {error}") from error
     if array.ndim != 1 or not (np.issubdtype(array.dtype, np.integer) or array.size == 0):
         raise LabelError(f"labels must be a row of integers, not {array.dtype} of shape {array.shape}")
     outside = (array < 0) | (array >= classes)

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from smkd_cli import methods
-from smkd_cli.errors import RecipeError
+from smkd_cli.errors import RecipeError, UsageError
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
@@ -25,7 +25,15 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
 
     Raises:
         RecipeError: two cells would have the same folder, for example because a manifest is named twice.
+        UsageError: that is no recipe.
+
+    Example:
+        >>> recipe = smkd.load_recipe("quickstart", {"methods": ["CE"], "options": {}, "seeds": [1, 2]})
+        >>> [cell.slug for cell in smkd.expand(recipe)]
+        ['ce_symmetric-0.4_seed1', 'ce_symmetric-0.4_seed2']
     """
+    if not isinstance(recipe, Recipe):
+        raise UsageError(f"expand takes what load_recipe gives, not {type(recipe).__name__} {recipe!r:.80}")
     grid = methods_under(recipe)
     variants: list[dict[str, Any]] = [
         {**variant.given, "variant": variant.name, "variants": ()} for variant in recipe.variants
