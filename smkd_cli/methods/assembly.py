@@ -29,8 +29,7 @@ def method_of(rules: Sequence[Rule]) -> Method:
         case [ExchangeRule() as exchange, TargetRule() as target]:
             composed = Composed(exchange=exchange, target_rule=target)
             if clash := composed.clash():
-                names = called(exchange), called(target)
-                both = f"both {' and '.join(names)}"
-                raise UnknownName(f"{'+'.join(names)}: {both} decide {clash}; only one rule can")
+                name = f"{called(exchange)}+{called(target)}"
+                raise UnknownName(f"{name}: both of its rules decide {clash}; only one can")
             return composed
     raise UnknownName("a method is one that stands alone, or an exchange rule and a target rule")
