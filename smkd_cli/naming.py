@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 LONGEST_NAME = 100
-_LONGEST_IN_FILE_NAME = 80  # bytes; a file's name is made of up to three such words, and a file system takes 255
+LONGEST_FILE_NAME = 255
+"""Bytes; file systems take no more."""
+_LONGEST_IN_FILE_NAME = 64  # bytes; a file's name is made of up to three such words, beside numbers
 _SLUG_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyz0123456789.+_-")
 
 

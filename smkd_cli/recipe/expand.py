@@ -8,9 +8,11 @@ from typing import Any
 
 from smkd_cli import methods
 from smkd_cli.errors import RecipeError, UsageError
+from smkd_cli.naming import LONGEST_FILE_NAME
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.grid import Row, rows
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
+from smkd_cli.words import plain
 
 Header = tuple[str, float | None, str]
 
@@ -24,7 +26,8 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
         manifests: kind and rate of noise and the SHA-256 by the path of a manifest; they go into the cell's name.
 
     Raises:
-        RecipeError: two cells would have the same folder, for example because a manifest is named twice.
+        RecipeError: two cells would have the same folder, for example because a manifest is named twice; or the name of
+            a cell's folder would be too long.
         UsageError: that is no recipe.
 
     Example:
@@ -46,6 +49,11 @@ def expand(recipe: Recipe, manifests: Mapping[str, Header] | None = None) -> lis
             cells.append(Cell(recipe.model_copy(update={**variant, **only})))
     seen: set[str] = set()
     for cell in cells:
+        if len(cell.slug) > LONGEST_FILE_NAME:
+            raise RecipeError(
+                f"{recipe.name}: a cell would be {plain(cell.slug)}, and the name of its folder {len(cell.slug)} bytes"
+                f" long, {LONGEST_FILE_NAME} at most; shorten the method's label, the variant or the kind of noise"
+            )
         if cell.slug in seen:
             raise RecipeError(
                 f"{recipe.name}: two cells would be {cell.slug}; put one noise setting into another recipe"

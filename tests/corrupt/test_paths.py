@@ -61,3 +61,16 @@ def test_any_words_name_a_file_in_manifests(smkd: Smkd, dataset: str, split: str
     assert [path.name for path in Path().iterdir()] == ["manifests"]
     assert read_manifest(written).dataset == dataset
     written.unlink()
+
+
+@pytest.mark.parametrize("letter", ["n", "é", "貓"])
+def test_the_longest_words_name_a_file_that_file_systems_take(smkd: Smkd, letter: str) -> None:
+    long, kind = letter * LONGEST_NAME, letter * (LONGEST_NAME - len("own.py:"))
+    Path("own.py").write_text(
+        "from smkd_cli.noise import NoiseKind\nfrom smkd_cli.noise.matrices.symmetric import KIND\n"
+        f"own = NoiseKind(name={kind!r}, transitions=KIND.transitions, matrix=KIND.matrix)\n"
+    )
+    options = ("--kind", f"own.py:{kind}", "--rate", "0.333333333333", "--seed", 2**32 - 1, "--sampling", "coteaching")
+    result = smkd("corrupt", "--labels", "-", *options, stdin=manifest(long, long))
+    assert result.code == 0, result.err
+    assert read_manifest(result.out.removesuffix("\n")).dataset == long

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from data_sets import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from smkd_cli import methods
+from smkd_cli.artifacts.manifest import Manifest, write_manifest
 from smkd_cli.data import find
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe import Cell, expand, load_recipe
@@ -111,6 +113,30 @@ def test_two_manifests_of_the_same_noise_cannot_share_a_folder(recipe_file: Call
     path = recipe_file(("{kind: symmetric, rate: 0.4}", "{manifest: a.csv}\n  - {manifest: b.csv}"))
     with pytest.raises(RecipeError, match="two cells would be ce_manifest_seed1"):
         cells_of(path)
+
+
+@pytest.mark.parametrize("letter", ["a", "é", "İ"])
+def test_a_folder_s_name_that_no_file_system_takes_is_refused(
+    recipe_file: Callable[..., Path], smkd: Callable[..., Any], letter: str
+) -> None:
+    kind = 100 * "n"
+    known = {"dataset": "digits", "split": "train", "kind": kind, "noisy_labels": np.arange(1437) % 10}
+    unknown = dict.fromkeys(("rate", "seed", "sampling", "transition_matrix"))
+    write_manifest(Path(f"{kind}.csv"), Manifest(classes=10, **known, **unknown))
+    path = recipe_file(
+        ("[CE,", f"[{{name: CE, label: {(35 if letter == 'İ' else 70) * letter}}},"),
+        ("{kind: symmetric, rate: 0.4}", f"{{manifest: {kind}.csv}}"),
+        added=f"variants: [{{name: {75 * 'v'}}}]\n",
+    )
+    for command in (("recipes", "validate"), ("train", "--dry-run"), ("train",)):
+        result = smkd(command[0], *command[1:], path)
+        assert result.code == 3, result.err
+        assert "bytes long, 255 at most; shorten the method's label" in result.err
+    assert not Path("runs").exists()
+    result = smkd("train", path, "--dry-run", "--set", f"variants=[{{name: {68 * 'v'}}}]")
+    assert result.code == 0, result.err
+    longest = max(len(line.split("\t")[0].encode()) for line in result.out.splitlines())
+    assert longest == 255
 
 
 def test_given_labels_replace_the_noise_and_keep_the_options_for_it(recipe_file: Callable[..., Path]) -> None:
