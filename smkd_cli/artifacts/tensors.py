@@ -24,6 +24,9 @@ _ANY_FACTS: TypeAdapter[dict[str, Any]] = TypeAdapter(dict[str, Any])
 _TYPES = {"float64": "F64", "float32": "F32", "float16": "F16", "bfloat16": "BF16", "bool": "BOOL", "uint8": "U8"}
 _TYPES |= {f"int{bits}": f"I{bits}" for bits in (8, 16, 32, 64)}
 
+# Far more than any network has.
+_MOST_DIMENSIONS, _LONGEST_SIDE = 16, 1 << 40
+
 
 def _bytes_of(tensor: Tensor) -> memoryview:
     """The bytes of a contiguous tensor on the CPU, not copied."""
@@ -141,7 +144,7 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
             # It opens no path that is not UTF-8, and gets another one.
             name = str(path) if str(path).isprintable() else f"/dev/fd/{file.fileno()}"
             with safe_open(name, framework="pt" if tensors else "np") as stream:
-                found = {key: stream.get_tensor(key) for key in stream.keys()} if tensors else {}  # noqa: SIM118
+                found = {key: _tensor(path, stream, key) for key in stream.keys()} if tensors else {}  # noqa: SIM118
                 return found, stream.metadata() or {}
     except FileNotFoundError:
         raise DataError(f"{path}: no such file") from None
@@ -149,6 +152,15 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
         raise DataError(f"{path}: cannot be read: {error.strerror or error!s:.200}") from error
     except SafetensorError as error:
         raise DataError(f"{path}: not a readable safetensors file (truncated or damaged): {error!s:.200}") from error
+
+
+def _tensor(path: Path, stream: Any, name: str) -> Tensor:
+    """A tensor such as we write; torch does little with others, and in words of its own."""
+    held = stream.get_slice(name)
+    kind, shape = held.get_dtype(), held.get_shape()
+    if kind not in _TYPES.values() or len(shape) > _MOST_DIMENSIONS or max(shape, default=0) > _LONGEST_SIDE:
+        raise DataError(f"{path}: {name:.80} is of type {kind:.20} and shape {shape!s:.80}, which smkd never writes")
+    return stream.get_tensor(name)  # type: ignore[no-any-return]
 
 
 def difference(found: Mapping[str, Tensor], wanted: Mapping[str, Tensor]) -> str | None:

@@ -80,6 +80,9 @@ class Evaluator:
             peer: networks.guarded(about.network, partial(_log_probs, network, bank, _precision(about)))
             for peer, (network, about) in loaded.items()
         }
+        for peer, one in log_probs.items():
+            if one.isnan().any():
+                raise DataError(f"{path}: the predictions of peer {peer} are not finite: its training diverged")
         classes = next(iter(log_probs.values())).shape[1]
         noisy_labels, clean_labels = self._labels(path if path.is_dir() else path.parent, labelled, classes)
         truth = torch.from_numpy(clean_labels)

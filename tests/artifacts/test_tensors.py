@@ -171,3 +171,25 @@ def test_a_peer_of_other_types_is_read_or_refused(tmp_path, monkeypatch, dtype):
         weights, read = load_peer(tmp_path / "x")
         assert list(weights) == ["w"]
         assert read.record == cell
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "size"),
+    [
+        ("F4", [4], 2),
+        ("F8_E8M0", [2], 2),
+        ("C64", [1], 8),
+        ("U64", [1], 8),
+        ("F32", [1] * 5000, 4),
+        ("F32", [2**63, 0], 0),
+        ("F32", [0, 2**62, 2**62], 0),
+    ],
+)
+def test_tensors_that_torch_cannot_compute_with_are_refused(tmp_path, kind, shape, size):
+    path = tmp_path / "peer.safetensors"
+    about = {"schema": PEER_SCHEMA, "facts": "{}", "sha256": "0"}
+    header = json.dumps({"__metadata__": about, "w": {"dtype": kind, "shape": shape, "data_offsets": [0, size]}})
+    path.write_bytes(len(header).to_bytes(8, "little") + header.encode() + bytes(size))
+    # One that does not know the type says so.
+    with pytest.raises(DataError, match=r"which smkd never writes|not a readable safetensors file"):
+        load_tensors(path, PEER_SCHEMA)

@@ -178,6 +178,7 @@ def test_a_peer_that_has_invalid_facts_is_refused(smkd, copy, facts, words):
     ("cell", "words"),
     [
         ({"dataset": "../digits"}, "is of a data set '../digits', which is not known"),
+        ({"source": {"path": "a\0b"}}, "which holds no null character"),
         ({"validation_fraction": 1.0}, "cell.validation_fraction"),
         ({"seed": -1}, "cell.seed"),
         ({"method": "nosuch"}, "cannot be made again"),
@@ -204,6 +205,7 @@ def test_a_peer_of_a_cell_that_cannot_be_is_refused(smkd, copy, cell, words):
         # Torch would take the first of several for a single number.
         ({"stages.0.0.bn1.num_batches_tracked": torch.zeros(3, dtype=torch.int64)}, "has the shape (3,), not ()"),
         ({"classifier.bias": torch.tensor([3e38] + [-3e38] * 9)}, "scores are not finite"),
+        ({"stages.0.0.bn1.running_var": torch.full((32,), -1.0)}, "the predictions of peer a are not finite"),
     ],
 )
 def test_weights_of_another_kind_are_refused(smkd, copy, weights, words):

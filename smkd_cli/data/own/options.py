@@ -33,6 +33,10 @@ class OwnData:
     test: float = 0.2
     seed: int = 0
 
+    def __post_init__(self) -> None:
+        if "\0" in self.path:
+            raise ValueError("should be the path of a folder or a file, which holds no null character")
+
     @property
     def name(self) -> str:
         """What messages, manifests and results call it: the last part of its path."""
@@ -46,6 +50,6 @@ class OwnData:
 
 def is_path(name: str) -> bool:
     """Whether the name of a data set is a path to images of one's own: it has a slash, or ends as a table does."""
-    if file_of(name) is not None:
+    if file_of(name) is not None or "\0" in name:
         return False
     return "/" in name or name in {".", ".."} or name.lower().endswith(TABLE_SUFFIXES)
