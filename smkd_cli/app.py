@@ -357,7 +357,6 @@ def _code_of(arguments: list[str] | None, interrupt: Interrupt) -> int | str | N
     """Run the command line, report errors, and give the exit code."""
     try:
         code = _run(arguments)
-        list(map(console.warn, registry.warnings()))
         sys.stdout.flush()
         if not interrupt.number or not code:
             return code

@@ -38,7 +38,7 @@ ALLOWED = {
     "interrupt": set(),
     "limits": set(),
     "naming": set(),
-    "registry": {"errors", "naming", "suggestions"},
+    "registry": {"console", "errors", "naming", "suggestions"},
     "resources": set(),
     "seeds": set(),
     "suggestions": {"words"},

@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import BaseModel, ValidationError
 
-from smkd_cli import console, methods, registry, resources
+from smkd_cli import console, methods, resources
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.checks import check
 from smkd_cli.recipe.document import Document
@@ -108,7 +108,7 @@ def _checked(document: Document, data: Path) -> Recipe:
     warnings = check(document, valid, data)
     document.raise_problems()
     _ = methods.REGISTRY.offered  # so that a package whose methods cannot be used is always named
-    for warning in (*warnings, *registry.warnings()):
+    for warning in warnings:
         console.warn(warning)
     assert recipe is not None
     return recipe

@@ -7,7 +7,7 @@ guard (:mod:`~smkd_cli.registry.foreign`), when it is requested.
 """
 
 from smkd_cli.registry.finder import Registry
-from smkd_cli.registry.foreign import called, file_of, guarded, used, warnings
+from smkd_cli.registry.foreign import called, file_of, guarded, used
 from smkd_cli.registry.kinds import (
     AUGMENTATIONS,
     DATASETS,
@@ -38,7 +38,6 @@ __all__ = [
     "guarded",
     "is_ours",
     "used",
-    "warnings",
     "where_raised",
     "with_place",
 ]

@@ -9,6 +9,7 @@ from functools import cached_property
 from types import ModuleType
 from typing import TYPE_CHECKING, Any, Generic, TypeGuard, TypeVar
 
+from smkd_cli import console
 from smkd_cli.errors import UnknownName
 from smkd_cli.naming import LONGEST_NAME, is_name
 from smkd_cli.registry import foreign
@@ -98,7 +99,7 @@ class Registry(Generic[T]):
 
     @cached_property
     def offered(self) -> Offered[T]:
-        """What other packages offer, each loaded on its own; what of it cannot be used is noted as a warning."""
+        """What other packages offer, each loaded on its own; a warning names at once what of it cannot be used."""
         offered: Offered[T] = Offered()
         for point in self.kind.entry_points:
             package = f"package {point.dist.name if point.dist else point.value}"
@@ -127,7 +128,11 @@ class Registry(Generic[T]):
 
     def _refuse(self, offered: Offered[T], names: Iterable[str], why: str) -> None:
         offered.refused |= dict.fromkeys(set(names) - self.kind.modules.keys(), why)
-        foreign.warn(f"a {self.kind.word} that another package offers cannot be used: {why}")
+        import multiprocessing  # only here: a command's help comes at once
+
+        # A process of ours that trains or measures does not repeat what the command has said.
+        if multiprocessing.parent_process() is None:
+            console.warn(f"a {self.kind.word} that another package offers cannot be used: {why}")
 
     def _in_file(self, path: str, wanted: str) -> T:
         kind = self.kind

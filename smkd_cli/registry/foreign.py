@@ -21,19 +21,6 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _OF_FILES = "smkd_plugins_in_"
-_untold: list[str] = []
-
-
-def warn(message: str) -> None:
-    """Record what cannot be used, to be reported later."""
-    _untold.append(message)
-
-
-def warnings() -> list[str]:
-    """Messages on plug-ins of other packages that cannot be used, as far as they were loaded; each only once."""
-    new = _untold.copy()
-    _untold.clear()
-    return new
 
 
 def file_of(name: str) -> str | None:

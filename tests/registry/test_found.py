@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 import smkd_cli
-from smkd_cli import data, methods, networks, noise, registry
+from smkd_cli import data, methods, networks, noise
 from smkd_cli.data import augmentation
 from smkd_cli.errors import SmkdError, UnknownName
 from smkd_cli.networks import catalogue as of_networks
@@ -76,7 +76,7 @@ def test_an_example_is_found_by_its_path(kind, examples):
 
 
 @pytest.mark.parametrize("kind", EXAMPLES)
-def test_an_example_is_found_as_an_entry_point(kind, examples, monkeypatch):
+def test_an_example_is_found_as_an_entry_point(kind, examples, monkeypatch, caplog):
     monkeypatch.syspath_prepend(examples)
     file, _, name = EXAMPLES[kind].partition(".py:")
     value = f"{file}:{CLASSES.get(name, name)}"
@@ -86,11 +86,11 @@ def test_an_example_is_found_as_an_entry_point(kind, examples, monkeypatch):
     assert made.find(name) is made.find(name)
     with pytest.raises(UnknownName, match=f"did you mean {name}"):
         made.find(f"{name}e")
-    assert registry.warnings() == []
+    assert caplog.messages == []
 
 
 @every_kind
-def test_what_a_package_offers_and_is_broken_stops_nothing(kind, examples, monkeypatch):
+def test_what_a_package_offers_and_is_broken_stops_nothing(kind, examples, monkeypatch, caplog):
     monkeypatch.syspath_prepend(examples)
     own = ALL[kind].kind.own[0]
     (examples / "broken_plugin.py").write_text("raise SystemExit(0)\n")
@@ -98,20 +98,22 @@ def test_what_a_package_offers_and_is_broken_stops_nothing(kind, examples, monke
     group = f"smkd.{kind}"
     made = fresh(kind, EntryPoint("broken", "broken_plugin:x", group), EntryPoint("none", "no_plugin:value", group))
     assert made.find(own) is ALL[kind].find(own)
-    assert registry.warnings() == []  # as long as no plug-in of another package is requested
+    assert caplog.messages == []  # as long as no plug-in of another package is requested
     for name, why in (("broken", "SystemExit: 0"), ("none", "is no ")):
         with pytest.raises(UnknownName, match=f"{name}' cannot be used: package .*{why}"):
             made.find(name)
-    assert [warning.count("that another package offers cannot be used") for warning in registry.warnings()] == [1, 1]
+    assert [record.levelname for record in caplog.records] == ["WARNING"] * 2
+    assert {record.name for record in caplog.records} == {"smkd"}
+    assert [words.count("that another package offers cannot be used") for words in caplog.messages] == [1, 1]
 
 
-def test_a_name_of_ours_stays_ours(monkeypatch, examples):
+def test_a_name_of_ours_stays_ours(monkeypatch, examples, caplog):
     monkeypatch.syspath_prepend(examples)
     monkeypatch.delitem(sys.modules, "my_net", raising=False)
     made = fresh("networks", EntryPoint("resnet18", "my_net:MyNet", "smkd.networks"))
     assert made.find("resnet18") is ALL["networks"].find("resnet18")
     assert made.names() == made.kind.own
-    assert "a name of smkd's own" in registry.warnings()[0]
+    assert "a name of smkd's own" in caplog.messages[0]
 
 
 @every_kind
