@@ -7,7 +7,7 @@ among the entry points of group ``smkd.methods``, or in a file of one's own that
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 from typing import Any, TypeGuard
 
@@ -19,8 +19,10 @@ from smkd_cli.methods.assembly import method_of
 from smkd_cli.methods.contract import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
 from smkd_cli.methods.targets.contract import TargetRule
-from smkd_cli.registry import METHODS, Registry, file_of
+from smkd_cli.registry import METHODS, Registry, file_of, is_file
 
+# What a path ends with before the name of a rule in its file.
+_OF_FILE = ".py:"
 # Of a step of cross entropy: a backward pass is as much as two forward passes.
 _PASSES = 3
 
@@ -55,16 +57,51 @@ def rule(name: str) -> type[Rule]:
 
 
 def parts_of(name: str) -> tuple[str, ...]:
-    """A method's name taken apart: ``SMKD-P+MyLC`` into two, ``Co-teaching+`` not at all."""
+    """A method's name taken apart: ``SMKD-P+MyLC`` into two, ``Co-teaching+`` not at all.
+
+    Paths may have plus signs: see :func:`_cuts` for where a name with paths can be cut.
+    """
+    if METHODS.is_own(name) or METHODS.fold(name) in _offered(name):
+        return (name,)
+    cut = next(_cuts(name), None)
+    return (name,) if cut is None else (name[:cut], name[cut + 1 :])
+
+
+def _offered(name: str) -> Mapping[str, object]:
+    """What packages offer, unless the name is one of a path, or of two rules of ours: these ask for nothing of it."""
     first, plus, second = name.partition("+")
-    if not plus or METHODS.is_own(name):
-        return (name,)
-    if not (METHODS.is_own(first) and METHODS.is_own(second)) and METHODS.fold(name) in REGISTRY.offered.found:
-        return (name,)
-    return first, second
+    ours = plus and METHODS.is_own(first) and METHODS.is_own(second)
+    return {} if ours or _OF_FILE in name or not plus else REGISTRY.offered.found
 
 
-@cache
+def _cuts(name: str) -> Iterator[int]:
+    """Where the plus sign between an exchange rule and a target rule may be, the most likely first.
+
+    In a name with paths that is after an exchange rule that is known, after the name of a rule in a file, or else, as
+    before a file of a rule that is not known here, where a path begins that is there or that has no folder before it.
+    """
+    signs = [at for at, letter in enumerate(name) if letter == "+" and name[at + 1 :] and name[:at]]
+    first = name.find(_OF_FILE)
+    if first < 0:
+        yield from signs[:1]
+        return
+    known = METHODS.modules.keys() if "+" in name[:first] else set()
+    yield from (at for at in signs if at < first and METHODS.fold(name[:at]) in known)
+    last = name.rfind(_OF_FILE)
+    inner = [at for at in signs if first + len(_OF_FILE) < at and (last == first or at < last)]
+    yield from (at for at in inner if last > first and _is_there(name[at + 1 :]))
+    yield from inner
+    if not _is_there(name):
+        before = [at for at in signs if at < first]
+        yield from (at for at in before if _is_there(name[at + 1 :]))
+        yield from (at for at in before[:1] if not set(name[:at]) & {"/", "\\", "~"})
+
+
+def _is_there(name: str) -> bool:
+    path = file_of(name)
+    return path is not None and is_file(path)
+
+
 def split(name: str) -> tuple[str, str]:
     """The exchange and the target rule in a method's name: LS is (Zero, LS), MKD is (MKD, CE).
 
@@ -78,7 +115,6 @@ def split(name: str) -> tuple[str, str]:
     return (first, target[0]) if target else ("Zero", first)
 
 
-@cache
 def joined(exchange: str, target: str) -> str:
     """The method's name that :func:`split` takes apart, in its shortest form."""
     for name in (target, exchange):

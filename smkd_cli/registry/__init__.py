@@ -7,7 +7,7 @@ guard (:mod:`~smkd_cli.registry.foreign`), when it is requested.
 """
 
 from smkd_cli.registry.finder import Registry
-from smkd_cli.registry.foreign import called, file_of, guarded, used
+from smkd_cli.registry.foreign import called, file_of, guarded, is_file, path_of, used
 from smkd_cli.registry.kinds import (
     AUGMENTATIONS,
     DATASETS,
@@ -36,7 +36,9 @@ __all__ = [
     "file_of",
     "full_name",
     "guarded",
+    "is_file",
     "is_ours",
+    "path_of",
     "used",
     "where_raised",
     "with_place",

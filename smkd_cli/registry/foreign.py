@@ -102,9 +102,22 @@ def is_of_file(module: str) -> bool:
     return module.startswith(_OF_FILES)
 
 
+def path_of(path: str) -> Path:
+    """A path as users write it; ``~`` is their home folder."""
+    try:
+        return Path(path).expanduser()
+    except RuntimeError:  # there is no such user
+        return Path(path)
+
+
+def is_file(path: str) -> bool:
+    """Whether a file is there."""
+    return path_of(path).is_file()
+
+
 def check_file(path: str, of: str) -> None:
     """Raise an UnknownName unless a file is there."""
-    if not Path(path).is_file():
+    if not is_file(path):
         raise UnknownName(f"{path}: no such file of {of}")
 
 
@@ -115,7 +128,7 @@ def module_in(path: str) -> ModuleType:
         UnknownName: it cannot be loaded.
     """
     try:
-        return _module_in(Path(path).resolve())
+        return _module_in(path_of(path).resolve())
     except ValueError as error:
         raise UnknownName(f"{path}: cannot be loaded: {error}") from error
 

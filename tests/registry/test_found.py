@@ -174,3 +174,57 @@ def test_a_method_s_name_is_taken_apart_without_running_it(name, parts):
     assert methods.split(name) == parts
     assert methods.split(methods.joined(*parts)) == parts
     assert len(methods.joined(*parts)) <= len(name)
+
+
+RULES = """\
+from smkd_cli.methods.contract import Refined
+from smkd_cli.methods.exchange.contract import ExchangeRule
+from smkd_cli.methods.targets.contract import TargetRule
+
+class Sends(ExchangeRule):
+    name = "Sends"
+
+class Mine(TargetRule):
+    name = "Mine"
+
+    def refine(self, own, batch, clock):
+        return Refined(batch.target)
+"""
+
+
+@pytest.mark.parametrize(
+    ("name", "parts"),
+    [
+        ("{here}/a+b/my.py:Mine", ("Zero", "{here}/a+b/my.py:Mine")),
+        ("c+d.py:Mine", ("Zero", "c+d.py:Mine")),
+        ("SMKD-P+c+d.py:Mine", ("SMKD-P", "c+d.py:Mine")),
+        ("smkd-p+{here}/a+b/my.py:Mine", ("smkd-p", "{here}/a+b/my.py:Mine")),
+        ("{here}/a+b/my.py:Sends+MyLC", ("{here}/a+b/my.py:Sends", "MyLC")),
+        ("c+d.py:Sends+{here}/a+b/my.py:Mine", ("c+d.py:Sends", "{here}/a+b/my.py:Mine")),
+        ("{here}/a+b/my.py:Sends+c+d.py:Mine", ("{here}/a+b/my.py:Sends", "c+d.py:Mine")),
+        ("~/my rules é.py:Mine", ("Zero", "~/my rules é.py:Mine")),
+        ("SMKD-P+~/my rules é.py:Mine", ("SMKD-P", "~/my rules é.py:Mine")),
+    ],
+)
+def test_paths_of_any_kind(name, parts, tmp_path, monkeypatch, smkd):
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    for path in ("a+b/my.py", "c+d.py", "home/my rules é.py"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text(RULES)
+    name, *parts = (words.format(here=tmp_path) for words in (name, *parts))
+    assert methods.split(name) == tuple(parts)
+    result = smkd("recipes", "validate", "quickstart", "--set", f"methods=[{{name: '{name}'}}]", "--set", "options={}")
+    assert (result.code, result.out) == (0, "quickstart: ok, 6 cells\n"), result.err
+
+
+def test_a_path_of_a_home_is_trained_and_scored(tmp_path, monkeypatch, smkd):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "my rules+é.py").write_text(RULES)
+    grid = ["methods=[{name: '~/my rules+é.py:Mine'}]", "options={}", "seeds=[1]", "epochs=1"]
+    trained = smkd("train", "quickstart", "--jobs", 1, *(word for key in grid for word in ("--set", key)))
+    assert (trained.code, trained.out) == (0, "runs/quickstart/mine_symmetric-0.4_seed1\n"), trained.err
+    scored = smkd("eval", trained.out.strip(), "--split", "train", "--trust-code")
+    assert scored.code == 0, scored.err
+    (tmp_path / "my rules+é.py").write_text(RULES + "# another\n")
+    changed = smkd("eval", trained.out.strip(), "--split", "train", "--trust-code")
+    assert (changed.code, "is not the file that it was trained with" in changed.err) == (4, True), changed.err
