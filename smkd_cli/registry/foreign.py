@@ -14,13 +14,12 @@ from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
 from smkd_cli.errors import SmkdError, UnknownName, UsageError
+from smkd_cli.registry import neighbours
 
 if TYPE_CHECKING:
     from importlib.metadata import EntryPoint
 
 T = TypeVar("T")
-
-_OF_FILES = "smkd_plugins_in_"
 
 
 def file_of(name: str) -> str | None:
@@ -99,7 +98,7 @@ def all_entry_points() -> list[EntryPoint]:
 
 def is_of_file(module: str) -> bool:
     """Whether the module of that name is a file that a user named."""
-    return module.startswith(_OF_FILES)
+    return module.startswith(neighbours.PREFIX)
 
 
 def path_of(path: str) -> Path:
@@ -135,24 +134,7 @@ def module_in(path: str) -> ModuleType:
 
 @cache
 def _module_in(file: Path) -> ModuleType:
-    name = f"{_OF_FILES}{file.stem}_{abs(hash(file))}"
-    try:
-        return guarded(lambda: _run(file, name))
-    except ValueError:
-        sys.modules.pop(name, None)
-        raise
-
-
-def _run(file: Path, name: str) -> ModuleType:
-    from importlib import util
-
-    spec = util.spec_from_file_location(name, file)
-    assert spec is not None, "a path that ends with .py"
-    assert spec.loader is not None
-    module = util.module_from_spec(spec)
-    sys.modules[name] = module  # where pydantic looks for the meaning of the fields' types
-    spec.loader.exec_module(module)
-    return module
+    return guarded(lambda: neighbours.load(file))
 
 
 def values_of(module: ModuleType) -> Iterator[tuple[str, object]]:
