@@ -8,7 +8,7 @@ from pathlib import Path
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError, UsageError
-from smkd_cli.registry import file_of, is_file, path_of
+from smkd_cli.registry import file_of, imported_by, is_file, path_of
 from smkd_cli.words import printable, shortened
 
 
@@ -39,5 +39,8 @@ def check_code(checkpoint: Path, names: Iterable[str], trusted: bool) -> None:
     for path in files:
         if not is_file(path):
             raise DataError(f"{checkpoint}: names code in {printable(path)}, which is no file here")
-        if path in recorded and sha256_of(path_of(path)) != recorded[path]:
-            raise DataError(f"{checkpoint}: {printable(path)} is not the file that it was trained with (its SHA-256)")
+        for file in (path, *map(str, imported_by(path_of(path)))):
+            if file in recorded and sha256_of(path_of(file)) != recorded[file]:
+                raise DataError(
+                    f"{checkpoint}: {printable(file)} is not the file that it was trained with (its SHA-256)"
+                )

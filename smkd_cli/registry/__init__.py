@@ -19,6 +19,7 @@ from smkd_cli.registry.kinds import (
     NOISE,
     Kind,
 )
+from smkd_cli.registry.neighbours import imported_by
 from smkd_cli.registry.origin import full_name, is_ours, where_raised, with_place
 
 __all__ = [
@@ -36,6 +37,7 @@ __all__ = [
     "file_of",
     "full_name",
     "guarded",
+    "imported_by",
     "is_file",
     "is_ours",
     "path_of",

@@ -75,3 +75,41 @@ def test_a_file_that_a_neighbour_imports_is_one_module(tmp_path):
     name = folder(tmp_path / "x", "from", 1)
     (tmp_path / "x" / "other.py").write_text("import my_noise\ntwin = my_noise.mine\n")
     assert find(f"{tmp_path}/x/other.py:mine") is find(name)
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_what_is_imported_is_known_without_running_it(way, tmp_path):
+    from smkd_cli.registry import imported_by
+
+    folder(tmp_path / "x", way, 1)
+    found = {path.relative_to(tmp_path / "x").as_posix() for path in imported_by(tmp_path / "x" / "my_noise.py")}
+    more = {"inner/__init__.py", "inner/numbers.py"} if "inner" in "".join(WAYS[way]) else set()
+    assert found == {"helpers.py", *more, *({"middle.py"} if way == "through another" else ())}
+
+
+def test_a_changed_neighbour_is_a_changed_plug_in(smkd):
+    net = """
+from torch import nn
+from widths import WIDTH
+
+class Net(nn.Module):
+    def __init__(self, classes, channels):
+        super().__init__()
+        self.one, self.two = nn.Linear(64 * channels, WIDTH), nn.Linear(WIDTH, classes)
+
+    def forward(self, images):
+        return self.two(self.one(images.flatten(1)))
+"""
+    Path("net.py").write_text(net)
+    Path("widths.py").write_text("WIDTH = 5\n")
+    Path("unused.py").write_text("x = 1\n")
+    grid = ["networks=net.py:Net", "methods=[CE]", "options={}", "seeds=[1]", "epochs=1"]
+    trained = smkd("train", "quickstart", "--jobs", 1, *(word for key in grid for word in ("--set", key)))
+    assert trained.code == 0, trained.err
+    run = Path(trained.out.strip())
+    files = json.loads((run / "result.json").read_text())["provenance"]["method_files"]
+    assert set(files) == {"net.py", "widths.py"}
+    assert smkd("eval", run, "--trust-code").code == 0
+    Path("widths.py").write_text("raise SystemExit(0)\n")
+    changed = smkd("eval", run, "--trust-code")
+    assert (changed.code, "widths.py is not the file that it was trained with" in changed.err) == (4, True)

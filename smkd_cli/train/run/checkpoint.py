@@ -92,8 +92,8 @@ def load_checkpoint(
     tensors, facts = load_as(path, CHECKPOINT_SCHEMA, _FACTS, EARLIER_CHECKPOINT_SCHEMA)
     if facts.recipe_sha256 != sha256_of(directory.recipe):
         raise DataError(f"{path}: is the checkpoint of another cell; remove it to start again")
-    before = facts.method_files
-    changed = [name for name in method_files | before if method_files.get(name) != before.get(name)]
+    # The recipe is the same, so what was not recorded then is a file beside these, which earlier versions left out.
+    changed = [name for name, checksum in facts.method_files.items() if method_files.get(name) != checksum]
     if changed:
         raise DataError(f"{path}: {', '.join(changed)} has changed since; remove it to start again")
     return tensors, facts
