@@ -12,7 +12,7 @@ import typer
 from smkd_cli import __version__, console, registry
 from smkd_cli.errors import ClosedPipeError, DataError, SmkdError, UsageError
 from smkd_cli.interrupt import Interrupt
-from smkd_cli.words import message
+from smkd_cli.words import message, shown
 
 app = typer.Typer(
     name="smkd",
@@ -151,8 +151,8 @@ def train(
     """Train every cell of a recipe's grid and print the run directories."""
     console.be_quiet(quiet)
     _read_stdin_once(recipe, manifest)
-    if jobs != "auto" and not (jobs.isascii() and jobs.isdecimal() and int(jobs) > 0):
-        raise UsageError(f"--jobs {jobs}: must be auto or a whole number from 1 on")
+    if jobs != "auto" and not (jobs.isascii() and jobs.isdecimal() and len(jobs) < 7 and int(jobs) > 0):
+        raise UsageError(f"--jobs {shown(jobs)}: must be auto or a whole number from 1 on")
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
     from smkd_cli.train.executors import find
     from smkd_cli.train.grid import GridRequest

@@ -15,10 +15,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TextIO
 
-from smkd_cli.errors import ClosedPipeError, DataError
-from smkd_cli.words import message
+from smkd_cli.errors import ClosedPipeError, DataError, UsageError
+from smkd_cli.words import message, quoted
 
 if TYPE_CHECKING:
     import logging
@@ -238,6 +239,16 @@ def data_out() -> Iterator[TextIO]:
     _settings["data"] = True
     yield sys.stdout
     sys.stdout.flush()
+
+
+def check_path(path: Path | str, what: str) -> None:
+    """Raise a UsageError if a path that is going to be a line of data would be several.
+
+    Args:
+        what: names the path, as an option.
+    """
+    if any(end in str(path) for end in "\n\r"):
+        raise UsageError(f"{what} {quoted(path)}: a path is printed on one line, so it may hold no line break")
 
 
 def emit(line: str) -> None:

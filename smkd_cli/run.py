@@ -13,6 +13,7 @@ from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.samples import SampleRecord, SamplesFacts, read_samples
 from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.registry import file_of
+from smkd_cli.words import shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -57,7 +58,7 @@ class Run:
         self._directory = RunDirectory(self.path)
         result = self._directory.finished()
         if result is None:
-            raise DataError(f"{self.path}: no cell has finished here")
+            raise DataError(f"{shown(self.path)}: no cell has finished here")
         self.result: ResultRecord = result
 
     def __repr__(self) -> str:
@@ -76,7 +77,8 @@ class Run:
         last = self.result.scores.last.epoch if self.result.scores else None
         if last not in {None, len(table)}:
             raise DataError(
-                f"{self._directory.metrics}: ends in epoch {len(table)}, but the run in {last}; train the cell again"
+                f"{shown(self._directory.metrics)}: ends in epoch {len(table)}, but the run in {last};"
+                " train the cell again"
             )
         return table
 
@@ -130,7 +132,7 @@ class Run:
         weights, facts = load_peer(path)
         if file_of(facts.network) and not trust_code:
             raise UsageError(
-                f"{path}: its network is code in {facts.network}: read it, and allow it by trust_code=True"
+                f"{shown(path)}: its network is code in {facts.network}: read it, and allow it by trust_code=True"
             )
         # Its file does not say how many channels the images have, but a convolution of its weights does.
         channels = {1, 3} | {weight.shape[1] for weight in weights.values() if weight.ndim == 4}
@@ -147,7 +149,7 @@ class Run:
             if (wrong := difference(weights, network.state_dict())) is None:
                 network.load_state_dict(weights)
                 return network.eval()
-        raise DataError(f"{path}: its weights are not those of a {facts.network}: {wrong}")
+        raise DataError(f"{shown(path)}: its weights are not those of a {facts.network}: {wrong}")
 
 
 def _checked(peer: Peer) -> Peer:

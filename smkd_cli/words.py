@@ -54,6 +54,11 @@ def printable(text: str) -> str:
     return text if text.isprintable() else text.translate(_VISIBLE)
 
 
+def shown(path: object) -> str:
+    """A path as messages name it: on one line, whatever is in it."""
+    return printable(str(path))
+
+
 def shortened(text: str, longest: int = LONGEST_WORD) -> str:
     """The text, or of a longer one its start and its end."""
     if len(text) <= longest:

@@ -22,7 +22,7 @@ ALLOWED = {
     "app": STAGES | {"recipe", "data"} | SHARED,
     "api": {"train", "errors", "arguments", "run"} | PACKAGES,
     "arguments": {"errors"},
-    "run": {"artifacts", "networks", "errors", "registry"},
+    "run": {"artifacts", "networks", "errors", "registry", "words"},
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, PACKAGES | SHARED),
     "recipe": {"methods", "networks", "features", "data", "noise", "artifacts"} | SHARED,

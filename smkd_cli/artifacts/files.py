@@ -14,6 +14,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from smkd_cli.errors import ClosedPipeError, DataError
+from smkd_cli.words import shown
 
 # Their entries are links to whatever a descriptor is, which is written to and never replaced.
 _DESCRIPTORS = (Path("/dev"), Path("/dev/fd"), Path("/proc/self/fd"))
@@ -63,9 +64,9 @@ def written_in_one_step(path: Path) -> Iterator[Path]:
         temporary.replace(target)
         sync_folder(target.parent)
     except BrokenPipeError as error:
-        raise ClosedPipeError(f"the reader of {path} went away") from error
+        raise ClosedPipeError(f"the reader of {shown(path)} went away") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be written: {error.strerror or error}") from error
+        raise DataError(f"{shown(path)}: cannot be written: {error.strerror or error}") from error
     finally:
         if temporary is not None:
             temporary.unlink(missing_ok=True)

@@ -14,7 +14,7 @@ from smkd_cli.artifacts.manifest_csv import LONGEST_NAME, Table
 from smkd_cli.artifacts.manifest_header import NOISY_LABEL, Header, columns_of
 from smkd_cli.artifacts.text_lines import name_of
 from smkd_cli.errors import DataError
-from smkd_cli.words import plain, quoted
+from smkd_cli.words import plain, quoted, shown
 
 _LARGEST_ROW = 3 * 8 + LONGEST_NAME  # bytes, before compression
 _LARGEST_REST = 1 << 20
@@ -28,7 +28,7 @@ def _pyarrow(path: Path) -> tuple[Any, Any]:
         import pyarrow
         import pyarrow.parquet
     except ImportError as error:
-        raise DataError(f"{path}: Parquet needs pyarrow: pip install 'smkd[parquet]', or use .csv") from error
+        raise DataError(f"{shown(path)}: Parquet needs pyarrow: pip install 'smkd[parquet]', or use .csv") from error
     return pyarrow, pyarrow.parquet
 
 

@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.errors import DataError
-from smkd_cli.words import shortened
+from smkd_cli.words import shortened, shown
 
 # What columns were called in files of earlier versions.
 EARLIER = {f"precision_{way}": f"right_{way}" for way in ("a_to_b", "b_to_a")}
@@ -104,12 +104,12 @@ def _opened(run_directory: Path) -> Iterator[_Rows]:
             rows = _Rows(stream)
             yield rows
     except DataError as error:
-        raise DataError(f"{path}: {error}") from error
+        raise DataError(f"{shown(path)}: {error}") from error
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
     except (ValueError, csv.Error) as error:
         number = 1 if rows is None else rows.number
-        raise DataError(f"{path}: line {number}: {error}; train the cell again") from error
+        raise DataError(f"{shown(path)}: line {number}: {error}; train the cell again") from error
 
 
 def _fields(line: str) -> list[str]:

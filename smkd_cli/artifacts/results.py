@@ -29,7 +29,7 @@ from smkd_cli.artifacts.result_records import (
 )
 from smkd_cli.artifacts.result_types import CellRecord, FoundResults, Noise, Record, Result, Score, Scores, Sent
 from smkd_cli.errors import DataError
-from smkd_cli.words import printable, quoted
+from smkd_cli.words import printable, quoted, shown
 
 __all__ = [
     "RESULT_SCHEMA",
@@ -67,7 +67,7 @@ def read_results(source: str) -> FoundResults:
         with path.open("rb") as stream:
             return _read_lines(stream, source)
     except (OSError, ValueError) as error:  # a path with a null character is a ValueError
-        raise DataError(f"{source}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
+        raise DataError(f"{shown(source)}: cannot be read: {getattr(error, 'strerror', None) or error}") from error
 
 
 def _read_folder(folder: Path, source: str) -> FoundResults:
@@ -142,7 +142,7 @@ def _read_lines(stream: BinaryIO, source: str) -> FoundResults:
         number += 1
         if len(line) > LARGEST_RECORD:
             raise DataError(
-                f"{source}, line {number}: is longer than {LARGEST_RECORD >> 20} MiB, so it is no score record"
+                f"{shown(source)}, line {number}: is longer than {LARGEST_RECORD >> 20} MiB, so it is no score record"
             )
         text = line.removeprefix(BOM).strip()
         if text.startswith(b"{"):
@@ -151,7 +151,7 @@ def _read_lines(stream: BinaryIO, source: str) -> FoundResults:
             except (ForeignError, DamagedError) as error:
                 found.damaged.append(f"{printable(source)}, line {number}: damaged: {error}")
         elif text:
-            found.add(_read_folder(_folder_named(text, f"{source}, line {number}"), source))
+            found.add(_read_folder(_folder_named(text, f"{shown(source)}, line {number}"), source))
     return found
 
 

@@ -14,6 +14,7 @@ from pathlib import Path
 from smkd_cli.artifacts.files import make_folder, read_regular, write_text
 from smkd_cli.artifacts.result_records import ResultRecord, read_result
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 CHECKPOINT_SCHEMA = "smkd/checkpoint/4"
 EARLIER_CHECKPOINT_SCHEMA = "smkd/checkpoint/3"  # calls the compute configuration `setup`
@@ -67,11 +68,11 @@ class RunDirectory:
         except (FileNotFoundError, NotADirectoryError):
             return None
         except OSError as error:
-            raise DataError(f"{self.result}: cannot be read: {error.strerror or error}") from error
+            raise DataError(f"{shown(self.result)}: cannot be read: {error.strerror or error}") from error
         except ValueError as error:
-            raise DataError(f"{self.result}: damaged: {error}; move it away to train the cell again") from error
+            raise DataError(f"{shown(self.result)}: damaged: {error}; move it away to train the cell again") from error
         if not isinstance(record, ResultRecord):
-            raise DataError(f"{self.result}: holds scores of smkd eval; move it away to train the cell again")
+            raise DataError(f"{shown(self.result)}: holds scores of smkd eval; move it away to train the cell again")
         return record if record.status == "finished" else None
 
     def unfinished(self) -> bool:
@@ -94,16 +95,16 @@ class RunDirectory:
             make_folder(self.path)
             handle = os.open(self.path / ".lock", os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o666)
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise DataError(f"{shown(self.path)}: cannot be written: {error.strerror}") from error
         try:
             try:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 raise LockedError(
-                    f"{self.path}: another process is training this cell; wait for it, or name another --runs"
+                    f"{shown(self.path)}: another process is training this cell; wait for it, or name another --runs"
                 ) from None
             except OSError as error:
-                raise DataError(f"{self.path}: its file system has no locks: {error.strerror}") from error
+                raise DataError(f"{shown(self.path)}: its file system has no locks: {error.strerror}") from error
             self._clear()
             yield
         finally:
@@ -149,7 +150,7 @@ class RunDirectory:
         for file in (*ours, self.peer("a"), self.peer("b")):
             if file.is_symlink():
                 raise DataError(
-                    f"{file}: is a symbolic link, and training writes through none; remove it to train here"
+                    f"{shown(file)}: is a symbolic link, and training writes through none; remove it to train here"
                 )
 
     def claim(self, recipe: str) -> None:
@@ -164,9 +165,9 @@ class RunDirectory:
             write_text(self.recipe, recipe)
             return
         except OSError as error:
-            raise DataError(f"{self.recipe}: cannot be read: {error.strerror}") from error
+            raise DataError(f"{shown(self.recipe)}: cannot be read: {error.strerror}") from error
         if here != recipe.encode():
             raise DataError(
-                f"{self.path}: was made by another recipe (see {self.recipe.name} in it); "
+                f"{shown(self.path)}: was made by another recipe (see {self.recipe.name} in it); "
                 "give the recipe another name, name another --runs, or move the directory away"
             )

@@ -12,6 +12,7 @@ from pydantic import Field, TypeAdapter
 from smkd_cli.artifacts.results import Record
 from smkd_cli.artifacts.tensors import load_as, save_tensors
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -89,7 +90,7 @@ def read_samples(path: Path) -> tuple[SampleRecord, SampleRecord, SamplesFacts]:
     found = {name: (str(value.dtype).rpartition(".")[2], tuple(value.shape)) for name, value in tensors.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
-            raise DataError(f"{path}: damaged: {name:.80} is not what {facts.samples:,} samples have")
+            raise DataError(f"{shown(path)}: damaged: {name:.80} is not what {facts.samples:,} samples have")
     for peer in PEERS:
         _check_counts(path, peer, tensors, facts.classes)
     a, b = (SampleRecord(**{name: tensors[f"{peer}.{name}"].numpy() for name in types}) for peer in PEERS)
@@ -101,7 +102,7 @@ def _check_counts(path: Path, peer: str, tensors: Mapping[str, Tensor], classes:
     for name in ("seen", "predicted", "sent"):
         counts = tensors[f"{peer}.{name}"]
         if bool((counts < 0).any()) or bool((counts > seen).any()):
-            raise DataError(f"{path}: damaged: {peer}.{name} has counts below 0 or above the epochs")
+            raise DataError(f"{shown(path)}: damaged: {peer}.{name} has counts below 0 or above the epochs")
     refined = tensors[f"{peer}.refined_class"]
     if bool((refined < -1).any()) or bool((refined >= classes).any()):
-        raise DataError(f"{path}: damaged: {peer}.refined_class is not one of {classes} classes")
+        raise DataError(f"{shown(path)}: damaged: {peer}.refined_class is not one of {classes} classes")

@@ -13,6 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.foreign import SNIFFED, pointer_in
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -59,7 +60,7 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], schema: str, facts: 
     ours = {name: tensor.detach().cpu().contiguous() for name, tensor in tensors.items()}
     for name, tensor in ours.items():
         if _type_of(tensor) not in _TYPES:
-            raise DataError(f"{path}: {name} is of type {_type_of(tensor)}, which cannot be saved")
+            raise DataError(f"{shown(path)}: {name} is of type {_type_of(tensor)}, which cannot be saved")
     text = json.dumps(facts, sort_keys=True, allow_nan=False)
     # Wide types first: so all of them begin at a multiple of their width.
     order = sorted(ours, key=lambda name: (-ours[name].element_size(), name))
@@ -108,7 +109,7 @@ def load_as(path: Path, schema: str, facts: TypeAdapter[T], *earlier: str) -> tu
     tensors, header = _read(path)
     about = _facts_of(path, header, schema, facts, *earlier)
     if _checksum(tensors, header["facts"]) != header.get("sha256"):
-        raise DataError(f"{path}: its content does not match its checksum; it was altered or damaged")
+        raise DataError(f"{shown(path)}: its content does not match its checksum; it was altered or damaged")
     return tensors, about
 
 
@@ -123,13 +124,17 @@ def read_facts(path: Path, schema: str, facts: TypeAdapter[T]) -> T:
 
 def _facts_of(path: Path, header: Mapping[str, str], schema: str, facts: TypeAdapter[T], *earlier: str) -> T:
     if header.get("schema") not in {schema, *earlier}:
-        raise DataError(f"{path}: its schema is {header.get('schema')!r:.80}, not {schema!r}; was it written by smkd?")
+        raise DataError(
+            f"{shown(path)}: its schema is {header.get('schema')!r:.80}, not {schema!r}; was it written by smkd?"
+        )
     try:
         return facts.validate_json(header.get("facts", ""))
     except ValidationError as error:
         first = error.errors()[0]
         key = ".".join(map(str, first["loc"]))
-        raise DataError(f"{path}: its header is not one of smkd: {key + ': ' if key else ''}{first['msg']}") from error
+        raise DataError(
+            f"{shown(path)}: its header is not one of smkd: {key + ': ' if key else ''}{first['msg']}"
+        ) from error
 
 
 def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str, str]]:
@@ -137,21 +142,23 @@ def _read(path: Path, tensors: bool = True) -> tuple[dict[str, Tensor], dict[str
 
     try:
         if path.exists() and not path.is_file():  # a device or a pipe has no end
-            raise DataError(f"{path}: not a file")
+            raise DataError(f"{shown(path)}: not a file")
         with path.open("rb") as file:  # what safetensors cannot open it takes for missing
             if what := pointer_in(file.read(SNIFFED)):
-                raise DataError(f"{path}: {what}")
+                raise DataError(f"{shown(path)}: {what}")
             # It opens no path that is not UTF-8, and gets another one.
             name = str(path) if str(path).isprintable() else f"/dev/fd/{file.fileno()}"
             with safe_open(name, framework="pt" if tensors else "np") as stream:
                 found = {key: _tensor(path, stream, key) for key in stream.keys()} if tensors else {}  # noqa: SIM118
                 return found, stream.metadata() or {}
     except FileNotFoundError:
-        raise DataError(f"{path}: no such file") from None
+        raise DataError(f"{shown(path)}: no such file") from None
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error!s:.200}") from error
+        raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error!s:.200}") from error
     except SafetensorError as error:
-        raise DataError(f"{path}: not a readable safetensors file (truncated or damaged): {error!s:.200}") from error
+        raise DataError(
+            f"{shown(path)}: not a readable safetensors file (truncated or damaged): {error!s:.200}"
+        ) from error
 
 
 def _tensor(path: Path, stream: Any, name: str) -> Tensor:

@@ -48,6 +48,8 @@ def run(
         ClosedPipeError: the reader of stdout has closed it.
     """
     _check(kind, rate, seed, labels, classes, separator)
+    if output is not None:
+        console.check_path(output, "-o")
     rate = (0.0 if kind in noise.WITHOUT_RATE else 0.4) if rate is None else rate
     if labels is None:
         source = from_dataset(dataset, data)

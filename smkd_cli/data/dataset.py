@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from smkd_cli.artifacts.foreign import pointer_at
 from smkd_cli.data.images.reader import ImageReader
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -154,9 +155,9 @@ class DataSet(ABC):
         expected = self.files()[path]
         if (actual := md5_of(path)) != expected:
             if what := pointer_at(path):
-                raise DataError(f"{path}: {what}, or with `smkd datasets fetch {self.name}`")
+                raise DataError(f"{shown(path)}: {what}, or with `smkd datasets fetch {self.name}`")
             raise DataError(
-                f"{path}: damaged or altered (MD5 {actual}, should be {expected}). "
+                f"{shown(path)}: damaged or altered (MD5 {actual}, should be {expected}). "
                 f"`smkd datasets fetch {self.name}` replaces it"
             )
 
@@ -187,9 +188,9 @@ class DataSet(ABC):
     def _absence(self, missing: list[Path]) -> str:
         assert self.archive is not None
         return (
-            f"data set {self.name} is not complete: there is no {', '.join(map(str, missing))}. "
-            f"Run `smkd datasets fetch {self.name}`, or unpack {self.archive.url} into {self.root}, "
-            f"or point --data or SMKD_DATA to the folder that holds {missing[0].parent.name}"
+            f"data set {self.name} is not complete: there is no {', '.join(map(shown, missing))}. "
+            f"Run `smkd datasets fetch {self.name}`, or unpack {self.archive.url} into {shown(self.root)}, "
+            f"or point --data or SMKD_DATA to the folder that holds {shown(missing[0].parent.name)}"
         )
 
 
@@ -208,4 +209,4 @@ def md5_of(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, partial(hashlib.md5, usedforsecurity=False)).hexdigest()
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error

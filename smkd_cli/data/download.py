@@ -21,6 +21,7 @@ from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.foreign import pointer_at
 from smkd_cli.data.dataset import Archive, DataSet, md5_of
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.words import shown
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -64,8 +65,10 @@ def fetch(dataset: DataSet, url: str | None = None) -> None:
     if by_hand.is_file():
         if (actual := md5_of(by_hand)) != archive.md5:
             if what := pointer_at(by_hand):
-                raise DataError(f"{by_hand}: {what}, or move it away")
-            raise DataError(f"{by_hand}: not the official file (MD5 {actual}, should be {archive.md5}); move it away")
+                raise DataError(f"{shown(by_hand)}: {what}, or move it away")
+            raise DataError(
+                f"{shown(by_hand)}: not the official file (MD5 {actual}, should be {archive.md5}); move it away"
+            )
         _unpack(by_hand, archive, dataset.root)
         return
     part = by_hand.with_name(f"{by_hand.name}.part")
@@ -79,21 +82,22 @@ def _check_address(url: str) -> None:
         parts = urlsplit(url)
         scheme, _ = parts.scheme, parts.port
     except ValueError as error:
-        raise UsageError(f"--url {url}: is no address: {error}") from error
+        raise UsageError(f"--url {shown(url)}: is no address: {error}") from error
     if scheme not in {"http", "https", "file"}:
-        raise UsageError(f"--url {url}: should begin with http://, https:// or file://")
+        raise UsageError(f"--url {shown(url)}: should begin with http://, https:// or file://")
     # A device or a pipe has no end. Path.is_file raises where a name is too long.
     if scheme == "file" and not os.path.isfile(url2pathname(parts.path)):  # noqa: PTH113
-        raise DataError(f"--url {url}: there is no such file")
+        raise DataError(f"--url {shown(url)}: there is no such file")
 
 
 def _download(url: str, archive: Archive, part: Path) -> None:
     """Bring ``part`` to be the whole archive, whatever of it is there already."""
-    by_hand = f"Or download {archive.url} elsewhere, place it as {part.with_suffix('')} and run the command again"
+    place = shown(part.with_suffix(""))
+    by_hand = f"Or download {archive.url} elsewhere, place it as {place} and run the command again"
     try:
         part.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
-        raise DataError(f"{part.parent}: cannot be written: {error.strerror or error}") from error
+        raise DataError(f"{shown(part.parent)}: cannot be written: {error.strerror or error}") from error
     while True:
         resumed = _size(part) > 0
         _complete(url, part, archive.largest, by_hand)
@@ -103,7 +107,7 @@ def _download(url: str, archive: Archive, part: Path) -> None:
         part.unlink()
         if not resumed:
             many = f", but more than {archive.largest:,} bytes" if size > archive.largest else ""
-            raise DataError(f"{url}: what came is not the official file (MD5 {archive.md5}){many}. {by_hand}")
+            raise DataError(f"{shown(url)}: what came is not the official file (MD5 {archive.md5}){many}. {by_hand}")
         # What was there may have been the beginning of another file: once more, from the start.
 
 
@@ -118,13 +122,13 @@ def _complete(url: str, part: Path, largest: int, by_hand: str) -> None:
             reason = "the connection was closed early"
         except HTTPError as error:
             error.close()
-            raise DataError(f"{url}: the server answers {error.code} {error.reason}. {by_hand}") from error
+            raise DataError(f"{shown(url)}: the server answers {error.code} {error.reason}. {by_hand}") from error
         except (OSError, ValueError, http.client.HTTPException) as error:  # ValueError: of a host that is no name
             reason = str(getattr(error, "reason", error)) or type(error).__name__
         if _size(part) <= before:
             break
     raise DataError(
-        f"{url}: the download failed after {_size(part)} bytes: {reason}. "
+        f"{shown(url)}: the download failed after {_size(part)} bytes: {reason}. "
         f"Run the command again to go on from there. {by_hand}"
     )
 
@@ -210,12 +214,14 @@ def _unpack(tar_file: Path, archive: Archive, root: Path) -> None:
                     with temporary.open("wb") as target:
                         target.writelines(_chunks(content))
                     if md5_of(temporary) != expected:
-                        raise DataError(f"{tar_file}: its {member.name} is not the official file (MD5 {expected})")
+                        raise DataError(
+                            f"{shown(tar_file)}: its {member.name} is not the official file (MD5 {expected})"
+                        )
     except _UNREADABLE as error:
         reason = str(error).partition(":\n")[0]  # tarfile adds a line for each way to unpack
-        raise DataError(f"{tar_file}: cannot be unpacked ({reason}); move it away") from error
+        raise DataError(f"{shown(tar_file)}: cannot be unpacked ({reason}); move it away") from error
     if wanted:
-        raise DataError(f"{tar_file}: holds no {', '.join(wanted)}; move it away")
+        raise DataError(f"{shown(tar_file)}: holds no {', '.join(wanted)}; move it away")
 
 
 # What reading a damaged archive raises; KeyError and ValueError come of links and numbers in it.

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from smkd_cli.artifacts.foreign import SNIFFED, pointer_in
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 
 def read_arrays(path: Path) -> dict[str, Any]:
@@ -32,17 +33,19 @@ def read_arrays(path: Path) -> dict[str, Any]:
     try:
         with path.open("rb") as stream:
             if what := pointer_in(stream.read(SNIFFED)):
-                raise DataError(f"{path}: {what}")
+                raise DataError(f"{shown(path)}: {what}")
             stream.seek(0)
             content = _ArraysOnly(stream, path).load()
         return {_text(key): value.array() if isinstance(value, _Array) else value for key, value in content.items()}
     except OSError as error:
-        raise DataError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
     except DataError:
         raise
     # A damaged pickle can fail as almost anything: struct errors, missing attributes, a stack that is empty.
     except Exception as error:
-        raise DataError(f"{path}: is no pickled dictionary of arrays ({type(error).__name__}: {error})") from error
+        raise DataError(
+            f"{shown(path)}: is no pickled dictionary of arrays ({type(error).__name__}: {error})"
+        ) from error
 
 
 def _text(value: bytes | str) -> str:
@@ -61,8 +64,8 @@ class _ArraysOnly(pickle.Unpickler):
             case "numpy", "dtype":
                 return _DType
         raise DataError(
-            f"{self._path}: refused: the file asks for {module}.{name}, and only NumPy arrays, text and numbers are "
-            "admitted. Get the data from its official source"
+            f"{shown(self._path)}: refused: the file asks for {module}.{name}, and only NumPy arrays, text and numbers"
+            " are admitted. Get the data from its official source"
         )
 
 

@@ -10,10 +10,12 @@ from smkd_cli.data import DataSet, OwnData, find
 from smkd_cli.data import names as all_names
 from smkd_cli.data.own.options import is_path
 from smkd_cli.errors import DataError, UsageError
+from smkd_cli.words import shown
 
 
 def ls(data: Path) -> None:
     """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where."""
+    console.check_path(data, "--data")
     console.info("name\ttrain\ttest\tclasses\tshape\twhere")
     for dataset in _usable(data):
         shape = "x".join(map(str, dataset.image_shape))
@@ -28,6 +30,7 @@ def fetch(names: list[str], data: Path, url: str | None) -> None:
         UsageError: an unknown name, or one address for several data sets.
         DataError: see :func:`smkd_cli.data.download.fetch`.
     """
+    console.check_path(data, "--data")
     wanted = [find(name, data) for name in names]
     if url and len(wanted) > 1:
         raise UsageError("--url is the address of one data set: fetch them one by one")
@@ -37,7 +40,7 @@ def fetch(names: list[str], data: Path, url: str | None) -> None:
         if dataset.archive is None:
             console.info(f"{dataset.name}: comes with the program, nothing to fetch")
             continue
-        console.info(f"{dataset.name}: {url or dataset.archive.url}")
+        console.info(f"{dataset.name}: {shown(url or dataset.archive.url)}")
         fetch_one(dataset, url)
         console.emit(_where(dataset))
 

@@ -12,7 +12,7 @@ from smkd_cli import console
 from smkd_cli.artifacts.files import write_text
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.errors import DataError
-from smkd_cli.words import in_json, quoted
+from smkd_cli.words import in_json, quoted, shown
 
 _LONGEST_PATH = 1 << 16  # characters; systems take a few thousand
 _BOM = "\ufeff"
@@ -41,7 +41,7 @@ def run(
     unfinished = 0
     for path in _paths(checkpoints):
         if RunDirectory(path).unfinished():
-            console.warn(f"{path}: has not finished training and is passed over")
+            console.warn(f"{shown(path)}: has not finished training and is passed over")
             unfinished += 1
             continue
         if evaluator is None:
@@ -52,8 +52,8 @@ def run(
         try:
             line = json.dumps(record, ensure_ascii=False, allow_nan=False)
         except ValueError as error:
-            raise DataError(f"{path}: its scores are not finite: its training diverged") from error
-        console.info(f"{path}: {record['mean']['top1']:.2f} %")
+            raise DataError(f"{shown(path)}: its scores are not finite: its training diverged") from error
+        console.info(f"{shown(path)}: {record['mean']['top1']:.2f} %")
         if output == "-":
             console.emit(in_json(line))
         else:

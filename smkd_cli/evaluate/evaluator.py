@@ -26,6 +26,7 @@ from smkd_cli.evaluate.source import check_same, frozen_of, reference_of
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.features import Frozen, dataset_of
 from smkd_cli.scoring import label_scores, predict, scores
+from smkd_cli.words import shown
 
 _PEERS = ("a", "b")
 
@@ -43,7 +44,7 @@ class Evaluator:
 
     def __init__(self, split: Literal["test", "train"], device: str, data: Path, trust_code: bool = False) -> None:
         if device not in {"auto", "cpu", "cuda"}:
-            raise UsageError(f"--device {device}: must be auto, cpu or cuda")
+            raise UsageError(f"--device {shown(device)}: must be auto, cpu or cuda")
         if device == "cuda" and not torch.cuda.is_available():
             raise UsageError("--device cuda: this machine has no usable CUDA device")
         self.device = torch.device("cuda" if device != "cpu" and torch.cuda.is_available() else "cpu")
@@ -67,11 +68,11 @@ class Evaluator:
         """
         files = [RunDirectory(path).peer(peer) for peer in _PEERS] if path.is_dir() else [path]
         if path.is_dir() and not all(file.is_file() for file in files):
-            raise DataError(f"{path}: holds no trained pair; is it a run directory that has finished?")
+            raise DataError(f"{shown(path)}: holds no trained pair; is it a run directory that has finished?")
         loaded = {facts.peer: (network, facts) for network, facts in map(self._load, files)}
         facts = next(iter(loaded.values()))[1]
         if len(loaded) < len(files) or any(other.record != facts.record for _, other in loaded.values()):
-            raise DataError(f"{path}: its two files are not of one pair; was one copied there from elsewhere?")
+            raise DataError(f"{shown(path)}: its two files are not of one pair; was one copied there from elsewhere?")
         if self.split == "train":
             for _, about in loaded.values():
                 check_code(path, methods.parts_of(about.cell.method), self.trust_code)
@@ -96,7 +97,7 @@ class Evaluator:
                     for peer, one in log_probs.items()
                 }
             except ValueError as error:
-                raise DataError(f"{path}: its method cannot be made again: {error}") from error
+                raise DataError(f"{shown(path)}: its method cannot be made again: {error}") from error
         return {
             "schema": results.SCORES_SCHEMA,
             "checkpoint": str(path),
@@ -117,18 +118,22 @@ class Evaluator:
             dataset = self._dataset(reference_of(facts.cell, path), frozen_of(facts.cell, path))
         except UnknownName as error:
             raise DataError(
-                f"{path}: is of a data set {facts.cell.dataset!r:.80}, which is not known: {error}"
+                f"{shown(path)}: is of a data set {facts.cell.dataset!r:.80}, which is not known: {error}"
             ) from error
         check_same(facts.cell, dataset, path)
         try:
             networks.facts(facts.network)
         except UnknownName as error:
-            raise DataError(f"{path}: is of a network {facts.network!r:.80}, which is not known: {error}") from error
+            raise DataError(
+                f"{shown(path)}: is of a network {facts.network!r:.80}, which is not known: {error}"
+            ) from error
         network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
 
         def load() -> None:
             if wrong := difference(weights, network.state_dict()):
-                raise DataError(f"{path}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}")
+                raise DataError(
+                    f"{shown(path)}: its weights are not those of a {facts.network} on {dataset.name}: {wrong}"
+                )
             network.load_state_dict(weights)
             network.to(self.device, memory_format=torch.channels_last)  # type: ignore[call-overload]
 
@@ -141,13 +146,13 @@ class Evaluator:
             return None, labelled.best
         path = RunDirectory(directory).manifest
         if path.exists() and not path.is_file():
-            raise DataError(f"{path}: is no file")
+            raise DataError(f"{shown(path)}: is no file")
         manifest = read_manifest(path)
         if manifest.classes != classes:
-            raise DataError(f"{path}: has {manifest.classes} classes, but the networks have {classes}")
+            raise DataError(f"{shown(path)}: has {manifest.classes} classes, but the networks have {classes}")
         noisy_labels, clean_labels = manifest.aligned_to(labelled.image_ids)
         if clean_labels is None:
-            raise DataError(f"{path}: its clean labels are not known, so it is unknown which labels are wrong")
+            raise DataError(f"{shown(path)}: its clean labels are not known, so it is unknown which labels are wrong")
         return noisy_labels, clean_labels
 
     def _label_scores(

@@ -12,7 +12,7 @@ from smkd_cli.data import DataSet, OwnData
 from smkd_cli.data.own.options import is_path
 from smkd_cli.errors import DataError
 from smkd_cli.features import Frozen
-from smkd_cli.words import plain
+from smkd_cli.words import plain, shown
 
 _OWN = TypeAdapter(OwnData)
 _FINGERPRINT = "fingerprint"
@@ -29,14 +29,14 @@ def reference_of(cell: TrainedCell, path: Path) -> str | OwnData:
     """
     if cell.source is None:
         if is_path(cell.dataset):  # a name, and nothing that opens a folder
-            raise DataError(f"{path}: is of a data set {cell.dataset!r:.80}, which is not known")
+            raise DataError(f"{shown(path)}: is of a data set {cell.dataset!r:.80}, which is not known")
         return cell.dataset
     try:
         return _OWN.validate_python({key: value for key, value in cell.source.items() if key != _FINGERPRINT})
     except ValidationError as error:
         problem = error.errors(include_url=False)[0]
         key = ".".join(map(str, problem["loc"]))
-        raise DataError(f"{path}: source.{plain(key)}: {plain(problem['msg'])}") from error
+        raise DataError(f"{shown(path)}: source.{plain(key)}: {plain(problem['msg'])}") from error
 
 
 def frozen_of(cell: TrainedCell, path: Path) -> Frozen | None:
@@ -50,7 +50,7 @@ def frozen_of(cell: TrainedCell, path: Path) -> Frozen | None:
     weights = Path(cell.frozen.weights)
     if not weights.is_file() or sha256_of(weights) != cell.frozen.weights_sha256:
         problem = "are no longer those" if weights.is_file() else "are not there, those"
-        raise DataError(f"{path}: the weights {plain(weights)} {problem} whose features it was trained on")
+        raise DataError(f"{shown(path)}: the weights {plain(weights)} {problem} whose features it was trained on")
     return Frozen(cell.frozen.network, cell.frozen.weights)
 
 
@@ -58,6 +58,6 @@ def check_same(cell: TrainedCell, dataset: DataSet, path: Path) -> None:
     """Raise a DataError if one's own images are no longer those that a network was trained on."""
     if cell.source is not None and cell.source.get(_FINGERPRINT) != dataset.fingerprint:
         raise DataError(
-            f"{path}: was trained when {plain(cell.source.get('path'))} had other images, labels or splits; put them"
-            " back as they were, or train again"
+            f"{shown(path)}: was trained when {plain(cell.source.get('path'))} had other images, labels or splits; put"
+            " them back as they were, or train again"
         )

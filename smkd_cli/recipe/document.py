@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from smkd_cli.errors import RecipeError
-from smkd_cli.words import shortened
+from smkd_cli.words import shortened, shown
 
 KeyPath = tuple[str | int, ...]
 
@@ -33,7 +33,8 @@ class Location(NamedTuple):
     column: int = 0
 
     def __str__(self) -> str:
-        return f"{self.source}:{self.line}:{self.column}" if self.line else self.source
+        source = shown(self.source)
+        return f"{source}:{self.line}:{self.column}" if self.line else source
 
 
 class Problem(NamedTuple):

@@ -20,6 +20,7 @@ from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.document import problem_lines
 from smkd_cli.recipe.expand import Header, expand, methods_under
 from smkd_cli.recipe.schema import MethodEntry, NoiseEntry, Recipe
+from smkd_cli.words import shown
 
 
 @dataclass(frozen=True)
@@ -92,10 +93,10 @@ def misfits(name: str, manifest: Manifest, dataset: DataSet, images: NDArray[Any
 def _read(entry: NoiseEntry) -> Manifest:
     path = Path(f"{entry.manifest}")
     if path.exists() and not path.is_file():
-        raise DataError(f"{path}: is no file that every cell can read; give a pipe with --manifest")
+        raise DataError(f"{shown(path)}: is no file that every cell can read; give a pipe with --manifest")
     manifest = read_manifest(path)
     if entry.sha256 not in {None, manifest.sha256}:
-        raise DataError(f"{path}: is not the manifest that the recipe names; its sha256 is another")
+        raise DataError(f"{shown(path)}: is not the manifest that the recipe names; its sha256 is another")
     return manifest
 
 
@@ -135,7 +136,7 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) 
         theirs = find(cell.dataset, dataset.root).image_shape[2] if known else None
         if cell.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
             yield (
-                f"{teacher}: is no teacher for {dataset.name} ({dataset.classes} classes):"
+                f"{shown(teacher)}: is no teacher for {dataset.name} ({dataset.classes} classes):"
                 f" it was trained on {cell.dataset:.80}"
             )
 

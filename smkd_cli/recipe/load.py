@@ -21,6 +21,7 @@ from smkd_cli.recipe.schema import RECIPE_SCHEMA, MethodEntry, NoiseEntry, Recip
 from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, is_readable, parse, read_file
 from smkd_cli.recipe.yaml_writer import dump
 from smkd_cli.suggestions import unknown
+from smkd_cli.words import shown
 
 
 def shipped_recipes() -> dict[str, Path]:
@@ -43,7 +44,7 @@ def read_source(source: str) -> tuple[str, Path | None]:
     if not is_readable(path):
         if source not in shipped:
             if path.suffix in {".yaml", ".yml"} or len(path.parts) > 1:
-                raise RecipeError(f"{source}: is not a file; shipped recipes are {', '.join(shipped)}")
+                raise RecipeError(f"{shown(source)}: is not a file; shipped recipes are {', '.join(shipped)}")
             raise RecipeError(unknown("recipe", source, shipped) + "; or give the path of a file")
         path = shipped[source]
     return read_file(path), path

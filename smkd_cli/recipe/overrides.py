@@ -13,7 +13,7 @@ from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
 from smkd_cli.recipe.schema import name_from
 from smkd_cli.recipe.yaml_reader import MAX_DEPTH, is_readable, parse, read_file
 from smkd_cli.suggestions import unknown
-from smkd_cli.words import plain, shortened
+from smkd_cli.words import plain, shortened, shown
 
 # Keys with plain values that a method or a variant may have in its own way.
 _SPREAD = ("epochs", "batch_size")
@@ -35,7 +35,9 @@ def apply_profile(document: Document, profile: str) -> None:
     shipped = {path.stem: path for path in sorted((resources.recipes_folder() / "profiles").glob("*.yaml"))}
     path = shipped.get(profile, Path(profile))
     if not is_readable(path):
-        raise RecipeError(f"--profile {profile}: {unknown('profile', profile, shipped)}; or give the path of a file")
+        raise RecipeError(
+            f"--profile {shown(profile)}: {unknown('profile', profile, shipped)}; or give the path of a file"
+        )
     layer = parse(read_file(path), str(path))
     if not isinstance(layer.data, dict):
         raise RecipeError(f"{path}: a profile is a mapping of a recipe's keys to values; this is none")

@@ -19,6 +19,7 @@ from smkd_cli.recipe.yaml_reader import check_characters
 from smkd_cli.recipe.yaml_writer import dump
 from smkd_cli.registry import DATASETS, LAYOUTS
 from smkd_cli.suggestions import unknown
+from smkd_cli.words import shown
 
 
 def ls(data: Path) -> None:
@@ -50,15 +51,16 @@ def copy(recipe: str, destination: Path, force: bool) -> None:
 
     Raises:
         RecipeError: there is no such recipe.
-        UsageError: the file exists and ``force`` is not given.
+        UsageError: the file exists and ``force`` is not given, or its path has a line break.
         DataError: the file cannot be written.
     """
     shipped = shipped_recipes()
     if recipe not in shipped:
         raise RecipeError(unknown("recipe", recipe, shipped))
+    console.check_path(destination, "the destination")
     target = destination / f"{recipe}.yaml" if destination.is_dir() else destination
     if target.exists() and not force:
-        raise UsageError(f"{target}: exists already; name another file, or overwrite it with --force")
+        raise UsageError(f"{shown(target)}: exists already; name another file, or overwrite it with --force")
     text = shipped[recipe].read_text(encoding="utf-8")
     write_text(target, text.replace(f"\nname: {recipe}\n", f"\nname: {name_from(target.stem)}\n"))
     console.emit(str(target))
@@ -80,6 +82,8 @@ def validate(
         RecipeError: the problems of all recipes that are not, and of their files.
         DataError: all recipes are right, but files that they name are missing, damaged or do not fit.
     """
+    for source in recipes:
+        console.check_path(source, "the recipe")
     errors: list[SmkdError] = []
     with opened_once():
         for source in recipes:

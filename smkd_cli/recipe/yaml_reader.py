@@ -18,6 +18,7 @@ import yaml
 from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
+from smkd_cli.words import shown
 
 MAX_CHARACTERS = 1 << 18
 MAX_DEPTH = 16
@@ -53,7 +54,7 @@ def read_file(path: Path) -> str:
         with path.open("rb") as stream:
             return decode(stream.read(4 * MAX_CHARACTERS + 1), str(path))
     except OSError as error:
-        raise RecipeError(f"{path}: cannot be read: {error.strerror or error}") from error
+        raise RecipeError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
 
 
 def decode(content: bytes, source: str) -> str:
@@ -63,14 +64,14 @@ def decode(content: bytes, source: str) -> str:
         RecipeError: as :func:`read_file`.
     """
     if len(content) > 4 * MAX_CHARACTERS:
-        raise RecipeError(f"{source}: is longer than {4 * MAX_CHARACTERS} bytes; that is no recipe")
+        raise RecipeError(f"{shown(source)}: is longer than {4 * MAX_CHARACTERS} bytes; that is no recipe")
     if what := pointer_in(content):
-        raise RecipeError(f"{source}: {what}")
+        raise RecipeError(f"{shown(source)}: {what}")
     try:
         return content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
         line = content.count(b"\n", 0, error.start) + 1
-        raise RecipeError(f"{source}:{line}: is not UTF-8 text: byte {content[error.start]:#04x}") from error
+        raise RecipeError(f"{shown(source)}:{line}: is not UTF-8 text: byte {content[error.start]:#04x}") from error
 
 
 def check_characters(text: str, source: str) -> None:
@@ -101,7 +102,7 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
         RecipeError: the text is no YAML, or not one document.
     """
     if len(text) > MAX_CHARACTERS:
-        raise RecipeError(f"{source}: is longer than {MAX_CHARACTERS} characters; that is no recipe")
+        raise RecipeError(f"{shown(source)}: is longer than {MAX_CHARACTERS} characters; that is no recipe")
     reader = _Reader(text, source, lines)
     try:
         return reader.read()
@@ -111,7 +112,7 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
         location = reader.location(error.problem_mark or error.context_mark)
         raise RecipeError(str(Problem(location, str(error.problem or error.context)))) from error
     except (ValueError, OverflowError) as error:  # PyYAML lets them through for an escape such as "\UFFFFFFFF"
-        raise RecipeError(f"{source}: an escape in a quoted string is no character: {error}") from error
+        raise RecipeError(f"{shown(source)}: an escape in a quoted string is no character: {error}") from error
 
 
 class _Reader:

@@ -13,7 +13,7 @@ from smkd_cli.report import formats
 from smkd_cli.report.build import build
 from smkd_cli.report.gains import with_gains
 from smkd_cli.report.notes import some
-from smkd_cli.words import printable
+from smkd_cli.words import printable, shown
 
 DEFAULT_SOURCE = "runs"
 
@@ -63,7 +63,7 @@ def run(
                 console.info(note)
     else:
         write_text(Path(output), text)
-        console.info(f"{output}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
+        console.info(f"{shown(output)}: {len(report.tables)} table{'s' * (len(report.tables) != 1)}")
 
 
 def _report_skipped(found: FoundResults) -> None:

@@ -12,7 +12,9 @@ from smkd_cli.train.whole_grid import train_grid
 
 
 def run(request: GridRequest, *, runs: Path, device: str, executor: Executor, data: Path, wait: bool) -> None:
-    """Train every cell of the grid that is not finished yet; raises as :func:`train_grid`."""
+    """Train every cell of the grid that is not finished yet; raises as :func:`train_grid`, and a UsageError
+    if the paths of run directories would not be lines."""
+    console.check_path(runs, "--runs")
     train_grid(
         request,
         runs=runs,

@@ -16,7 +16,7 @@ from smkd_cli.errors import UsageError
 from smkd_cli.recipe import Cell, Recipe, fitting_cells, load_recipe
 from smkd_cli.recipe.fit import GivenLabels
 from smkd_cli.suggestions import nearest
-from smkd_cli.words import listed, shortened
+from smkd_cli.words import listed, shortened, shown
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,6 @@ def _matching(cells: list[Cell], patterns: Sequence[str]) -> list[Cell]:
         matches = fnmatch.filter(names, pattern.lower())  # names have no capitals
         if not matches:
             near = listed(nearest(pattern.strip("*"), names))
-            raise UsageError(f"--cells {shortened(pattern)}: no cell is called so; the nearest are {near}")
+            raise UsageError(f"--cells {shown(shortened(pattern))}: no cell is called so; the nearest are {near}")
         chosen.update(matches)
     return [cell for cell in cells if cell.slug in chosen]

@@ -7,6 +7,7 @@ from typing import ClassVar
 from smkd_cli.data.dataset import SplitName
 from smkd_cli.data.sources.arrays import ArraySource, Split, image_ids
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 
 class Cifar(ArraySource):
@@ -39,7 +40,7 @@ class Cifar(ArraySource):
                 planes = batch["data"].reshape(-1, channels, height, width)
                 labels.append(np.array(batch[self.label_key], dtype=np.int64))
             except (KeyError, ValueError, TypeError, AttributeError) as error:
-                raise DataError(f"{path}: is no batch of CIFAR ({type(error).__name__}: {error})") from error
+                raise DataError(f"{shown(path)}: is no batch of CIFAR ({type(error).__name__}: {error})") from error
             images.append(np.ascontiguousarray(planes.transpose(0, 2, 3, 1)))
         pixels = np.concatenate(images) if len(images) > 1 else images[0]
         return Split(pixels, np.concatenate(labels), image_ids(pixels))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from smkd_cli.data.dataset import SplitName
 from smkd_cli.data.sources.arrays import ArraySource, Split, image_ids
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,7 +71,7 @@ class Digits(ArraySource):
             with gzip.open(path) as stream:
                 table = np.loadtxt(stream, delimiter=",", dtype=np.uint8)
         except (OSError, EOFError, ValueError) as error:
-            raise DataError(f"{path}: cannot be read ({error}); install scikit-learn again") from error
+            raise DataError(f"{shown(path)}: cannot be read ({error}); install scikit-learn again") from error
         if hashlib.sha256(table.tobytes()).hexdigest() != _SHA256_OF_TABLE:
-            raise DataError(f"{path}: not the digits that are expected here; install scikit-learn again")
+            raise DataError(f"{shown(path)}: not the digits that are expected here; install scikit-learn again")
         return table

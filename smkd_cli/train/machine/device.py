@@ -17,6 +17,7 @@ from smkd_cli import __version__
 from smkd_cli.errors import UsageError
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.parallel import Both, OnStreams, OnThreads, in_turn
+from smkd_cli.words import shown
 
 
 @dataclass(frozen=True)
@@ -75,7 +76,7 @@ def choose_device(wanted: str) -> torch.device:
     if wanted == "auto":
         return torch.device("cuda" if torch.cuda.is_available() else "cpu")
     if wanted not in {"cpu", "cuda"}:
-        raise UsageError(f"--device {wanted}: must be auto, cpu or cuda")
+        raise UsageError(f"--device {shown(wanted)}: must be auto, cpu or cuda")
     if wanted == "cuda" and not torch.cuda.is_available():
         raise UsageError(
             "--device cuda: this machine has no usable CUDA device; leave --device out to train on the CPU"

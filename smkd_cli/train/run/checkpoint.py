@@ -17,6 +17,7 @@ from smkd_cli.errors import DataError
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.run.metrics_file import COLUMNS
 from smkd_cli.train.run.state import Progress, TrainingState
+from smkd_cli.words import shown
 
 # Columns with a value in every row, whatever the method.
 _ALWAYS_KNOWN = ("epoch", "test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble")
@@ -91,9 +92,9 @@ def load_checkpoint(
         return None
     tensors, facts = load_as(path, CHECKPOINT_SCHEMA, _FACTS, EARLIER_CHECKPOINT_SCHEMA)
     if facts.recipe_sha256 != sha256_of(directory.recipe):
-        raise DataError(f"{path}: is the checkpoint of another cell; remove it to start again")
+        raise DataError(f"{shown(path)}: is the checkpoint of another cell; remove it to start again")
     # The recipe is the same, so what was not recorded then is a file beside these, which earlier versions left out.
     changed = [name for name, checksum in facts.method_files.items() if method_files.get(name) != checksum]
     if changed:
-        raise DataError(f"{path}: {', '.join(changed)} has changed since; remove it to start again")
+        raise DataError(f"{shown(path)}: {', '.join(changed)} has changed since; remove it to start again")
     return tensors, facts

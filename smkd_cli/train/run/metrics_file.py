@@ -10,6 +10,7 @@ from typing import Any
 
 from smkd_cli.artifacts.files import sync, write_text
 from smkd_cli.errors import DataError
+from smkd_cli.words import shown
 
 COLUMNS = (
     "epoch",
@@ -50,7 +51,7 @@ class MetricsFile:
             with self.path.open("a", encoding="utf-8", newline="") as stream:
                 stream.write(self._text([row], header=False))
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise DataError(f"{shown(self.path)}: cannot be written: {error.strerror}") from error
 
     def sync(self) -> None:
         """Wait until all rows are on the disk.
@@ -61,7 +62,7 @@ class MetricsFile:
         try:
             sync(self.path)
         except OSError as error:
-            raise DataError(f"{self.path}: cannot be written: {error.strerror}") from error
+            raise DataError(f"{shown(self.path)}: cannot be written: {error.strerror}") from error
 
     @staticmethod
     def _text(rows: Sequence[Mapping[str, Any]], header: bool) -> str:
