@@ -35,7 +35,14 @@ from smkd_cli.noise import catalogue, sampling
 from smkd_cli.train.machine.signals import SIGNALS
 from smkd_cli.train.run import loop
 
-expand = importlib.import_module("smkd_cli.recipe.expand")
+# Whose names in their packages are those of functions, or that are found by the names in them.
+MODULES = [
+    importlib.import_module(f"smkd_cli.{name}")
+    for name in (
+        *("recipe.expand", "recipe.cell", "recipe.schema", "data.dataset"),
+        *("methods.contract", "methods.targets.contract", "methods.exchange.contract"),
+    )
+]
 ROOT = Path(__file__).parents[1]
 TRAIN = ["--set", "epochs=2", "--set", "seeds=[1]", "--device", "cpu", "--set", "compute={threads: 1}"]
 
@@ -63,7 +70,9 @@ def test_importing_it_loads_neither_torch_nor_pandas():
 
 
 @pytest.mark.parametrize(
-    "module", [smkd, pair_loss, run_module, catalogue, sampling, manifest, expand], ids=lambda module: module.__name__
+    "module",
+    [smkd, pair_loss, run_module, catalogue, sampling, manifest, *MODULES],
+    ids=lambda module: module.__name__,
 )
 def test_its_examples(module, trained, monkeypatch, tmp_path):
     scratch = tmp_path
@@ -90,8 +99,9 @@ def test_every_function_of_ours_says_what_it_raises_and_has_an_example():
         value = getattr(smkd, name)
         text = inspect.getdoc(value)
         assert text, name
-        if inspect.isfunction(value):
+        if not (isinstance(value, type) and issubclass(value, smkd.SmkdError)):
             assert "Example:" in text, name
+        if inspect.isfunction(value):
             assert "Raises:" in text or name == "methods", name
 
 

@@ -39,6 +39,13 @@ class Manifest:
         noisy_labels: int64 (n,), the labels to train on, each in 0 … C - 1.
         clean_labels: int64 (n,), or None where nobody knows them.
         image: str (n,), unique names of the images, or None where the source names none.
+
+    Example:
+        >>> manifest = smkd.read_manifest(trained / "manifest.csv")  # of a run directory
+        >>> manifest.kind, manifest.rate, manifest.classes, len(manifest.noisy_labels)
+        ('symmetric', 0.4, 10, 1437)
+        >>> f"{manifest.realised_rate:.3f}"
+        '0.404'
     """
 
     dataset: str

@@ -99,6 +99,13 @@ class DataSet(ABC):
         train_size, test_size: number of images.
         mean, std: per channel over the pixels of the training images, scaled to [0, 1].
         archive: what is downloaded, or None where there is no such thing.
+
+    Example:
+        >>> digits = smkd.dataset("digits")
+        >>> digits.image_shape, digits.train_size, digits.classes
+        ((8, 8, 1), 1437, 10)
+        >>> digits.images("train").read([0, 5]).shape  # (k, H, W, C)
+        (2, 8, 8, 1)
     """
 
     name: str

@@ -53,7 +53,16 @@ __all__ = [
 
 
 class Method(Hooks):
-    """What both peers learn from; ``loss`` is the one function that a method must define."""
+    """What both peers learn from; ``loss`` is the one function that a method must define.
+
+    Example:
+        >>> class Squared(smkd.Method):
+        ...     name = "Squared"
+        ...     def loss(self, own, other, batch, clock):  # own.probs and batch.onehot are (N, C)
+        ...         return (own.probs - batch.onehot).square().sum(1).mean()
+        >>> smkd.method(Squared).stages(10)[0].epochs
+        10
+    """
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         """The labels that ``own`` learns from, and what its peer gets; by default the noisy ones, and nothing."""

@@ -28,6 +28,11 @@ class Cell:
     """What is trained: a resolved recipe of one method (all options explicit), one noise setting and one seed.
 
     Noise that is drawn names its seed and sampling; a manifest's path is relative to the current folder.
+
+    Example:
+        >>> cell = smkd.expand(smkd.load_recipe("quickstart", {"methods": ["LS"], "options": {}}))[0]
+        >>> cell.slug, cell.method, cell.options, cell.seed
+        ('ls_symmetric-0.4_seed1', 'LS', {'epsilon': 0.5}, 1)
     """
 
     recipe: Recipe

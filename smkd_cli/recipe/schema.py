@@ -183,6 +183,11 @@ class Recipe(Section):
 
     ``schema``, ``dataset``, ``networks``, ``methods``, ``noise`` and ``epochs`` must be given; the name is the file's
     by default.
+
+    Example:
+        >>> recipe = smkd.load_recipe("quickstart", {"epochs": 3})
+        >>> recipe.name, recipe.networks, recipe.epochs
+        ('quickstart', ('small_resnet', 'small_resnet'), 3)
     """
 
     schema_name: Literal["smkd/recipe/1"] = Field(alias="schema")

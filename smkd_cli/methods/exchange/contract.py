@@ -17,6 +17,17 @@ class ExchangeRule(Hooks):
 
     Attributes:
         alone: the target rule that the rule's bare name means (``MKD`` is ``MKD+CE``); None if one must be named.
+
+    Example:
+        >>> from dataclasses import replace
+        >>> class Certain(smkd.ExchangeRule):
+        ...     name = "Certain"
+        ...     def send(self, own, refined, clock):  # own.certainty is (N,)
+        ...         return replace(refined, sent=(own.certainty > 0.9).to(own.certainty.dtype))
+        ...     def combine(self, self_loss, own, other, target_rule):
+        ...         return self_loss + (other.sent * target_rule.imitation(own, other.knowledge)).mean()
+        >>> smkd.method(Certain, "LS").exchange
+        Certain()
     """
 
     alone: ClassVar[str | None] = None

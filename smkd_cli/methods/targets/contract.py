@@ -11,7 +11,17 @@ if TYPE_CHECKING:
 
 
 class TargetRule(Hooks):
-    """How a network refines its labels. ``refine`` is the one function that a rule must define."""
+    """How a network refines its labels. ``refine`` is the one function that a rule must define.
+
+    Example:
+        >>> from smkd_cli.methods.contract import Refined
+        >>> class Halved(smkd.TargetRule):
+        ...     name = "Halved"
+        ...     def refine(self, own, batch, clock):  # own.probs and batch.target are (N, C)
+        ...         return Refined((batch.target + own.probs.detach()) / 2)
+        >>> smkd.method("SMKD-S", Halved).target_rule
+        Halved()
+    """
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         """q̃ (N, C); with ε where it is part of q̃, and with what the peer is taught where that is not q̃ itself."""
