@@ -113,6 +113,17 @@ def test_a_wrong_method_is_refused_with_words(rules, options, words):
     assert "validation error" not in str(error.value)
 
 
+def test_what_a_named_rule_raises_is_reported_with_its_file(tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from smkd_cli.methods.targets.ce import CE\n\n"
+        "class Mine(CE):\n    name = 'Mine'\n    def stages(self, epochs): return 1 / 0\n"
+    )
+    with pytest.raises(smkd.UsageError, match=r"mine.py:Mine.*ZeroDivisionError"):
+        smkd.method(f"{tmp_path}/mine.py:Mine")
+    with pytest.raises(smkd.UsageError, match=r"mine.py:Mine.*ZeroDivisionError"):
+        smkd.method("SMKD-S", f"{tmp_path}/mine.py:Mine")
+
+
 # Arguments
 
 

@@ -30,6 +30,6 @@ def method_of(rules: Sequence[Rule]) -> Method:
             composed = Composed(exchange=exchange, target_rule=target)
             if clash := composed.clash():
                 name = f"{called(exchange)}+{called(target)}"
-                raise UnknownName(f"{name}: both of its rules decide {clash}; only one can")
+                raise UnknownName(f"{name}: both of its rules decide {clash}; only one rule can")
             return composed
     raise UnknownName("a method is one that stands alone, or an exchange rule and a target rule")

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from smkd_cli.errors import UsageError
-from smkd_cli.methods import catalogue
+from smkd_cli.methods import asking, catalogue
 from smkd_cli.methods.assembly import method_of
 from smkd_cli.methods.contract import Method, Rule
 from smkd_cli.methods.exchange.contract import ExchangeRule
@@ -29,7 +29,8 @@ _WORDS = {
 
 def method_of_own(rules: Sequence[object], options: Mapping[str, object]) -> Method:
     """The method; see :func:`smkd_cli.api.method`, which also says what it raises."""
-    match [_checked(rule) for rule in rules]:
+    given = [_checked(rule) for rule in rules]
+    match given:
         case [str(name)]:
             found: list[type[Rule] | Rule] = list(catalogue.rules_of(name))
         case [rule]:
@@ -38,7 +39,9 @@ def method_of_own(rules: Sequence[object], options: Mapping[str, object]) -> Met
             found = [catalogue.rule(rule) if isinstance(rule, str) else rule for rule in both]
         case _:
             raise UsageError("a method is one name or rule, or an exchange rule and a target rule")
-    return method_of(_made(found, options))
+    # What a program's own class raises is the program's to see; what a name stands for is reported with its file.
+    named = [catalogue.rule(part) for rule in given if isinstance(rule, str) for part in catalogue.parts_of(rule)]
+    return asking.of_rules(named, lambda: method_of(_made(found, options)))
 
 
 def _alone(rule: Any) -> list[type[Rule] | Rule]:
