@@ -20,7 +20,7 @@ from smkd_cli.data import Labels, OwnData
 from smkd_cli.data.hold_out import hold_out
 from smkd_cli.data.images.contract import Images
 from smkd_cli.data.images.place import placed
-from smkd_cli.errors import DataError, UnknownName, UsageError
+from smkd_cli.errors import DataError, MethodError, UnknownName, UsageError
 from smkd_cli.evaluate.refined_labels import UndefinedLabelsError, refined_labels
 from smkd_cli.evaluate.source import check_same, frozen_of, reference_of
 from smkd_cli.evaluate.trust import check_code
@@ -96,6 +96,8 @@ class Evaluator:
                     peer: self._label_scores(loaded[peer][1], one, noisy_labels, clean_labels)
                     for peer, one in log_probs.items()
                 }
+            except MethodError:
+                raise
             except ValueError as error:
                 raise DataError(f"{shown(path)}: its method cannot be made again: {error}") from error
         return {

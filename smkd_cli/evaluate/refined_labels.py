@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import one_hot
 
-from smkd_cli.errors import SmkdError, UsageError
+from smkd_cli.errors import MethodError, SmkdError
 from smkd_cli.methods import Batch, Clock, Method, Outputs, Refined
 from smkd_cli.methods.step_checks import checked_refine
 from smkd_cli.registry import guarded
@@ -68,7 +68,7 @@ def refined_labels(
     Raises:
         UndefinedLabelsError: they depend on what is not in a network's file.
         ValueError: the memory is not that of the method.
-        UsageError: the method's code raises something.
+        MethodError: the method's code raises something.
     """
     shapes = method.memory(len(noisy_labels), log_probs.shape[1])
     if not {name for name, shape in shapes.items() if not shape} <= memory.keys():
@@ -95,4 +95,4 @@ def _refined(method: Method, name: str, own: Outputs, batch: Batch, clock: Clock
     except ValueError as error:
         if isinstance(error.__cause__, (UndefinedLabelsError, SmkdError)):
             raise error.__cause__ from None
-        raise UsageError(f"the method {name} cannot be used: {error}") from error
+        raise MethodError(f"the method {name} cannot be used: {error}") from error
