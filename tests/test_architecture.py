@@ -19,7 +19,8 @@ SHARED = {
     *("errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words", "suggestions", "registry"),
 }
 ALLOWED = {
-    "app": STAGES | {"recipe", "data"} | SHARED,
+    "app": {"cli"} | SHARED,
+    "cli": STAGES | {"recipe", "data"} | SHARED,
     "api": {"train", "errors", "arguments", "run"} | PACKAGES,
     "arguments": {"errors"},
     "run": {"artifacts", "networks", "errors", "registry", "words"},
