@@ -42,6 +42,7 @@ NAVIGATION = {
         "commands/report",
         "commands/recipes",
         "commands/methods",
+        "commands/networks",
         "commands/datasets",
     ],
     "Reference": ["api", "formats", "extending", "adding-a-method", "architecture"],

@@ -9,7 +9,7 @@ from typing import Annotated, NoReturn
 import typer
 
 from smkd_cli import __version__, console
-from smkd_cli.cli import datasets, methods, recipes
+from smkd_cli.cli import datasets, methods, networks, recipes
 from smkd_cli.cli.corrupt import corrupt
 from smkd_cli.cli.evaluate import evaluate
 from smkd_cli.cli.report import report
@@ -31,6 +31,7 @@ app.command(name="eval")(evaluate)
 app.command()(report)
 app.add_typer(recipes.app, name="recipes")
 app.add_typer(methods.app, name="methods")
+app.add_typer(networks.app, name="networks")
 app.add_typer(datasets.app, name="datasets")
 
 

@@ -20,7 +20,7 @@ SHARED = {
 }
 ALLOWED = {
     "app": {"cli"} | SHARED,
-    "cli": STAGES | {"recipe", "data"} | SHARED,
+    "cli": STAGES | {"recipe", "data", "networks"} | SHARED,
     "api": {"train", "errors", "arguments", "run"} | PACKAGES,
     "arguments": {"errors"},
     "run": {"artifacts", "networks", "errors", "registry", "words"},
@@ -32,7 +32,7 @@ ALLOWED = {
     "noise": {"arguments", "errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry", "suggestions"},
     "data": {"artifacts"} | SHARED,
-    "networks": {"errors", "registry", "suggestions", "words"},
+    "networks": {"console", "errors", "registry", "suggestions", "words"},
     "scoring": {"data"},
     "console": {"errors", "words"},
     "errors": set(),
