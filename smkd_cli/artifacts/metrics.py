@@ -12,7 +12,7 @@ from typing import Any, TextIO
 
 from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.errors import DataError
-from smkd_cli.words import shortened, shown
+from smkd_cli.words import plain, shown
 
 # What columns were called in files of earlier versions.
 EARLIER = {f"precision_{way}": f"right_{way}" for way in ("a_to_b", "b_to_a")}
@@ -80,7 +80,7 @@ class _Rows:
 
     def require(self, *columns: str) -> None:
         if missing := [column for column in columns if column not in self.header]:
-            raise ValueError(f"there is no column {missing[0]!r}")
+            raise ValueError(f"there is no column {missing[0]!r:.80}")
 
     def __iter__(self) -> Iterator[dict[str, str]]:
         for line in self._lines:
@@ -129,5 +129,5 @@ def _number(column: str, text: str) -> float:
     if not text:
         return float("nan")
     if not _NUMBER.fullmatch(text) or abs(value := float(text)) >= _LARGEST:
-        raise ValueError(f"{column} is {shortened(text)}")
+        raise ValueError(f"{plain(column)} is {plain(text)}")
     return value

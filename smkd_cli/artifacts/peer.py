@@ -11,7 +11,7 @@ from smkd_cli.artifacts.results import CellRecord, Record
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
 from smkd_cli.artifacts.tensors import load_as, read_facts
 from smkd_cli.errors import DataError
-from smkd_cli.words import shown
+from smkd_cli.words import plain, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -92,7 +92,7 @@ def load_peer(path: Path) -> tuple[dict[str, Tensor], PeerFacts]:
     for name, weight in weights.items():
         # double, because isfinite does not support every type that a file may hold
         if weight.is_floating_point() and not weight.double().isfinite().all():
-            raise DataError(f"{shown(path)}: {name:.80} is not finite: its training diverged")
+            raise DataError(f"{shown(path)}: {plain(name)} is not finite: its training diverged")
     return weights, facts
 
 

@@ -12,7 +12,8 @@ from pydantic import Field, TypeAdapter
 from smkd_cli.artifacts.results import Record
 from smkd_cli.artifacts.tensors import load_as, save_tensors
 from smkd_cli.errors import DataError
-from smkd_cli.words import shown
+from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
+from smkd_cli.words import plain, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -37,8 +38,8 @@ class SamplesFacts(Record):
     """
 
     manifest_sha256: str
-    samples: Annotated[int, Field(ge=1)]
-    classes: Annotated[int, Field(ge=2)]
+    samples: Annotated[int, Field(ge=1, le=MAX_SAMPLES)]
+    classes: Annotated[int, Field(ge=2, le=MAX_CLASSES)]
 
 
 @dataclass(frozen=True, eq=False)
@@ -90,7 +91,7 @@ def read_samples(path: Path) -> tuple[SampleRecord, SampleRecord, SamplesFacts]:
     found = {name: (str(value.dtype).rpartition(".")[2], tuple(value.shape)) for name, value in tensors.items()}
     for name in sorted(wanted.keys() | found.keys()):
         if wanted.get(name) != found.get(name):
-            raise DataError(f"{shown(path)}: damaged: {name:.80} is not what {facts.samples:,} samples have")
+            raise DataError(f"{shown(path)}: damaged: {plain(name)} is not what {facts.samples:,} samples have")
     for peer in PEERS:
         _check_counts(path, peer, tensors, facts.classes)
     a, b = (SampleRecord(**{name: tensors[f"{peer}.{name}"].numpy() for name in types}) for peer in PEERS)

@@ -13,7 +13,7 @@ from pydantic import TypeAdapter, ValidationError
 from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.foreign import SNIFFED, pointer_in
 from smkd_cli.errors import DataError
-from smkd_cli.words import shown
+from smkd_cli.words import plain, shown
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -166,7 +166,7 @@ def _tensor(path: Path, stream: Any, name: str) -> Tensor:
     held = stream.get_slice(name)
     kind, shape = held.get_dtype(), held.get_shape()
     if kind not in _TYPES.values() or len(shape) > _MOST_DIMENSIONS or max(shape, default=0) > _LONGEST_SIDE:
-        raise DataError(f"{path}: {name:.80} is of type {kind:.20} and shape {shape!s:.80}, which smkd never writes")
+        raise DataError(f"{path}: {plain(name)} is of type {kind:.20} and shape {shape!s:.80}, which smkd never writes")
     return stream.get_tensor(name)  # type: ignore[no-any-return]
 
 

@@ -2,8 +2,8 @@
 
     python tests/fuzz/fuzz.py manifest --seconds 3600 --seed 7
 
-Subjects: manifest, labels, parquet (with pyarrow), result, scores, metrics, peer, checkpoint, recipe. A file that
-escapes is kept with the command that shows it; the same seed makes the same files.
+Subjects: manifest, labels, parquet (with pyarrow), result, scores, metrics, records (of samples), peer,
+checkpoint, recipe. A file that escapes is kept with the command that shows it; the same seed makes the same files.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import time
 from pathlib import Path
 from random import Random
 
+sys.path.append(str(Path(__file__).parents[1] / "helpers"))
 from outcomes import Outcome, run
 from subjects import SUBJECTS, Samples
 

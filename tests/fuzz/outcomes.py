@@ -14,8 +14,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from smkd_cli import console
+from smkd_cli import api, console
 from smkd_cli.app import main
+from smkd_cli.errors import SmkdError
 
 # Done, wrong usage, wrong recipe, wrong data, failed training: what a file may lead to.
 CODES = {0, 2, 3, 4, 5}
@@ -93,7 +94,7 @@ def _bounded_memory() -> Iterator[None]:
 
 
 def run(folder: Path, *words: str, stdin: bytes = b"") -> Outcome:
-    """A command line in a folder."""
+    """A command line in a folder, or what a program reads there (see :func:`_code_of`)."""
     before = Path.cwd()
     os.chdir(folder)
     began = time.monotonic()
@@ -111,7 +112,19 @@ def run(folder: Path, *words: str, stdin: bytes = b"") -> Outcome:
 
 
 def _code_of(words: Sequence[str]) -> int:
+    """The exit code of a command; ``Run PATH ATTRIBUTE`` stands for what no command reads but ``api.Run``."""
     try:
+        if words[0] == "Run":
+            getattr(api.Run(words[1]), words[2])
+            return 0
         main(list(words))
+    except SmkdError as error:
+        console.error(str(error))
+        return error.exit_code
+    except Exception as error:
+        if words[0] != "Run":
+            raise
+        console.error(f"{type(error).__name__}: {error}")
+        return 1
     except SystemExit as end:
         return end.code if isinstance(end.code, int) else int(end.code is not None)

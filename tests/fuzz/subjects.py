@@ -19,6 +19,7 @@ from mutation import as_json, as_text, mutated, mutated_bytes
 
 from smkd_cli import resources
 from smkd_cli.artifacts.run_directory import CHECKPOINT_SCHEMA, PEER_SCHEMA
+from smkd_cli.artifacts.samples import SAMPLES_SCHEMA
 from smkd_cli.artifacts.tensors import load_tensors, save_tensors
 from smkd_cli.errors import InterruptedRunError
 from smkd_cli.recipe import expand, load_recipe
@@ -62,6 +63,7 @@ class Samples:
         self.slug = cell.slug
         self.result = json.loads((self.finished / "result.json").read_bytes())
         self.peer = load_tensors(self.finished / "peer_a.safetensors", PEER_SCHEMA)
+        self.records = load_tensors(self.finished / "samples.safetensors", SAMPLES_SCHEMA)
         self.checkpoint = load_tensors(self.begun / "checkpoint" / "state.safetensors", CHECKPOINT_SCHEMA)
 
 
@@ -130,7 +132,14 @@ def metrics(samples: Samples, random: Random, here: Path) -> list[Words]:
     text = "".join(",".join(map(as_text, row if isinstance(row, list) else [row])) + "\n" for row in changed)
     content = text.encode("utf-8", "surrogatepass")
     (run / "metrics.csv").write_bytes(mutated_bytes(content, random) if random.random() < 0.5 else content)
-    return [("report", "runs", "--format", random.choice(FORMATS))]
+    return [("report", "runs", "--format", random.choice(FORMATS)), ("Run", f"runs/{samples.slug}", "metrics")]
+
+
+def records(samples: Samples, random: Random, here: Path) -> list[Words]:
+    run = here / "run"
+    shutil.copytree(samples.finished, run)
+    _spoilt_tensors(run / "samples.safetensors", *samples.records[:1], SAMPLES_SCHEMA, samples.records[1], random)
+    return [("Run", "run", "samples")]
 
 
 def _spoilt_tensors(path: Path, tensors: dict[str, Any], schema: str, facts: dict[str, Any], random: Random) -> None:
@@ -183,6 +192,6 @@ def recipe(_: Samples, random: Random, here: Path) -> list[Words]:
 Subject = Callable[[Samples, Random, Path], list[Words]]
 SUBJECTS: dict[str, Subject] = {
     made.__name__: made
-    for made in (manifest, labels, parquet, result, scores, metrics, peer, checkpoint, recipe)
+    for made in (manifest, labels, parquet, result, scores, metrics, records, peer, checkpoint, recipe)
     if made is not parquet or find_spec("pyarrow")
 }

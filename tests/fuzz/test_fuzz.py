@@ -12,7 +12,8 @@ from fuzz import attempt
 from subjects import SUBJECTS, Samples
 
 # Of each subject: some five seconds. The same files every time, so that a test that fails once fails always.
-CASES = {"manifest": 400, "labels": 500, "parquet": 250, "result": 150, "scores": 250, "metrics": 150, "recipe": 40}
+CASES = {"manifest": 400, "labels": 500, "parquet": 250, "result": 150, "scores": 250, "metrics": 150, "records": 150}
+CASES |= {"recipe": 40}
 FEW = 40  # of those that load networks
 SEED = 1
 
