@@ -32,7 +32,7 @@ ALLOWED = {
     "noise": {"arguments", "errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry", "suggestions"},
     "data": {"artifacts"} | SHARED,
-    "networks": {"console", "errors", "registry", "suggestions", "words"},
+    "networks": {"artifacts", "console", "errors", "registry", "suggestions", "words"},
     "scoring": {"data"},
     "console": {"errors", "words"},
     "errors": set(),

@@ -116,6 +116,8 @@ class DataSet(ABC):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     archive: Archive | None = None
+    # Of features in the place of images: whose they are.
+    frozen: Mapping[str, str] | None = None
     # Whether somebody knows which labels of the training images are right.
     knows_clean_labels: bool = True
     # Of one's own images: a hash of all that their labels and splits are, for others there is the name.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property, partial
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +14,7 @@ from smkd_cli.data.dataset import SplitName
 from smkd_cli.data.images.reader import ArrayReader, ImageReader
 from smkd_cli.features.backbone import backbone, width
 from smkd_cli.features.cache import cached, key_of
+from smkd_cli.networks.trained import locate
 
 if TYPE_CHECKING:
     import numpy as np
@@ -30,16 +31,11 @@ class Frozen:
 
     Attributes:
         network: its name.
-        weights: the safetensors file of its weights.
+        weights: the safetensors file of its weights, or ``pretrained`` for its library's.
     """
 
     network: str
     weights: str
-
-    def describe(self) -> dict[str, str]:
-        """Name of the network, absolute path of the weights and their checksum."""
-        path = Path(self.weights).resolve()
-        return {"network": self.network, "weights": str(path), "weights_sha256": sha256_of(path)}
 
 
 class FeatureSet(DataSet):
@@ -58,6 +54,9 @@ class FeatureSet(DataSet):
     def __init__(self, images: DataSet, frozen: Frozen) -> None:
         super().__init__(images.root)
         self._images, self._frozen = images, frozen
+        self._weights = locate(frozen.network, frozen.weights, images.root).resolve()
+        self._sha256 = sha256_of(self._weights)
+        self.frozen = {"network": frozen.network, "weights": str(self._weights), "weights_sha256": self._sha256}
         self.name, self.class_names = images.name, images.class_names
         self.train_size, self.test_size = images.train_size, images.test_size
         self.knows_clean_labels, self.fingerprint = images.knows_clean_labels, images.fingerprint
@@ -78,10 +77,6 @@ class FeatureSet(DataSet):
         shape = (len(reader), self.features)
         return ArrayReader(cached(self._key(split), shape, partial(self._compute, reader, split)))
 
-    @cached_property
-    def _weights_sha256(self) -> str:
-        return sha256_of(Path(self._frozen.weights))
-
     def _key(self, split: SplitName) -> str:
         import torch
         import torchvision
@@ -91,7 +86,7 @@ class FeatureSet(DataSet):
             {
                 "version": _VERSION,
                 "network": self._frozen.network,
-                "weights": self._weights_sha256,
+                "weights": self._sha256,
                 "images": self._images.content(split),
                 "shown": shown | self._images.shown(),
                 "libraries": [torch.__version__, torchvision.__version__],
@@ -104,7 +99,7 @@ class FeatureSet(DataSet):
 
         from smkd_cli.data.images.resident import ImageBank
 
-        network = backbone(self._frozen.network, self._images.image_shape[2], Path(self._frozen.weights))
+        network = backbone(self._frozen.network, self._images.image_shape[2], self._weights)
         network = network.to(memory_format=torch.channels_last)
         console.info(f"{self.name}: computing the features of {len(reader):,} {split} images once")
         for start in range(0, len(reader), _BATCH):

@@ -146,7 +146,7 @@ class Cell:
             **source,
             "classes": dataset.classes,
             "networks": list(recipe.networks),
-            **({} if recipe.frozen is None else {"frozen": {**recipe.frozen.describe(), "head": recipe.head}}),
+            **({} if dataset.frozen is None else {"frozen": {**dataset.frozen, "head": recipe.head}}),
             "epochs": recipe.epochs,
             "own_protocol": None if own is None else own.model_dump(mode="json"),
             "seed": self.seed,

@@ -12,6 +12,7 @@ from pydantic import BaseModel, ValidationError
 
 from smkd_cli import console, methods, resources
 from smkd_cli.errors import RecipeError
+from smkd_cli.networks.trained import PRETRAINED
 from smkd_cli.recipe.checks import check
 from smkd_cli.recipe.document import Document
 from smkd_cli.recipe.grid import used_rules
@@ -139,5 +140,5 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     own = recipe.dataset.own
     dataset = recipe.dataset if own is None else recipe.dataset.model_copy(update={"path": str(folder / own.path)})
     dataset = dataset.shown_to(recipe.networks[0])
-    weights = tuple(path and str(folder / path) for path in recipe.weights)
+    weights = tuple(path and (path if path == PRETRAINED else str(folder / path)) for path in recipe.weights)
     return recipe.model_copy(update={"noise": tuple(noise), "options": options, "dataset": dataset, "weights": weights})

@@ -69,7 +69,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
     """
     cell, recipe = task.cell, task.cell.training
     method = methods.build(cell.method, cell.options)
-    method_files = files_of(cell, method)
+    method_files = files_of(cell, method, task.data)
     saved = load_checkpoint(directory, method_files)
     machine = prepare_machine(_compute(task, None if saved is None else saved[1]))
     dataset = dataset_of(recipe.dataset.reference, recipe.frozen, task.data)

@@ -16,6 +16,7 @@ from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import LabelFacts, Method
 from smkd_cli.methods.asking import answer
+from smkd_cli.networks.trained import locate
 from smkd_cli.recipe import Cell
 from smkd_cli.registry import file_of, imported_by, path_of
 from smkd_cli.train.machine.device import Machine
@@ -62,17 +63,21 @@ def load_teachers(
     return {name: _load(name, dataset, machine, trusted) for name in _teachers(method)}
 
 
-def files_of(cell: Cell, method: Method) -> dict[str, str]:
+def files_of(cell: Cell, method: Method, data: Path) -> dict[str, str]:
     """SHA-256 of the files that a cell names: of code that is not the package's, of weights, and of teachers.
 
     With the code are the files beside it that it imports.
+
+    Args:
+        data: folder of the data sets.
     """
     noise = cell.noise.kind if cell.noise.kind and not cell.noise.manifest else ""
     rules = [rule.name for rule in cell.training.augmentation.rules]
     names = (*methods.parts_of(cell.method), *cell.recipe.networks, noise, cell.recipe.dataset.name or "", *rules)
     paths = [path for name in names if (path := file_of(name))]
     paths += [str(beside) for path in paths for beside in imported_by(path_of(path))]
-    paths += [path for path in cell.recipe.weights if path]
+    weights = zip(cell.recipe.networks, cell.recipe.weights, strict=True)
+    paths += [str(locate(network, path, data)) for network, path in weights if path]
     files = {path: path_of(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
     return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
 

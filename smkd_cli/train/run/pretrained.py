@@ -11,6 +11,7 @@ from torch import nn
 from smkd_cli import networks
 from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
+from smkd_cli.networks.trained import locate
 from smkd_cli.networks.weights import classifier_keys, load_backbone, read_weights
 from smkd_cli.recipe import Recipe
 
@@ -27,7 +28,7 @@ def pretrained(recipe: Recipe, dataset: DataSet) -> tuple[Load | None, ...]:
     if recipe.freeze is not None:
         return (None, None)
     return tuple(
-        None if path is None else _load(name, Path(path), dataset)
+        None if path is None else _load(name, locate(name, path, dataset.root), dataset)
         for name, path in zip(recipe.networks, recipe.weights, strict=True)
     )
 
