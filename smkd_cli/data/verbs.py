@@ -6,20 +6,28 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from smkd_cli import console
-from smkd_cli.data import DataSet, OwnData, find
+from smkd_cli.data import REGISTRY, DataSet, OwnData, find
 from smkd_cli.data import names as all_names
 from smkd_cli.data.own.options import is_path
-from smkd_cli.errors import DataError, UsageError
-from smkd_cli.words import shown
+from smkd_cli.errors import DataError, SmkdError, UnknownName, UsageError
+from smkd_cli.words import plain, printable, shown
+
+_ABSENT = "absent"
 
 
 def ls(data: Path) -> None:
-    """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where."""
+    """A line per data set on stdout, tab-separated: name, images for training and testing, classes, shape, where.
+
+    Of one that cannot be used, only the name is known, and the last field is ``broken`` and why; a warning says more.
+    """
     console.check_path(data, "--data")
     console.info("name\ttrain\ttest\tclasses\tshape\twhere")
-    for dataset in _usable(data):
-        shape = "x".join(map(str, dataset.image_shape))
-        facts = (dataset.name, dataset.train_size, dataset.test_size, dataset.classes, shape, _where(dataset))
+    for name, dataset, where in _all(data):
+        if dataset is None:
+            facts: tuple[object, ...] = (name, *[""] * 4, f"broken: {where}")
+        else:
+            shape = "x".join(map(str, dataset.image_shape))
+            facts = (name, dataset.train_size, dataset.test_size, dataset.classes, shape, where)
         console.emit("\t".join(map(str, facts)))
 
 
@@ -68,7 +76,8 @@ def verify(names: list[str], data: Path, output: Path | None = None) -> None:
         return
     if output is not None:
         raise UsageError("-o belongs to a path: of a named data set, verify prints one line")
-    chosen = [find(name, data) for name in names] or [made for made in _usable(data) if not made.missing()]
+    here = [] if names else [made for _, made, where in _all(data) if made is not None and where != _ABSENT]
+    chosen = [find(name, data) for name in names] or here
     from smkd_cli.data.duplicates import duplicates
 
     console.info("name\tstate\ttwice in train\ttwice in test\tin both\tof two labels")
@@ -86,16 +95,19 @@ def verify(names: list[str], data: Path, output: Path | None = None) -> None:
         raise DataError("\n".join(problems))
 
 
-def _usable(data: Path) -> Iterator[DataSet]:
-    """All data sets; of one that cannot be opened, a warning says why."""
-    for name in all_names():
+def _all(data: Path) -> Iterator[tuple[str, DataSet | None, str]]:
+    """The name of each data set, itself and where it is; if it cannot be used, None and why, after a warning."""
+    for name in sorted({*all_names(), *REGISTRY.offered.refused}):
         try:
-            yield find(name, data)
-        except DataError as error:
-            console.warn(str(error))
+            dataset = find(name, data)
+            yield dataset.name, dataset, _where(dataset)
+        except (SmkdError, OSError) as error:
+            if not isinstance(error, UnknownName):  # that was warned of when its package was looked at
+                console.warn(str(error))
+            yield printable(name), None, plain(str(error).rpartition("cannot be used: ")[2])
 
 
 def _where(dataset: DataSet) -> str:
     if dataset.archive is None:
         return "embedded"
-    return "absent" if dataset.missing() else ", ".join(sorted({str(path.parent) for path in dataset.files()}))
+    return _ABSENT if dataset.missing() else ", ".join(sorted({str(path.parent) for path in dataset.files()}))

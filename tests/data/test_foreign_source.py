@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pytest
 
 from smkd_cli import api, data
-from smkd_cli.data.dataset import DataSet
+from smkd_cli.data.dataset import Archive, DataSet
 from smkd_cli.errors import DataError
 
 Smkd = Callable[..., Any]
@@ -174,25 +175,52 @@ def test_ctrl_c_is_not_an_error_of_the_source(smkd: Smkd) -> None:
         data.find("own.py:own", Path()).labels("train")
 
 
-def test_a_source_of_a_package_that_cannot_be_opened_stops_no_list(smkd: Smkd, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("when", ["__init__", "missing", "files"])
+def test_a_source_of_a_package_that_is_broken_is_listed_and_stops_nothing(
+    smkd: Smkd, monkeypatch: pytest.MonkeyPatch, when: str
+) -> None:
     class Broken(DataSet):
         name = "broken"
-
-        def __init__(self, root: Path) -> None:
-            raise KeyError("facts")
+        class_names = ("a", "b")
+        image_shape = (8, 8, 1)
+        train_size = test_size = 20
+        mean, std = (0.5,), (0.5,)
+        archive = Archive("http://127.0.0.1:9/x.tar", "0", {})
 
         def labels(self, split: str) -> Any: ...
 
         def images(self, split: str) -> Any: ...
 
+    def fail(*_: object) -> None:
+        raise KeyError("facts")
+
+    setattr(Broken, when, fail)
     offered = data.REGISTRY.offered
     monkeypatch.setitem(offered.found, "broken", ("broken", Broken))
     monkeypatch.setitem(offered.packages, "broken", "package outside")
+    monkeypatch.setitem(offered.refused, "worse", "package other: worse: ImportError: no")
     for command in ("ls", "verify"):
         result = smkd("datasets", command)
         assert result.code == 0, result.err
         assert "digits\t" in result.out
-        assert "warning: data set broken (package outside) cannot be used: KeyError: 'facts'" in result.err
+        warning = re.search(r"warning: data set broken \(package outside\) cannot be used: (.*)", result.err)
+        assert warning is not None, result.err
+        assert warning[1].endswith("KeyError: 'facts'")
+        lines = [line.split("\t") for line in result.out.splitlines() if not line.startswith(("digits", "cifar"))]
+        if command == "ls":
+            broken, worse = lines
+            assert broken == ["broken", "", "", "", "", f"broken: {warning[1]}"]
+            assert worse == ["worse", "", "", "", "", "broken: package other: worse: ImportError: no"]
+        else:
+            assert not lines
+
+
+def test_a_folder_that_cannot_be_looked_at_stops_no_list(smkd: Smkd) -> None:
+    result = smkd("datasets", "ls", "--data", 300 * "x")
+    assert result.code == 0, result.err
+    broken = [line for line in result.out.splitlines() if "broken: " in line and "File name too long" in line]
+    assert [line.partition("\t")[0] for line in broken] == ["cifar10", "cifar100", "cifar100-10"]
+    assert "digits\t1437" in result.out
 
 
 def test_ours_are_not_wrapped() -> None:
