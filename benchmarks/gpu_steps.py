@@ -19,6 +19,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 ROOT = Path(__file__).parents[1]
 BENCHMARKS = ROOT / "benchmarks"
@@ -99,7 +100,7 @@ class Workspace:
         self._pack_cells()
         # The summary comes first: who is killed in between finds every part in it of which the log speaks.
         for path in sorted(self.results.iterdir(), key=lambda path: (path.name != "summary.json", path.name)):
-            if not path.name.startswith("."):
+            if not path.name.startswith(".") and _is_whole(path):
                 _copy(path, self.out / path.name)
 
     def _pack_cells(self) -> None:
@@ -117,6 +118,18 @@ class Workspace:
             for cell in new:
                 tar.add(cell, str(Path("benchmarks/results", self.committed.name, cell.relative_to(self.cells))))
         part.replace(archive)
+
+
+def _is_whole(path: Path) -> bool:
+    """Whether a file is not one whose writer was ended in the middle of it, as far as its format shows that."""
+    try:
+        if path.suffix == ".json":
+            json.loads(path.read_text())
+        elif path.suffix == ".xml":
+            ElementTree.parse(path)
+    except (ValueError, ElementTree.ParseError):
+        return False
+    return True
 
 
 def _copy(path: Path, there: Path) -> None:
@@ -248,8 +261,9 @@ def _published_regularly(workspace: Workspace) -> Iterator[None]:
 
 
 def _merge(step: str, workspace: Workspace) -> None:
-    """One file for the figures of a step: those of all its parts so far, of one machine."""
-    found = [json.loads(path.read_text()) for path in sorted((workspace.work / "figures").glob(f"{step}*.json"))]
+    """One file for the figures of a step: those of all its parts so far, of one machine; torn ones are left out."""
+    written = sorted((workspace.work / "figures").glob(f"{step}*.json"))
+    found = [json.loads(path.read_text()) for path in written if _is_whole(path)]
     if not found:
         return
     cases = [case for report in found for case in report["cases"]]

@@ -239,6 +239,42 @@ def test_figures_of_a_step_come_together_even_if_one_of_its_parts_fails(tmp_path
     assert came == {"machine": report["machine"], "cases": report["cases"] * 2}
 
 
+def test_what_a_command_was_writing_when_its_time_was_over_spoils_nothing(tmp_path, workspace):
+    here = workspace()
+    (here.work / "figures").mkdir()
+    report = json.dumps({"machine": {"gpu": "GPU"}, "cases": [{"case": "x"}]})
+    codes = {}
+    for name, cut in (("a", len(report)), ("b", len(report) // 2)):
+        codes[name] = f"open({str(here.work / 'figures' / f'headline-{name}.json')!r}, 'w').write({report[:cut]!r}); "
+    for name, text in (("imports.json", '{"torch": '), ("tests.xml", "<testsuites><testsuite")):
+        codes["b"] += f"open({str(here.results / name)!r}, 'w').write({text!r}); "
+    (here.cells / "torn").mkdir(parents=True)
+    for folder in ("torn", "whole"):
+        codes["b"] += f"import os; os.makedirs({str(here.cells / folder)!r}, exist_ok=True); "
+        codes["b"] += f"open({str(here.cells / folder / 'metrics.csv')!r}, 'w').write('epoch,l'); "
+    codes["b"] += f"open({str(here.cells / 'whole' / 'result.json')!r}, 'w').write('{{}}'); "
+    codes["b"] += "print('in the middle', flush=True); import time; time.sleep(600)"
+    made = [part(tmp_path, name, code, 3.0 if name == "b" else 60.0, json=Path("x")) for name, code in codes.items()]
+    made = [steps.Part(one.name, "headline", one.words, one.seconds, one.json) for one in made]
+    assert steps.run([*made, part(tmp_path, "next")], here, 600) == 1
+    assert steps_done(tmp_path) == ["a", "b", "next"]
+    out = tmp_path / "out"
+    assert sorted(path.name for path in out.iterdir()) == ["cells.tar.gz", "log.txt", "step-gpu.json", "summary.json"]
+    assert json.loads((out / "step-gpu.json").read_text()) == json.loads(report)
+    with tarfile.open(out / "cells.tar.gz") as tar:
+        assert {member.name.split("/")[3] for member in tar} == {"whole"}
+    summary = json.loads((out / "summary.json").read_text())
+    assert {name: about["end"] for name, about in summary.items()} == {
+        "a": "done",
+        "b": "time is over",
+        "next": "done",
+    }
+    assert "in the middle" in (out / "log.txt").read_text()
+    (here.results / "imports.json").write_text('{"torch": "2"}')  # by the next try
+    steps.run([part(tmp_path, "last")], here, 600)
+    assert json.loads((out / "imports.json").read_text()) == {"torch": "2"}
+
+
 def test_new_cells_come_back_as_an_archive_for_the_project_s_root(tmp_path, workspace):
     here = workspace()
     assert here.cells == tmp_path / "work" / "cells" / "committed"
