@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
@@ -23,6 +24,10 @@ _MAY_BE_DROPPED = ("realised_rate", "clean_labels_sha256")
 _WORDS = ("dataset", "split", "kind", "sampling", "transition_matrix")
 
 _MOST = {"classes": MAX_CLASSES, "samples": MAX_SAMPLES}
+
+# Python takes more for numbers, such as 1_000 and digits of any script.
+_NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)(e[+-]?\d+)?", re.ASCII | re.IGNORECASE)
+_LONGEST_NUMBER = 64
 
 NOISY_LABEL = _NOISY_COLUMNS[MANIFEST_SCHEMA]
 """The column of the noisy labels in what is written."""
@@ -113,13 +118,14 @@ class Header:
         text = self.text(key)
         if text is None:
             return None
-        try:
-            value = convert(text)
-        except ValueError:
-            pass
-        else:
-            if fits(value):
-                return value
+        if _NUMBER.fullmatch(text) and len(text) <= _LONGEST_NUMBER:
+            try:
+                value = convert(text)
+            except ValueError:  # 1.5 is no integer
+                pass
+            else:
+                if fits(value):
+                    return value
         raise DataError(f"{self.name}: {key} in the header is {quoted(text)}, not {wanted}")
 
 
