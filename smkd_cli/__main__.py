@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from typing import NoReturn
@@ -16,6 +17,8 @@ def main() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         # While modules load there is nothing to clean up, and a traceback through them is of no use.
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    # pydantic looks for plug-ins of its own in the metadata of every package, and fails where that of one is broken.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     from smkd_cli import console
 
     console.open_streams()

@@ -102,7 +102,7 @@ class Registry(Generic[T]):
         """What other packages offer, each loaded on its own; a warning names at once what of it cannot be used."""
         offered: Offered[T] = Offered()
         for point in self.kind.entry_points:
-            package = f"package {point.dist.name if point.dist else point.value}"
+            package = foreign.name_of(point.dist)
             try:
                 name, value = self._load(point)
             except ValueError as error:

@@ -13,13 +13,17 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeVar
 
+from smkd_cli import console
 from smkd_cli.errors import SmkdError, UnknownName, UsageError
 from smkd_cli.registry import neighbours
 
 if TYPE_CHECKING:
-    from importlib.metadata import EntryPoint
+    from importlib.metadata import Distribution, EntryPoint
 
 T = TypeVar("T")
+
+_GROUPS = "smkd."
+_unreadable: set[str] = set()
 
 
 def file_of(name: str) -> str | None:
@@ -83,17 +87,46 @@ def used(
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:
     """What the packages of this environment offer; nothing is loaded yet."""
-    from importlib import metadata
-
-    return tuple(metadata.entry_points(group=group))
+    return tuple(point for point in all_entry_points() if point.group == group)
 
 
 def all_entry_points() -> list[EntryPoint]:
-    """What the packages of this environment offer, of all kinds."""
+    """What the packages of this environment offer, of all kinds; one whose metadata is broken offers nothing."""
     from importlib import metadata
 
-    found = metadata.entry_points()
-    return [point for group in found.groups if group.startswith("smkd.") for point in found.select(group=group)]
+    try:
+        found = metadata.entry_points()
+        return [point for group in found.groups if group.startswith(_GROUPS) for point in found.select(group=group)]
+    except Exception:  # whatever comes of a broken file; which package it is of, only a look at each tells
+        every = [point for distribution in metadata.distributions() for point in _offered_in(distribution)]
+        return [point for point in every if point.group.startswith(_GROUPS)]
+
+
+def _offered_in(distribution: Distribution) -> tuple[EntryPoint, ...]:
+    try:
+        return tuple(distribution.entry_points)
+    except Exception as error:
+        name = name_of(distribution)
+        if name not in _unreadable:
+            _unreadable.add(name)
+            console.warn(
+                f"{name}: its entry points cannot be read, so it offers nothing: {type(error).__name__}: {error}"
+            )
+        return ()
+
+
+def name_of(distribution: Distribution | None) -> str:
+    """What messages call a package of this environment, whose metadata may be broken."""
+    try:
+        name = distribution and distribution.name
+    except Exception:
+        name = None
+    return f"package {name or getattr(distribution, '_path', 'without a name')}"
+
+
+def module_of(point: EntryPoint) -> str:
+    """The top module that an entry point leads to; its value may be no reference at all."""
+    return point.value.partition(":")[0].partition(".")[0].strip()
 
 
 def is_of_file(module: str) -> bool:

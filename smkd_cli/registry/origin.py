@@ -21,10 +21,10 @@ def full_name(name: str, kind: type) -> str:
     module = kind.__module__
     if foreign.is_of_file(module):
         return f"{shown(Path(getattr(sys.modules.get(module), '__file__', None) or module))}:{name}"
-    packages = [] if is_ours(kind) else foreign.all_entry_points()
+    packages = () if is_ours(kind) else foreign.all_entry_points()
     for point in packages:
-        if point.module.partition(".")[0] == module.partition(".")[0]:
-            return f"{name} (package {point.dist.name if point.dist else point.value})"
+        if foreign.module_of(point) == module.partition(".")[0]:
+            return f"{name} ({foreign.name_of(point.dist)})"
     return name
 
 
@@ -39,7 +39,7 @@ def shown(file: Path) -> str:
 
 def where_raised(error: BaseException) -> str | None:
     """Where in a plug-in an error was raised, ``my_rules.py, line 12, in loss``; None if no plug-in took part."""
-    packages = {point.module.partition(".")[0] for point in foreign.all_entry_points()}
+    packages = set(map(foreign.module_of, foreign.all_entry_points()))
     place, step = None, error.__traceback__
     while step is not None:
         module = step.tb_frame.f_globals.get("__name__")

@@ -102,6 +102,33 @@ def test_an_entry_that_leads_nowhere(entry, install, run):
     assert result.returncode == 0, result.stderr
 
 
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[smkd.methods]\nBroken\n",
+        b"[smkd.methods]\n= nowhere:Rule\n",
+        b"[smkd.methods]\nBroken = : [\n",
+        b"[smkd.methods",
+        b"no section = nowhere:Rule\n",
+        b"\xff\xfe[smkd.methods]\nBroken = nowhere:Rule\n",
+        b"\0" * 100,
+    ],
+)
+def test_broken_metadata_of_a_package_disables_nothing(content, install, run, tmp_path):
+    install("broken", "")
+    (tmp_path / "broken-1.dist-info" / "entry_points.txt").write_bytes(content)
+    install("good", RULE.format(name="Good"))
+    result = run("recipes", "validate", "quickstart", *SMALL, "--set", "methods=[CE, Good]")
+    assert (result.returncode, result.stdout) == (0, "quickstart: ok, 2 cells\n"), result.stderr
+    assert result.stderr.count("broken-package") <= 1
+    if b"Broken\n" in content or b"\xff" in content:
+        assert "package broken-package: its entry points cannot be read, so it offers nothing" in result.stderr
+    for command in ("methods ls", "datasets ls", "report --format nonesuch", "methods show nonesuch"):
+        assert run(*command.split()).returncode == (2 if "nonesuch" in command else 0)
+    (tmp_path / "broken-1.dist-info" / "METADATA").write_bytes(b"\xff\xfe")
+    assert run("methods", "show", "Good").returncode == 0
+
+
 def test_a_name_that_two_packages_offer_is_that_of_neither(install, run):
     for name in ("one", "two"):
         install(name, RULE.format(name="Same"))
