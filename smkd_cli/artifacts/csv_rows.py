@@ -31,15 +31,21 @@ class Rows:
         columns: number of fields in the header.
         separator: one ASCII character.
         exact: whether separators at the end of a row are a fault.
+        blank: whether a row of nothing but separators is a blank line, as spreadsheets write it.
     """
 
-    def __init__(self, lines: Lines, columns: int, separator: str = ",", *, exact: bool = True) -> None:
+    def __init__(
+        self, lines: Lines, columns: int, separator: str = ",", *, exact: bool = True, blank: bool = True
+    ) -> None:
         self._lines, self._columns, self._separator, self._exact = lines, columns, separator, exact
         self._start = lines.tell()
         self._row = (separator * (columns - 1) + "\n").encode()
         self._not_structure = bytes(byte for byte in range(256) if byte not in f'{separator}\n"'.encode())
-        space = rb"[ ]*" if separator == "\t" else rb"[ \t]*"
-        self._blank_line = re.compile(rb"^" + space + rb"\r?\n", re.MULTILINE)
+        space = " " if separator == "\t" else " \t"
+        empty = re.escape(separator) if blank and columns > 1 else ""
+        self._blank_line = re.compile(f"^[{space}{empty}]*\r?\n".encode(), re.MULTILINE)
+        # Such a row is even too, and has to be looked for.
+        self._empty_rows = [(separator * (columns - 1) + end).encode() for end in ("\n", "\r\n") if empty]
         self.rewind()
 
     def rewind(self) -> None:
@@ -57,7 +63,7 @@ class Rows:
         while block := self._lines.next_block():
             first = self._lines.number + 1
             count = self._even_rows(block)
-            if count and (self._columns > 1 or not _may_hold_blank_lines(block)):
+            if count and not self._may_hold_blank_lines(block):
                 self._lines.number += count
                 self._rows += count
                 return block
@@ -97,6 +103,12 @@ class Rows:
         structure = block.translate(None, self._not_structure)
         count = len(structure) // self._columns
         return count if structure == self._row * count else 0
+
+    def _may_hold_blank_lines(self, block: bytes) -> bool:
+        """Whether to look for them in even rows."""
+        if self._columns == 1:
+            return _may_hold_blank_lines(block)
+        return any(block.startswith(row) or b"\n" + row in block for row in self._empty_rows)
 
     def _without_blank_lines(self, block: bytes, first: int) -> bytes:
         starts = [found.start() for found in self._blank_line.finditer(block)]

@@ -21,6 +21,8 @@ _BLOCK = 1 << 16
 _IN_NO_NAME = "\n\r\0"
 LONGEST_NAME = 1 << 13
 _MOST_HEADER_LINES = 100
+# What a spreadsheet may put above the header: blank lines, filled or not, and what its separator is.
+_ABOVE = re.compile(r'[\s,;]*|"?sep=.[",;\t ]*', re.IGNORECASE)
 # A spreadsheet fills the lines above the table up to the table's width, and may put quotes around their text.
 _BY_SPREADSHEET = re.compile(r"\"#|#.*?([,;\t])\1\1$")
 
@@ -72,7 +74,10 @@ def read_csv(stream: BinaryIO, name: str) -> Table:
 def _header(lines: Lines) -> tuple[Header, str]:
     """The header, and the separator of the columns: a comma, unless a spreadsheet has saved the file."""
     name, values, separator = lines.name, dict[str, str](), ","
-    line = lines.next_line() or ""
+    line = lines.next_line()
+    while line is not None and _ABOVE.fullmatch(line):
+        line = lines.next_line()
+    line = line or ""
     saved = _BY_SPREADSHEET.match(line)
     if saved:
         separator = saved[1] or _separator_after_quotes(line)
@@ -87,7 +92,9 @@ def _header(lines: Lines) -> tuple[Header, str]:
         line = lines.next_line() or ""
     if "schema" not in values:
         raise DataError(f"{name}: is not a manifest: it has no line '# schema: …' at its top (smkd corrupt writes one)")
-    return Header(values, fields_of(line, name, separator), name, f"{name}: line {lines.number}"), separator
+    return Header(
+        values, [field.strip() for field in fields_of(line, name, separator)], name, f"{name}: line {lines.number}"
+    ), separator
 
 
 def _separator_after_quotes(line: str) -> str:

@@ -25,7 +25,7 @@ from smkd_cli.naming import name_from
 from smkd_cli.registry import called
 from smkd_cli.words import plain
 
-_SCHEMA = re.compile(rb'(\xef\xbb\xbf)?"?# schema:')
+_SCHEMA = re.compile(rb'(\xef\xbb\xbf)?([\s,;]|"?sep=[^\r\n]*[\r\n])*"?# schema:')
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,6 +24,7 @@ LABEL, NOISY, IMAGE, CLEAN, INDEX = "label", "noisy_label", "image", "clean_labe
 _OF_TWO_WORDS = (CLEAN, NOISY)
 _BETWEEN_WORDS = re.compile(r"[ _-]+")
 _SEPARATORS = (",", ";", "\t", "|")
+_OF_BLANK_LINES = " \t,;|"
 _OF_EXCEL = re.compile(r'"?sep=(.)"?', re.IGNORECASE)
 
 
@@ -75,7 +76,8 @@ def read_label_file(stream: BinaryIO, name: str, wanted: Sequence[str], separato
     for used in (column, *others):
         if columns.count(used) > 1:
             raise DataError(f"{name}: names a column twice in its first line: {quoted(used)}")
-    rows = Rows(lines, len(columns), separator, exact=False)
+    # Where only one column has a name, a row of separators may be a lost label.
+    rows = Rows(lines, len(columns), separator, exact=False, blank=sum(map(bool, columns)) > 1)
     labels = [column, *(CLEAN for other in others if other == CLEAN)]
     texts = [IMAGE] if IMAGE in others else [INDEX] if columns.count(INDEX) == 1 and column != INDEX else []
     found, arrays = read_columns(rows, name, columns, separator=separator, labels=labels, texts=texts)
@@ -121,15 +123,15 @@ def _header(lines: Lines, wanted: Sequence[str], separator: str | None) -> tuple
     """The names of the columns, and what separates them."""
     names: list[str] = []
     while (line := lines.next_line()) is not None:
-        if lines.number == 1 and (excel := _OF_EXCEL.fullmatch(line)):
-            separator = separator or excel[1]
+        if not line.strip(_OF_BLANK_LINES):
             continue
-        if not line.strip():
+        if not names and (excel := _OF_EXCEL.fullmatch(line.strip())):
+            separator = separator or excel[1]
             continue
         names, found = _split(line, lines.name, wanted, separator)
         if not set(wanted).isdisjoint(names):
             return names, found
-        if not line.startswith("#"):
+        if not line.lstrip(' "').startswith("#"):
             break
     if not names:
         raise DataError(f"{lines.name}: is empty; it needs a line that names its columns, and rows of labels")

@@ -317,3 +317,15 @@ def test_parquet_under_other_names_and_the_other_way_round(tmp_path: Path, parqu
     (tmp_path / "m.csv").write_bytes(parquet().read_bytes())
     with pytest.raises(DataError, match="must have a name that ends in"):
         read_manifest(tmp_path / "m.csv")
+
+
+@pytest.mark.parametrize("above", ["\n", ",,,\n", "sep=,\n", '"sep=,",,,\n', "\n,,,\nsep=,\n"])
+@pytest.mark.parametrize("below", ["", ",,,\n", ",,,\n\n,,,\n"])
+def test_what_a_spreadsheet_puts_around_a_manifest_is_passed_over(smkd, above, below):
+    whole = smkd("corrupt", "-o", "-").out
+    Path("whole.csv").write_text(whole)
+    comments, _, rows = whole.partition("index,image,clean_label,noisy_label\n")
+    comments = "".join(f"{line},,,\n" for line in comments.splitlines())
+    Path("m.csv").write_text(above + comments + " index , image,clean_label ,noisy_label \n" + rows + below)
+    assert read_manifest("m.csv").sha256 == read_manifest("whole.csv").sha256
+    assert smkd("corrupt", "--labels", "m.csv", "-o", "-").out == whole

@@ -55,6 +55,16 @@ def take(smkd: Smkd, content: str | bytes, *options: str) -> Any:
         ("label\nTrue\nFalse\n", [1, 0]),
         ("image,label\n气/é🐱.png,貓\nb,狗\n", [1, 0]),
         (b"\xef\xbb\xbflabel\n0\n1", [0, 1]),
+        ("image,label,,,\na,0,,,\n,,,,\nb,1,,,\n,,,,\n,,,,\n", [0, 1]),
+        ("image,label\r\n,\r\na,0\r\n,\r\nb,1\r\n,\r\n", [0, 1]),
+        ("image;label;;\na;0;;\n;;;\nb;1;;\n;;\n", [0, 1]),
+        ("image\tlabel\t\na\t0\t\n\t\t\nb\t1\t\n", [0, 1]),
+        (",,,\n,,,\nimage,label,,\na,0,,\nb,1,,\n", [0, 1]),
+        ("\n\nsep=;\nimage;label\na;0\nb;1\n", [0, 1]),
+        (b"\xef\xbb\xbf\nsep=;\nimage;label\na;0\nb;1\n", [0, 1]),
+        ("# exported,,,\n# by hand,,,\nimage,label,,\na,0,,\nb,1,,\n", [0, 1]),
+        ('"# exported, by hand",,,\nimage,label,,\na,0,,\nb,1,,\n', [0, 1]),
+        ('"image ","label  "\na,"0"\nb,"1"\n', [0, 1]),
     ],
 )
 def test_what_is_clear_is_taken(smkd: Smkd, content: str | bytes, labels: list[int]) -> None:
@@ -299,6 +309,15 @@ def test_columns_of_two_words_may_be_written_as_people_do(smkd: Smkd, name: str)
     drawn = take(smkd, f"image,label,{name}\na,1,0\nb,1,1\n", "--kind", "clean")
     assert "its column clean_label is not used" in drawn.err
     assert take(smkd, f"{name}\n0\n1\n", "--kind", "clean", "--column", name.strip()).code == 0
+
+
+def test_a_row_of_separators_may_be_a_lost_label_where_one_column_has_a_name(smkd: Smkd) -> None:
+    assert "row 2 (line 3): label is empty" in take(smkd, "label,\n0,\n,\n1,\n").err
+
+
+def test_the_line_of_a_row_counts_blank_rows_comments_and_rows_of_separators(smkd: Smkd) -> None:
+    content = "sep=,\n\n# a comment,,\nimage,label,\na,0,\n,,\n\nb,1,\n,,\nc,,\n"
+    assert "row 3 (line 10): label is empty" in take(smkd, content).err
 
 
 def test_a_column_of_two_words_is_not_guessed(smkd: Smkd) -> None:
