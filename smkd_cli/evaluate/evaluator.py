@@ -8,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 import torch
+from pydantic import ValidationError
 from torch import Tensor, nn
 
 from smkd_cli import console, methods, networks
@@ -26,7 +27,7 @@ from smkd_cli.evaluate.source import check_same, frozen_of, reference_of
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.features import Frozen, dataset_of
 from smkd_cli.scoring import label_scores, predict, scores
-from smkd_cli.words import shown
+from smkd_cli.words import plain, quoted, shown
 
 _PEERS = ("a", "b")
 
@@ -99,7 +100,7 @@ class Evaluator:
             except MethodError:
                 raise
             except ValueError as error:
-                raise DataError(f"{shown(path)}: its method cannot be made again: {error}") from error
+                raise DataError(f"{shown(path)}: its method cannot be made again: {_reason(error)}") from error
         return {
             "schema": results.SCORES_SCHEMA,
             "checkpoint": str(path),
@@ -178,6 +179,14 @@ class Evaluator:
 
 def _log_probs(network: nn.Module, bank: Images, precision: torch.dtype) -> Tensor:
     return predict(network, bank, precision).log_softmax(1)
+
+
+def _reason(error: ValueError) -> str:
+    """Why a method cannot be made: of options, the first that is wrong."""
+    if not isinstance(error, ValidationError):
+        return str(error)
+    first = error.errors(include_url=False)[0]
+    return f"its option {plain('.'.join(map(str, first['loc'])))} is {quoted(first['input'])}: {plain(first['msg'])}"
 
 
 def _epochs(path: Path) -> dict[str, Any] | None:

@@ -271,3 +271,17 @@ def test_unfinished_runs_are_passed_over(smkd, trained, copy):
     assert len(result.out.splitlines()) == 1
     assert "has not finished" in result.err
     assert smkd("eval", copy).code == 4
+
+
+@pytest.mark.parametrize("value", ["many", [1], None, True])
+def test_an_option_of_another_type_is_named(smkd, trained, tmp_path, value):
+    copy = tmp_path / "copy"
+    shutil.copytree(trained, copy)
+    for peer in "ab":
+        path = copy / f"peer_{peer}.safetensors"
+        cell = load_tensors(path, PEER_SCHEMA)[1]["cell"]
+        changed(path, {"cell": cell | {"options": cell["options"] | {"eta": value}}})
+    result = smkd("eval", copy, "--split", "train")
+    assert result.code == 4
+    assert f"copy: its method cannot be made again: its option eta is {str(value)!r}: Input should be" in result.err
+    assert len(result.err.splitlines()) == 1
