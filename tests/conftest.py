@@ -39,6 +39,7 @@ def on_the_cpu(arguments: Sequence[object]) -> list[str]:
 def smkd(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Callable[..., Result]:
     """Run a command line in this process, in an empty folder: ``smkd("corrupt", "--rate", "0.4", stdin="")``."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setitem(console._settings, "shown", console._settings["shown"])  # as a library has it, afterwards
 
     def run(*arguments: object, stdin: str = "") -> Result:
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(stdin.encode())))

@@ -111,6 +111,8 @@ def parse(text: str, source: str, *, lines: bool = True) -> Document:
     except yaml.MarkedYAMLError as error:
         location = reader.location(error.problem_mark or error.context_mark)
         raise RecipeError(str(Problem(location, str(error.problem or error.context)))) from error
+    except RecipeError:
+        raise
     except (ValueError, OverflowError) as error:  # PyYAML lets them through for an escape such as "\UFFFFFFFF"
         raise RecipeError(f"{shown(source)}: an escape in a quoted string is no character: {error}") from error
 

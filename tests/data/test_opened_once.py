@@ -105,7 +105,7 @@ def test_checking_recipes(smkd: Smkd, asked: Callable[[], list[tuple[str, str]]]
         Path(f"{name}.yaml").write_text(RECIPE)
     checked = smkd("recipes", "validate", "one.yaml", "two.yaml", "--data", ".")
     assert checked.code == 0, checked.err
-    assert [what for _, what in asked()] == ["open", "labels train"]
+    assert [what for _, what in asked()] == ["open", "labels train", "labels test"]
     assert smkd("train", "one.yaml", "--dry-run", "--data", ".").code == 0
     assert [what for _, what in asked()] == ["open", "labels train"]
 
