@@ -121,7 +121,8 @@ class Run:
 
         Raises:
             DataError: the file of weights is missing or damaged, or not of the network that it names.
-            UsageError: there is no such peer, or its network is code in a file, without ``trust_code``.
+            UsageError: there is no such peer, or its network is code in a file, without ``trust_code``, or it is a head
+                over the features of a frozen network.
         """
         import torch
 
@@ -130,6 +131,10 @@ class Run:
 
         path = self._directory.peer(_checked(peer))
         weights, facts = load_peer(path)
+        if facts.cell.frozen is not None:
+            raise UsageError(
+                f"{shown(path)}: is a head over the features of {facts.cell.frozen.network}, and no network of images"
+            )
         if file_of(facts.network) and not trust_code:
             raise UsageError(
                 f"{shown(path)}: its network is code in {facts.network}: read it, and allow it by trust_code=True"

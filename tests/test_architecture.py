@@ -16,7 +16,8 @@ PACKAGE = Path(smkd_cli.__file__).parent
 STAGES = {"corrupt", "train", "evaluate", "report"}
 PACKAGES = {"recipe", "artifacts", "noise", "methods", "data", "networks", "features", "scoring"}
 SHARED = {
-    *("errors", "console", "interrupt", "resources", "seeds", "limits", "naming", "words", "suggestions", "registry"),
+    *("errors", "console", "interrupt", "resources", "cache", "seeds", "limits", "naming", "words", "suggestions"),
+    *("registry",),
 }
 ALLOWED = {
     "app": {"cli"} | SHARED,
@@ -27,12 +28,12 @@ ALLOWED = {
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, PACKAGES | SHARED),
     "recipe": {"methods", "networks", "features", "data", "noise", "artifacts"} | SHARED,
-    "features": {"networks", "data", "artifacts", "errors", "console"},
+    "features": {"networks", "data", "artifacts", "cache", "errors", "console"},
     "artifacts": {"arguments", "errors", "limits", "naming", "suggestions", "words"},
     "noise": {"arguments", "errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry", "suggestions"},
     "data": {"artifacts"} | SHARED,
-    "networks": {"artifacts", "console", "errors", "registry", "suggestions", "words"},
+    "networks": {"artifacts", "cache", "console", "errors", "registry", "suggestions", "words"},
     "scoring": {"data"},
     "console": {"errors", "words"},
     "errors": set(),
@@ -41,6 +42,7 @@ ALLOWED = {
     "naming": set(),
     "registry": {"console", "errors", "naming", "suggestions"},
     "resources": set(),
+    "cache": set(),
     "seeds": set(),
     "suggestions": {"words"},
     "words": set(),

@@ -19,7 +19,8 @@ from smkd_cli.artifacts.text_lines import name_of, opened
 from smkd_cli.corrupt.class_labels import class_numbers
 from smkd_cli.corrupt.label_file import CLEAN, LABEL, NOISY, read_label_file
 from smkd_cli.corrupt.remarks import remark, remark_on_columns
-from smkd_cli.data import Labels, find
+from smkd_cli.data import find
+from smkd_cli.data.dataset import noise_base
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.naming import name_from
 from smkd_cli.registry import called
@@ -52,9 +53,14 @@ class CleanLabels:
     clean_labels: NDArray[np.int64] | None = None
     trusted: bool = True
 
+    @property
+    def right(self) -> NDArray[np.int64] | None:
+        """int64 (n,), the labels that are taken to be right; None where nobody knows them."""
+        return self.labels if self.trusted else self.clean_labels
+
     def base_of(self, kind: str) -> NDArray[np.int64]:
         """int64 (n,), what noise of a kind is drawn from; see :meth:`smkd_cli.data.Labels.base_of`."""
-        return Labels(self.labels, np.array([]), self.trusted, self.clean_labels).base_of(kind)
+        return noise_base(kind, self.labels, self.right)
 
 
 def from_dataset(name: str, root: Path) -> CleanLabels:

@@ -120,7 +120,7 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
             sampling=sampling,
             dataset=source.dataset,
         ),
-        clean_labels=source.labels if source.trusted else source.clean_labels,
+        clean_labels=source.right,
         image=source.image,
     )
 

@@ -100,7 +100,18 @@ class CheckedDataSet(DataSet):
             raise self._wrong(what, f"has the label {labels[row]} at index {row}, not in 0 … {self.classes - 1}")
         if repeated := _repeated(ids):
             raise self._wrong(what, f"should have unique image_ids; repeated are {listed(repeated)}")
-        return Labels(labels.astype("int64", copy=False), ids, answer.trusted, answer.verified)
+        verified = None if answer.verified is None else self._answer(what, partial(_array, answer.verified))
+        if verified is not None:
+            if verified.shape != labels.shape or verified.dtype.kind not in "iu":
+                raise self._wrong(what, f"should have verified int64 ({size},), not {verified.dtype} {verified.shape}")
+            if ((verified < 0) | (verified >= self.classes)).any():
+                raise self._wrong(what, f"has verified labels that are not in 0 … {self.classes - 1}")
+            verified = verified.astype("int64", copy=False)
+        checked = Labels(labels.astype("int64", copy=False), ids, bool(answer.trusted), verified)
+        if split == "train" and self.knows_clean_labels != (checked.clean_labels is not None):
+            is_known = "knows" if self.knows_clean_labels else "does not know"
+            raise self._wrong(what, f"says otherwise than knows_clean_labels, that it {is_known} the right labels")
+        return checked
 
     def images(self, split: SplitName) -> ImageReader:
         """See :meth:`DataSet.images`; the source is asked once."""
@@ -229,6 +240,12 @@ def _archive(value: object) -> Archive | None:
     return value
 
 
+def _truth(value: object) -> bool:
+    if not isinstance(value, bool):
+        raise ValueError("should be True or False")
+    return value
+
+
 # What is known of an opened data set, and what makes the plain value of each, or raises ValueError.
 _FACTS: dict[str, Callable[[Any], Any]] = {
     "name": _name,
@@ -239,4 +256,5 @@ _FACTS: dict[str, Callable[[Any], Any]] = {
     "mean": partial(_per_channel, positive=False),
     "std": partial(_per_channel, positive=True),
     "archive": _archive,
+    "knows_clean_labels": _truth,
 }

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 SplitName = Literal["train", "test"]
+_AT_A_TIME = 256  # images
 CLEAN_UNKNOWN = (
     "whether its labels are right is not known, so they are not clean: the kind of noise given takes them as they are"
 )
@@ -58,11 +59,16 @@ class Labels:
         Raises:
             DataError: nobody knows the right ones.
         """
-        if kind != "clean":
-            return self.labels
-        if self.clean_labels is None:
-            raise DataError(CLEAN_UNKNOWN)
-        return self.clean_labels
+        return noise_base(kind, self.labels, self.clean_labels)
+
+
+def noise_base(kind: str, labels: NDArray[np.int64], clean_labels: NDArray[np.int64] | None) -> NDArray[np.int64]:
+    """Of labels, int64 (n,), those that noise of a kind is drawn from: see :meth:`Labels.base_of`."""
+    if kind != "clean":
+        return labels
+    if clean_labels is None:
+        raise DataError(CLEAN_UNKNOWN)
+    return clean_labels
 
 
 @dataclass(frozen=True)
@@ -99,6 +105,7 @@ class DataSet(ABC):
         train_size, test_size: number of images.
         mean, std: per channel over the pixels of the training images, scaled to [0, 1].
         archive: what is downloaded, or None where there is no such thing.
+        knows_clean_labels: whether somebody knows which labels of the training images are right.
 
     Example:
         >>> digits = smkd.dataset("digits")
@@ -116,12 +123,7 @@ class DataSet(ABC):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     archive: Archive | None = None
-    # Of features in the place of images: whose they are.
-    frozen: Mapping[str, str] | None = None
-    # Whether somebody knows which labels of the training images are right.
     knows_clean_labels: bool = True
-    # Of one's own images: a hash of all that their labels and splits are, for others there is the name.
-    fingerprint: str = ""
 
     def __init__(self, root: Path) -> None:
         """Open the data set, and learn which images there are; no pixel is read yet.
@@ -135,6 +137,16 @@ class DataSet(ABC):
     def classes(self) -> int:
         """Number of classes."""
         return len(self.class_names)
+
+    @property
+    def fingerprint(self) -> str:
+        """Of one's own images, a hash of their names, labels and splits; empty where the name says which they are."""
+        return ""
+
+    @property
+    def frozen(self) -> Mapping[str, str] | None:
+        """Of features in the place of images, whose they are: name of the network, path of its weights, checksum."""
+        return None
 
     def files(self) -> dict[Path, str]:
         """The files on disk with their MD5; empty where the data comes with a package."""
@@ -187,8 +199,18 @@ class DataSet(ABC):
         """
 
     def content(self, split: SplitName) -> str:
-        """A hash of the images of a split, in their order; of images whose ids are hashes, no pixel is read."""
-        return hash_of(self.labels(split).image_ids.tolist())
+        """A hash of the images of a split, in their order: of all pixels, unless the source knows a quicker way.
+
+        Raises:
+            DataError: as :meth:`images`.
+        """
+        import numpy as np
+
+        reader = self.images(split)
+        content = hashlib.blake2b(repr(self.image_shape).encode(), digest_size=16)
+        for start in range(0, len(reader), _AT_A_TIME):
+            content.update(reader.read(np.arange(start, min(start + _AT_A_TIME, len(reader)))).tobytes())
+        return content.hexdigest()
 
     def shown(self) -> dict[str, Any]:
         """What else than shape, mean and deviation decides on how images look when they are read."""

@@ -68,7 +68,7 @@ def verify(names: list[str], data: Path, output: Path | None = None) -> None:
     """
     if any(map(is_path, names)):
         if len(names) > 1:
-            raise UsageError("images of your own are verified one folder or table at a time")
+            raise UsageError("images of your own are verified one folder at a time")
         from smkd_cli.data.own.source import OwnImages
         from smkd_cli.data.own.verify import verify_own
 

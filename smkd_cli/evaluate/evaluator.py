@@ -84,7 +84,7 @@ class Evaluator:
         }
         for peer, one in log_probs.items():
             if one.isnan().any():
-                raise DataError(f"{path}: the predictions of peer {peer} are not finite: its training diverged")
+                raise DataError(f"{shown(path)}: the predictions of peer {peer} are not finite: its training diverged")
         classes = next(iter(log_probs.values())).shape[1]
         noisy_labels, clean_labels = self._labels(path if path.is_dir() else path.parent, labelled, classes)
         truth = torch.from_numpy(clean_labels)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import partial
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -44,6 +44,7 @@ def backbone(name: str, channels: int, weights: Path | None = None) -> nn.Module
     return network.requires_grad_(False).eval()
 
 
+@cache
 def width(name: str, image_shape: tuple[int, int, int]) -> int:
     """D, the number of features that a network has of an image (H, W, C); nothing is computed.
 

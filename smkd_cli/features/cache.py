@@ -11,19 +11,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from smkd_cli import cache
 from smkd_cli.artifacts.files import make_folder, written_in_one_step
 from smkd_cli.errors import DataError
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
-
-
-def folder() -> Path:
-    """``$SMKD_CACHE/features``; without that variable in ``smkd`` of the user's cache folder."""
-    given, base = os.environ.get("SMKD_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    cache = Path(given) if given else (Path(base) if base else Path.home() / ".cache") / "smkd"
-    return cache / "features"
 
 
 def key_of(facts: dict[str, Any]) -> str:
@@ -44,7 +38,7 @@ def cached(key: str, shape: tuple[int, int], compute: Callable[[NDArray[np.float
     """
     import numpy as np
 
-    path = folder() / f"{key}.npy"
+    path = cache.folder() / "features" / f"{key}.npy"
     if (found := _mapped(path, shape)) is not None:
         return found
     with _locked(path):

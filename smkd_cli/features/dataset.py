@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import partial
+from functools import cached_property, partial
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,6 +16,7 @@ from smkd_cli.data.dataset import SplitName
 from smkd_cli.data.images.reader import ArrayReader, ImageReader
 from smkd_cli.features.backbone import backbone, width
 from smkd_cli.features.cache import cached, key_of
+from smkd_cli.networks import library_of
 from smkd_cli.networks.trained import locate
 
 if TYPE_CHECKING:
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 
 _VERSION = 1  # of the way in which features are computed
 _BATCH = 32
+# What decodes and computes; the network's own library too.
+_LIBRARIES = ("torch", "torchvision", "pillow")
 _TOLD_EVERY = 512  # images
 
 
@@ -42,29 +47,40 @@ class FeatureSet(DataSet):
     """The features of a data set's images by a frozen network, float32 (D,) of each.
 
     They are computed when they are first wanted, in float32 on the CPU, and kept in a cache by the contents of the
-    images and of the weights.
+    images and of the weights. Until then the weights are neither looked for nor downloaded.
 
     Args:
         images: the data set.
         frozen: the network.
     """
 
-    archive = None
-
     def __init__(self, images: DataSet, frozen: Frozen) -> None:
         super().__init__(images.root)
         self._images, self._frozen = images, frozen
-        self._weights = locate(frozen.network, frozen.weights, images.root).resolve()
-        self._sha256 = sha256_of(self._weights)
-        self.frozen = {"network": frozen.network, "weights": str(self._weights), "weights_sha256": self._sha256}
         self.name, self.class_names = images.name, images.class_names
         self.train_size, self.test_size = images.train_size, images.test_size
-        self.knows_clean_labels, self.fingerprint = images.knows_clean_labels, images.fingerprint
+        self.knows_clean_labels = images.knows_clean_labels
         self.features = width(frozen.network, images.image_shape)
         self.image_shape = (1, 1, self.features)
         self.mean, self.std = (0.0,) * self.features, (1.0,) * self.features
 
+    @property
+    def fingerprint(self) -> str:
+        """See :meth:`DataSet.fingerprint`; that of the images."""
+        return self._images.fingerprint
+
+    @cached_property
+    def frozen(self) -> Mapping[str, str]:
+        """See :meth:`DataSet.frozen`."""
+        sha256 = sha256_of(self._weights)
+        return {"network": self._frozen.network, "weights": str(self._weights), "weights_sha256": sha256}
+
+    @cached_property
+    def _weights(self) -> Path:
+        return locate(self._frozen.network, self._frozen.weights, self._images.root).resolve()
+
     def files(self) -> dict[Path, str]:
+        """See :meth:`DataSet.files`; those of the images."""
         return self._images.files()
 
     def labels(self, split: SplitName) -> Labels:
@@ -78,18 +94,15 @@ class FeatureSet(DataSet):
         return ArrayReader(cached(self._key(split), shape, partial(self._compute, reader, split)))
 
     def _key(self, split: SplitName) -> str:
-        import torch
-        import torchvision
-
         shown = {"shape": self._images.image_shape, "mean": self._images.mean, "std": self._images.std}
         return key_of(
             {
                 "version": _VERSION,
                 "network": self._frozen.network,
-                "weights": self._sha256,
+                "weights": self.frozen["weights_sha256"],
                 "images": self._images.content(split),
                 "shown": shown | self._images.shown(),
-                "libraries": [torch.__version__, torchvision.__version__],
+                "libraries": [version(name) for name in (*_LIBRARIES, *_library(self._frozen.network))],
             }
         )
 
@@ -112,6 +125,11 @@ class FeatureSet(DataSet):
                 features[rows] = network(bank.plain(0, len(rows))).numpy()
             if start and start % _TOLD_EVERY == 0:
                 console.info(f"{self.name}: {start:,} of {len(reader):,}")
+
+
+def _library(network: str) -> tuple[str, ...]:
+    of_library = library_of(network)
+    return () if of_library is None else of_library[:1]
 
 
 def dataset_of(reference: str | OwnData, frozen: Frozen | None, root: Path) -> DataSet:

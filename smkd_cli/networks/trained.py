@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 from typing import Any
 
+from smkd_cli import cache
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.networks.libraries import library_of
 from smkd_cli.words import plain
@@ -25,9 +25,11 @@ def locate(network: str, weights: str, data: Path) -> Path:
 
     Raises:
         UsageError: the library has no trained weights of this network.
-        DataError: they cannot be downloaded.
+        DataError: the file is not there, or cannot be downloaded.
     """
     if weights != PRETRAINED:
+        if not Path(weights).is_file():
+            raise DataError(f"{plain(weights)}: no such file of weights")
         return Path(weights)
     of_library = library_of(network)
     name = network if of_library is None else of_library[1]
@@ -65,14 +67,9 @@ def _of_torchvision(name: str) -> Path:
     from smkd_cli.artifacts.files import written_in_one_step
 
     weights = models.get_model_weights(name).DEFAULT
-    path = _cache() / f"torchvision-{name}-{weights.name}.safetensors"
+    path = cache.folder() / "weights" / f"torchvision-{name}-{weights.name}.safetensors"
     if not path.is_file():
         state = weights.get_state_dict(progress=False, check_hash=True, weights_only=True)
         with written_in_one_step(path) as unfinished:
             save_file({key: value.contiguous() for key, value in state.items()}, unfinished)
     return path
-
-
-def _cache() -> Path:
-    given, base = os.environ.get("SMKD_CACHE"), os.environ.get("XDG_CACHE_HOME")
-    return (Path(given) if given else (Path(base) if base else Path.home() / ".cache") / "smkd") / "weights"

@@ -29,13 +29,11 @@ def read_weights(path: Path) -> dict[str, Tensor]:
     """The tensors of a safetensors file, on the CPU.
 
     Raises:
-        DataError: it is missing, damaged, or no such file.
+        DataError: it is missing, damaged, or of another kind.
     """
     from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    if not path.is_file():
-        raise DataError(f"{plain(path)}: no such file of weights")
     try:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:

@@ -14,6 +14,7 @@ from smkd_cli.data import DataSet
 from smkd_cli.data.own.options import is_path
 from smkd_cli.naming import slug
 from smkd_cli.networks import library_of
+from smkd_cli.networks.trained import PRETRAINED
 from smkd_cli.noise import WITHOUT_RATE
 from smkd_cli.recipe.grid import short
 from smkd_cli.recipe.schema import NoiseEntry, Recipe
@@ -115,12 +116,14 @@ class Cell:
 
         A hash of everything but the name, title, tables, variant, methods, options, noise, seeds and compute of the
         recipe; a method's own protocol stands in its row and does not count. Of one's own images not the path counts,
-        but what is there: their fingerprint.
+        but what is there, their fingerprint; and of files of weights their names, wherever they are.
         """
         data = self.recipe.model_dump(mode="json", by_alias=True)
         kept = {key: value for key, value in data.items() if key not in _NOT_PROTOCOL}
         if (own := self.recipe.dataset.own) is not None:
             kept["dataset"] = {**own.keys(), "path": fingerprint}
+        if "weights" in kept:
+            kept["weights"] = [path and Path(path).name for path in self.recipe.weights]
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
 
     def describe(self, dataset: DataSet) -> dict[str, Any]:
@@ -156,9 +159,18 @@ class Cell:
     def to_yaml(self) -> str:
         """The recipe as it stands in the cell's run directory, where a manifest is ``manifest.csv`` beside it.
 
-        Read from there, it expands to this cell again.
+        Read from there, it expands to this cell again: paths of images and weights are absolute.
         """
         data = self.recipe.model_dump(mode="json", by_alias=True)
+        if (own := self.recipe.dataset.own) is not None:
+            data["dataset"] = {**own.keys(), "path": str(Path(own.path).resolve())}
+        if "weights" in data:
+            data["weights"] = [_absolute(path) for path in self.recipe.weights]
         if self.noise.manifest is not None:
             data["noise"][0]["manifest"] = "manifest.csv"
         return dump(data)
+
+
+def _absolute(weights: str | None) -> str | None:
+    """A file of weights by its absolute path; ``pretrained`` and None as they are."""
+    return weights if weights in {None, PRETRAINED} else str(Path(f"{weights}").resolve())

@@ -22,7 +22,7 @@ Positive = Annotated[float, Field(gt=0, le=1)]
 class Dataset(Section):
     """Images and labels: a known data set by its ``name``, or one's own by their ``path``.
 
-    A text alone is a path if it has a slash or ends as a table does, and else a name.
+    A text alone is a path if it has a slash, and else a name.
 
     Attributes:
         path, size, crop, mean, std, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`. How images are shown

@@ -16,6 +16,7 @@ from smkd_cli.data import DataSet, find
 from smkd_cli.data import names as dataset_names
 from smkd_cli.errors import DataError
 from smkd_cli.methods.asking import answer
+from smkd_cli.networks.trained import PRETRAINED, locate
 from smkd_cli.recipe.cell import Cell
 from smkd_cli.recipe.document import problem_lines
 from smkd_cli.recipe.expand import Header, expand, methods_under
@@ -62,6 +63,7 @@ def fitting_cells(grid: Recipe, data: Path, given: GivenLabels | None = None) ->
         if manifest.clean_labels is None:
             ignorant[entry.manifest] = labels.name
     problems += _unfit_methods(grid, ignorant, dataset)
+    problems += _missing_weights(grid, data)
     if problems:
         raise DataError(problem_lines(list(dict.fromkeys(problems))))
     return expand(grid, headers)
@@ -132,13 +134,22 @@ def _unfit_methods(grid: Recipe, ignorant: Mapping[str, str], dataset: DataSet) 
         except DataError as error:
             yield f"the teacher {error}"
             continue
-        known = cell.dataset in {grid.dataset, *dataset_names()}
-        theirs = find(cell.dataset, dataset.root).image_shape[2] if known else None
-        if cell.classes not in (None, dataset.classes) or theirs not in {None, dataset.image_shape[2]}:
+        theirs = find(cell.dataset, dataset.root) if cell.dataset in dataset_names() else dataset
+        if cell.classes not in (None, dataset.classes) or theirs.image_shape[2] != dataset.image_shape[2]:
             yield (
                 f"{shown(teacher)}: is no teacher for {dataset.name} ({dataset.classes} classes):"
                 f" it was trained on {cell.dataset:.80}"
             )
+
+
+def _missing_weights(grid: Recipe, data: Path) -> Iterator[str]:
+    """Files of weights that are not there; what would be downloaded is left to training."""
+    for network, weights in zip(grid.networks, grid.weights, strict=True):
+        try:
+            if weights not in {None, PRETRAINED}:
+                locate(network, f"{weights}", data)
+        except DataError as error:
+            yield str(error)
 
 
 def _ignorance(name: str, entry: MethodEntry, needs: Sequence[str]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -235,17 +236,26 @@ class Recipe(Section):
             return self
         if None in self.weights or len(set(self.weights)) > 1 or len(set(self.networks)) > 1:
             raise ValueError("freezes its backbone: give one network, with one file of weights, for both peers")
-        if self.augmentation != NOT_VARIED:
+        if any(varied not in {None, NOT_VARIED} for varied in self._augmentations()):
             raise ValueError(
                 "freezes its backbone, whose features are computed once: augmentation must be"
                 " {crop_padding: 0, flip: false}"
             )
+        if any(variant.networks is not None for variant in self.variants):
+            raise ValueError("freezes its backbone, whose weights are those of one network: no variant has others")
         return self
+
+    def _augmentations(self) -> Iterator[Augmentation | None]:
+        """Of the recipe, and of whatever part of it may have its own."""
+        yield self.augmentation
+        yield from (variant.augmentation for variant in self.variants)
+        yield from (entry.protocol.augmentation for entry in self.methods if entry.protocol is not None)
 
     @property
     def frozen(self) -> Frozen | None:
         """The network whose features are trained on, if it is frozen."""
-        return None if self.freeze is None else Frozen(self.networks[0], f"{self.weights[0]}")
+        weights = self.weights[0]
+        return None if self.freeze is None or weights is None else Frozen(self.networks[0], weights)
 
     @property
     def trained(self) -> tuple[str, str]:

@@ -61,6 +61,7 @@ FACTS = {
     "mean = (float('nan'),)": "mean should be finite",
     "std = (0.0,)": "std should be finite positive numbers",
     "std = (10 ** 400,)": "std should be finite",
+    "knows_clean_labels = 'no'": "knows_clean_labels should be True or False, not no",
     "archive = 'x.tar'": "archive should be an Archive or None",
     "train_size = property(lambda self: self.nothing)": "train_size: AttributeError",
     "train_size = property(lambda self: exit(0))": "train_size: SystemExit: 0",
@@ -80,6 +81,9 @@ LABELS = {
     "ids[3] = ids[2]": "should have unique image_ids; repeated are train/2",
     "labels[7] = 2": "has the label 2 at index 7, not in 0 … 1",
     "labels[7] = -1": "has the label -1 at index 7",
+    "return Labels(labels, ids, trusted=False)": "says otherwise than knows_clean_labels, that it knows the right",
+    "return Labels(labels, ids, False, labels[1:])": "should have verified int64 (20,), not int64 (19,)",
+    "return Labels(labels, ids, False, labels + 1)": "has verified labels that are not in 0 … 1",
 }
 IMAGES = {
     "return 3": "read should return uint8 (1, 8, 8, 1), not int",
@@ -143,6 +147,26 @@ def test_other_answers(code: str, smkd: Smkd) -> None:
     write(SOURCE + f"    {code}\n")
     command = ("train", "quickstart", *SMALL) if code.startswith("missing") else ("datasets", "verify", "own.py:own")
     reports(smkd(*command), "cannot be used: ")
+
+
+def test_labels_that_nobody_knows_to_be_right(smkd: Smkd) -> None:
+    write(
+        SOURCE.replace("extra = ", "knows_clean_labels = False\n    extra = ").replace(
+            "(labels, ids)", "(labels, ids, False)"
+        )
+    )
+    clean = smkd("recipes", "validate", "quickstart", *SMALL, "--set", "noise=[{kind: clean}]")
+    assert (clean.code, "not known, so they are not clean" in clean.err) == (3, True), clean.err
+    given = smkd("corrupt", "--dataset", "own.py:own", "--kind", "given", "-o", "-")
+    assert (given.code, "0,train/0,,0" in given.out) == (0, True), given.err
+
+
+def test_the_content_of_images_is_their_pixels(smkd: Smkd) -> None:
+    write(SOURCE)
+    before = data.find("own.py:own", Path()).content("train")
+    write(SOURCE.replace("7, np.uint8", "8, np.uint8").replace("class Own", "class Other").replace('"own"', '"other"'))
+    Path("own.py").rename("other.py")  # the same ids, other pixels
+    assert data.find("other.py:other", Path()).content("train") != before
 
 
 def test_a_split_that_is_none(smkd: Smkd) -> None:

@@ -19,6 +19,7 @@ from smkd_cli.errors import UsageError
 from smkd_cli.features import FeatureSet, Frozen
 from smkd_cli.features.backbone import backbone, width
 from smkd_cli.features.cache import cached
+from smkd_cli.run import Run
 
 NETWORK = "timm:mobilenetv3_small_050"
 RECIPE = f"""\
@@ -131,11 +132,25 @@ def test_from_photographs_to_scores(smkd: Callable, folder: Path) -> None:
     scored = smkd("eval", *runs)
     assert scored.code == 0, scored.err
     assert json.loads(scored.out.splitlines()[0])["mean"]["top1"] == pytest.approx(record["scores"]["last"]["mean"])
-    again = smkd("train", "heads.yaml", "--jobs", 1, "--set", "head=mlp", "--set", "name=wide")
-    assert again.code == 0, again.err
+    wide = smkd("train", "heads.yaml", "--jobs", 1, "--set", "head=mlp", "--set", "name=wide")
+    assert wide.code == 0, wide.err
+    again = smkd("train", f"{runs[0]}/recipe.yaml", "--jobs", 1)
+    assert (again.code, again.out) == (0, f"{runs[0]}\n"), again.err
+    with pytest.raises(UsageError, match="is a head over the features of timm:"):
+        Run(runs[0]).network("a")
     save_file(networks.build(NETWORK, 11).state_dict(), folder / "w.safetensors")
     later = smkd("eval", runs[0])
     assert (later.code, "are no longer those" in later.err) == (4, True)
+
+
+def test_weights_are_looked_for_before_training_and_not_downloaded_for_a_plan(smkd: Callable, folder: Path) -> None:
+    (folder / "w.safetensors").unlink()
+    for command in (("recipes", "validate"), ("train", "--dry-run"), ("train",)):
+        result = smkd(*command, "heads.yaml")
+        assert (result.code, "w.safetensors: no such file of weights" in result.err) == (4, True), result.err
+    (folder / "heads.yaml").write_text(RECIPE.replace("w.safetensors", "pretrained"))
+    planned = smkd("train", "heads.yaml", "--dry-run")  # without a network, a download would fail
+    assert planned.code == 0, planned.err
 
 
 @pytest.mark.parametrize(
@@ -145,6 +160,9 @@ def test_from_photographs_to_scores(smkd: Callable, folder: Path) -> None:
         (("networks: " + NETWORK, f"networks: [{NETWORK}, small_resnet]"), "give one network"),
         (("epochs: 2", "epochs: 2\naugmentation: {flip: true}"), "computed once: augmentation must be"),
         (("freeze: backbone", "head: mlp"), "belongs to freeze"),
+        (("[CE, SMKD-P+MyLC]", "[{name: CE, protocol: {augmentation: {flip: true}}}]"), "augmentation must be"),
+        (("epochs: 2", "epochs: 2\nvariants: [{name: v, augmentation: {flip: true}}]"), "augmentation must be"),
+        (("epochs: 2", "epochs: 2\nvariants: [{name: v, networks: small_resnet}]"), "no variant has others"),
         (("freeze: backbone", "freeze: everything"), "freeze"),
     ],
 )

@@ -65,7 +65,11 @@ def server() -> Iterator[Server]:
 
 
 def test_a_path_is_a_path(tmp_path: Path) -> None:
-    assert locate(NETWORK, "w.safetensors", tmp_path) == Path("w.safetensors")
+    path = tmp_path / "w.safetensors"
+    with pytest.raises(DataError, match="no such file of weights"):
+        locate(NETWORK, str(path), tmp_path)
+    path.touch()
+    assert locate(NETWORK, str(path), tmp_path) == path
 
 
 def test_the_data_folder_comes_first(tmp_path: Path) -> None:

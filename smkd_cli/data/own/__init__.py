@@ -1,1 +1,1 @@
-"""Images of one's own: a folder with a folder per class, or a table of paths and labels."""
+"""Images of one's own: a folder with a folder per class."""

@@ -48,8 +48,26 @@ SUFFIXES = frozenset(_JPEG + _OTHERS)
 WAY = 1
 """Changes where the same file gives other pixels than before."""
 
+_TOO_MANY = f"has more than the {MOST_PIXELS:,} pixels that are decoded"
 _WHITE = (255, 255, 255, 255)
 _SIXTEEN_BITS = 8  # of which the upper half is kept
+
+
+class ImageError(DataError):
+    """An image file that cannot be used.
+
+    Args:
+        name: names the file.
+        kind: ``unreadable``, ``not an image``, ``damaged`` or ``giant``.
+        problem: what is wrong, in words that follow the name.
+    """
+
+    def __init__(self, name: str, kind: str, problem: str) -> None:
+        super().__init__(f"{name}: {problem}")
+        self.kind, self.problem = kind, problem
+
+    def __reduce__(self) -> tuple[type[DataError], tuple[str]]:
+        return DataError, (str(self),)  # what workers send to the parent needs words only
 
 
 @contextmanager
@@ -61,7 +79,7 @@ def opened(path: str | Path | BytesIO, name: str) -> Iterator[Image.Image]:
         name: names it in messages.
 
     Raises:
-        DataError: it cannot be read, is no image, is damaged, or has too many pixels; also while the block uses it.
+        ImageError: it cannot be read, is no image, is damaged, or has too many pixels; also while the block uses it.
     """
     from PIL import Image, UnidentifiedImageError
 
@@ -74,24 +92,21 @@ def opened(path: str | Path | BytesIO, name: str) -> Iterator[Image.Image]:
                 stream.seek(0)
                 with Image.open(stream) as image:
                     if image.width * image.height > MOST_PIXELS:
-                        raise DataError(
-                            f"{name}: has more than the {MOST_PIXELS:,} pixels that are decoded:"
-                            f" {image.width:,} x {image.height:,}"
-                        )
+                        raise ImageError(name, "giant", f"{_TOO_MANY}: {image.width:,} x {image.height:,}")
                     yield image
     except Image.DecompressionBombError as error:  # Pillow's own limit, twice ours
-        raise DataError(f"{name}: has more than the {MOST_PIXELS:,} pixels that are decoded") from error
+        raise ImageError(name, "giant", _TOO_MANY) from error
     except UnidentifiedImageError as error:
         pointer = pointer_in(start)
         more = f": it {pointer}" if pointer else ""
-        raise DataError(f"{name}: is no image of a kind that can be read{more}") from error
-    except OSError as error:
-        why = error.strerror or plain(error)
-        raise DataError(f"{name}: cannot be read: {why}") from error
+        raise ImageError(name, "not an image", f"is no image of a kind that can be read{more}") from error
+    except OSError as error:  # without a number, it is Pillow's word for what is damaged
+        kind = "unreadable" if error.errno else "damaged"
+        raise ImageError(name, kind, f"cannot be read: {error.strerror or plain(error)}") from error
     except DataError:
         raise
     except Exception as error:  # Pillow's decoders raise many kinds of errors on damaged files
-        raise DataError(f"{name}: is damaged: {plain(error)}") from error
+        raise ImageError(name, "damaged", f"is damaged: {plain(error)}") from error
 
 
 def _stream(path: str | Path | BytesIO) -> IO[bytes]:

@@ -89,20 +89,13 @@ def inspect_image(folder: Path, path: str) -> ImageFacts:
             findings += _handled(image, path)
             image.draft("RGB", (_SIDE * 2, _SIDE * 2))
             upright = decode.upright(image)
-    except DataError as error:
-        return ImageFacts(path, (_unusable(path, error), *findings), digest, size)
+    except decode.ImageError as error:
+        return ImageFacts(path, (Finding(error.kind, error.problem), *findings), digest, size)
     if any(finding.kind == "turned by EXIF" for finding in findings) and upright.width != upright.height:
         wide = upright.width > upright.height
         size = (max(size), min(size)) if wide else (min(size), max(size))
     values = decode.square(upright, _SIDE).reshape(-1, 3) / 255.0
     return ImageFacts(path, tuple(findings), digest, size, _perceptual_hash(upright), _sums(values))
-
-
-def _unusable(path: str, error: DataError) -> Finding:
-    text = str(error).removeprefix(f"{path}: ")
-    if "no image of a kind" in text:
-        return Finding("not an image", text.partition(": ")[2])
-    return Finding("giant" if "has more than the" in text else "damaged", text)
 
 
 def _handled(image: Image.Image, path: str) -> list[Finding]:

@@ -9,8 +9,6 @@ from typing import Any
 from smkd_cli.naming import name_from
 from smkd_cli.registry import file_of
 
-TABLE_SUFFIXES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
-
 
 @dataclass(frozen=True)
 class OwnData:
@@ -35,7 +33,7 @@ class OwnData:
 
     def __post_init__(self) -> None:
         if "\0" in self.path:
-            raise ValueError("should be the path of a folder or a file, which holds no null character")
+            raise ValueError("should be the path of a folder, which holds no null character")
 
     @property
     def name(self) -> str:
@@ -49,7 +47,7 @@ class OwnData:
 
 
 def is_path(name: str) -> bool:
-    """Whether the name of a data set is a path to images of one's own: it has a slash, or ends as a table does."""
+    """Whether the name of a data set is a path to images of one's own: it has a slash."""
     if file_of(name) is not None or "\0" in name:
         return False
-    return "/" in name or name in {".", ".."} or name.lower().endswith(TABLE_SUFFIXES)
+    return "/" in name or name in {".", ".."}

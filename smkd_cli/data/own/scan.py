@@ -1,4 +1,4 @@
-"""All images of a folder or table, looked at: what cannot be used, what is there twice, what the pixels are like."""
+"""All images of a folder, looked at: what cannot be used, what is there twice, what the pixels are like."""
 
 from __future__ import annotations
 

@@ -8,7 +8,6 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from smkd_cli import console
 from smkd_cli.data.dataset import DataSet, Labels, SplitName, hash_of
 from smkd_cli.data.own import decode
 from smkd_cli.data.own.files import file_digest
@@ -38,6 +37,8 @@ class OwnImages(DataSet):
         """
         super().__init__(root)
         self.options, self.name = options, options.name
+        self._readers: dict[SplitName, ImageFiles] = {}
+        self._contents: dict[SplitName, str] = {}
         self.folder = Path(options.path)
         self.listing = list_folder(self.folder)
         self.class_names = self.listing.class_names
@@ -70,12 +71,12 @@ class OwnImages(DataSet):
         return self._of[split]
 
     @cached_property
-    def fingerprint(self) -> str:  # type: ignore[override]
+    def fingerprint(self) -> str:
         """16 hexadecimal digits, of all classes, images, labels and splits."""
         listing = self.listing
         content = hashlib.blake2b("\n".join(self.class_names).encode(), digest_size=8)
         content.update("\n".join(listing.paths.tolist()).encode())
-        content.update(listing.labels.astype("<i8").tobytes() + "".join(str(one)[:2] for one in self.splits).encode())
+        content.update(listing.labels.astype("<i8").tobytes() + "\n".join(self.splits.tolist()).encode())
         if listing.clean_labels is not None:
             content.update(listing.clean_labels.astype("<i8").tobytes())
         return content.hexdigest()
@@ -87,23 +88,22 @@ class OwnImages(DataSet):
         return Labels(listing.labels[rows], listing.paths[rows], trusted=False, verified=clean)
 
     def images(self, split: SplitName) -> ImageFiles:
-        """See :meth:`DataSet.images`."""
-        return ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options)
+        """See :meth:`DataSet.images`; of each split there is one reader, so that its pixels need be kept once."""
+        if split not in self._readers:
+            self._readers[split] = ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options)
+        return self._readers[split]
 
     def content(self, split: SplitName) -> str:
-        """A hash of the files of a split's images, which are read for it."""
-        paths = [self.folder / path for path in self.listing.paths[self._rows(split)].tolist()]
-        with ThreadPoolExecutor() as pool:
-            return hash_of(pool.map(file_digest, paths))
+        """A hash of the files of a split's images, which are read for it, once."""
+        if split not in self._contents:
+            paths = [self.folder / path for path in self.listing.paths[self._rows(split)].tolist()]
+            with ThreadPoolExecutor() as pool:
+                self._contents[split] = hash_of(pool.map(file_digest, paths))
+        return self._contents[split]
 
     def shown(self) -> dict[str, Any]:
         """See :meth:`DataSet.shown`."""
         return {"crop": self.options.crop, "way": decode.WAY}
-
-    def remark(self) -> None:
-        """Say what people should know of how the images were listed."""
-        for remark in self.listing.remarks:
-            console.info(f"{self.name}: {remark}")
 
 
 class ImageFiles:

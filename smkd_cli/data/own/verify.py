@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import write_text
@@ -15,9 +15,6 @@ from smkd_cli.data.own.scan import Scan, scan
 from smkd_cli.data.own.source import OwnImages
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 COLUMNS = ("path", "finding", "detail")
 _MOST_CLASSES = 30  # of which each has a line
@@ -40,7 +37,7 @@ def verify_own(images: OwnImages, output: Path | None) -> None:
     if found.unusable:
         raise DataError(
             f"{plain(images.folder)}: {len(found.unusable):,} of {len(found.facts):,} images cannot be used; remove"
-            " them, or train with `on_bad_image: skip`"
+            " them, as training stops at the first of them"
         )
 
 
@@ -52,22 +49,15 @@ def _csv(found: Scan) -> str:
     return stream.getvalue()
 
 
-class _progress:  # noqa: N801 (used as a function)
-    """A bar on a terminal, and nothing where words go elsewhere."""
+@contextmanager
+def _progress(total: int) -> Iterator[Callable[[int], None]]:
+    """A bar on a terminal, and nothing where words go elsewhere; what is given takes the number of images done."""
+    from rich.progress import Progress
 
-    def __init__(self, total: int) -> None:
-        from rich.progress import Progress
-
-        screen = console.people()
-        self._bar = Progress(console=screen, disable=not screen.is_terminal, transient=True)
-        self._task = self._bar.add_task("images", total=total)
-
-    def __enter__(self) -> Callable[[int], None]:
-        self._bar.start()
-        return lambda count: self._bar.update(self._task, completed=count)
-
-    def __exit__(self, *_: object) -> None:
-        self._bar.stop()
+    screen = console.people()
+    with Progress(console=screen, disable=not screen.is_terminal, transient=True) as bar:
+        task = bar.add_task("images", total=total)
+        yield lambda count: bar.update(task, completed=count)
 
 
 def _show(images: OwnImages, found: Scan) -> None:

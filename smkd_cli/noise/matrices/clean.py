@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import numpy as np
 
 from smkd_cli.errors import UsageError
@@ -9,15 +11,22 @@ from smkd_cli.noise.contract import NoiseKind
 from smkd_cli.noise.forms import Single
 
 
-def transitions(rate: float, classes: int, dataset: str | None) -> Single:  # noqa: ARG001
-    """The identity.
+def unchanged(refusal: str) -> Callable[[float, int, str | None], Single]:
+    """The identity, as the transitions of a kind that takes no rate.
 
-    Raises:
-        UsageError: the rate is not 0.
+    Args:
+        refusal: the message of the UsageError at any rate but 0, which stands in its ``{}``.
     """
-    if rate != 0:
-        raise UsageError(f"clean labels have noise rate 0, not {rate:g}: leave the rate out or choose another kind")
-    return Single(np.arange(classes), 0.0)
+
+    def transitions(rate: float, classes: int, dataset: str | None) -> Single:  # noqa: ARG001
+        if rate != 0:
+            raise UsageError(refusal.format(f"{rate:g}"))
+        return Single(np.arange(classes), 0.0)
+
+    return transitions
 
 
-KIND = NoiseKind(name="clean", transitions=transitions)
+KIND = NoiseKind(
+    name="clean",
+    transitions=unchanged("clean labels have noise rate 0, not {}: leave the rate out or choose another kind"),
+)

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Any
 
-from smkd_cli import console
+from smkd_cli import cache, console
 from smkd_cli.artifacts.files import read_regular, write_text
 from smkd_cli.errors import DataError
 
@@ -17,12 +16,8 @@ _LARGEST = 1 << 24  # bytes; a kilobyte is kept for each kind of grid
 
 
 def path() -> Path:
-    """``$SMKD_CACHE/calibration.json``; without that variable in ``smkd`` of the user's cache folder."""
-    given = os.environ.get("SMKD_CACHE")
-    if given:
-        return Path(given) / "calibration.json"
-    base = os.environ.get("XDG_CACHE_HOME")
-    return (Path(base) if base else Path.home() / ".cache") / "smkd" / "calibration.json"
+    """``calibration.json`` in the cache folder."""
+    return cache.folder() / "calibration.json"
 
 
 def load(key: str) -> dict[str, Any] | None:

@@ -55,6 +55,9 @@ def test_from_a_folder_to_a_report(smkd: Callable, tmp_path: Path, photos: Path)
     assert table.code == 0
     assert "photos, two small\\_resnet" in table.out
 
+    again = smkd("train", f"{runs[0]}/recipe.yaml", "--jobs", 1)  # what stands there is this cell, wherever it is read
+    assert (again.code, again.out, "were finished before" in again.err) == (0, f"{runs[0]}\n", True), again.err
+
     photo(99).save(photos / "dog" / "new.jpg")  # the folder is no longer what was trained on
     later = smkd("eval", runs[0])
     assert (later.code, later.out) == (4, "")

@@ -369,34 +369,3 @@ def test_jobs_are_added_as_long_as_they_help(with_compute, monkeypatch, tmp_path
 def test_steps_are_timed_together(with_compute):
     with bench.benches() as made:
         assert choose._together(made.take(2), with_compute("threads: 1"), KIND, replace(CPU, threads=1)) > 0
-
-
-def test_the_compute_configuration_is_in_the_record_and_its_share_of_the_peak_in_the_metrics(smkd, recipe):
-    result = smkd("train", recipe, "--set", "epochs=1", "--set", OPEN)
-    assert result.code == 0, result.err
-    provenance = json.loads((CELL / "result.json").read_text())["provenance"]
-    assert {"threads", "precision", "memory_format", "peers", "step", "deterministic", "matrix_peak"} <= set(provenance)
-    header, row = (CELL / "metrics.csv").read_text().splitlines()
-    metrics = dict(zip(header.split(","), row.split(","), strict=True))
-    operations = 2 * 6 * 468_608  # two networks, 6 for each multiply-add of the small one on a digit
-    expected = float(metrics["images_per_second"]) * operations / provenance["matrix_peak"]
-    assert float(metrics["mfu"]) == pytest.approx(expected, rel=1e-9)
-
-
-def test_a_resumed_run_keeps_the_compute_configuration_that_it_began_with(recipe, tmp_path):
-    from smkd_cli.train.run.loop import train_cell
-    from smkd_cli.train.run.task import Task
-
-    class AtOnce(StopRequest):
-        def __bool__(self) -> bool:
-            self.signal_number = 15
-            return True
-
-    (cell,) = expand(load_recipe(str(recipe), [OPEN], data=DATA))
-    begun = replace(CPU, threads=1, memory_format="contiguous", matrix_peak=1e9)
-    with pytest.raises(InterruptedRunError):
-        train_cell(Task(cell, tmp_path / "run", DATA, begun), AtOnce(), lambda event: None)
-    train_cell(Task(cell, tmp_path / "run", DATA, replace(CPU, threads=1)), StopRequest(), lambda event: None)
-    provenance = json.loads((tmp_path / "run" / "result.json").read_text())["provenance"]
-    assert provenance["memory_format"] == "contiguous"
-    assert provenance["matrix_peak"] == 1e9
