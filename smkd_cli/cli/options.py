@@ -20,6 +20,10 @@ Recipe = Annotated[str, typer.Argument(help="Recipe file, name of a shipped reci
 Overrides = Annotated[
     list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="Set a key of the recipe; repeatable.")
 ]
+Dataset = Annotated[
+    str | None,
+    typer.Option(metavar="NAME|PATH", help="Data set instead of the recipe's: a name, or a path, with a slash."),
+]
 Profile = Annotated[
     str | None, typer.Option(help="Changes to the recipe, by name or file; 'embedded' makes any grid small, on digits.")
 ]

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from smkd_cli.cli.options import DATA, Overrides, Profile, Recipe, Root, read_stdin_once
+from smkd_cli.cli.options import DATA, Dataset, Overrides, Profile, Recipe, Root, read_stdin_once
 
 app = typer.Typer(no_args_is_help=True, help="List, show, copy and check recipes.")
 
@@ -21,11 +21,13 @@ def recipes_ls(data: Root = DATA) -> None:
 
 
 @app.command("show")
-def recipes_show(recipe: Recipe, overrides: Overrides = None, profile: Profile = None, data: Root = DATA) -> None:
-    """Print a recipe; with --set or --profile, as it would be trained."""
+def recipes_show(
+    recipe: Recipe, dataset: Dataset = None, overrides: Overrides = None, profile: Profile = None, data: Root = DATA
+) -> None:
+    """Print a recipe; with --dataset, --set or --profile, as it would be trained."""
     from smkd_cli.recipe.verbs import show
 
-    show(recipe, overrides or [], profile, data)
+    show(recipe, overrides or [], profile, data, dataset)
 
 
 @app.command("copy")
@@ -43,6 +45,7 @@ def recipes_copy(
 @app.command("validate")
 def recipes_validate(
     recipes: Annotated[list[str], typer.Argument(help="Recipe files or names of shipped recipes; - is stdin.")],
+    dataset: Dataset = None,
     overrides: Overrides = None,
     profile: Profile = None,
     data: Root = DATA,
@@ -52,4 +55,4 @@ def recipes_validate(
     from smkd_cli.recipe.verbs import validate
     from smkd_cli.report.foreign_layouts import check_fit
 
-    validate(recipes, overrides or [], profile, data, check_fit)
+    validate(recipes, overrides or [], profile, data, check_fit, dataset)

@@ -8,13 +8,14 @@ from typing import Annotated
 import typer
 
 from smkd_cli import console, registry
-from smkd_cli.cli.options import DATA, Overrides, Profile, Quiet, Recipe, Root, read_stdin_once
+from smkd_cli.cli.options import DATA, Dataset, Overrides, Profile, Quiet, Recipe, Root, read_stdin_once
 from smkd_cli.errors import UsageError
 from smkd_cli.words import shown
 
 
 def train(
     recipe: Recipe,
+    dataset: Dataset = None,
     overrides: Overrides = None,
     profile: Profile = None,
     manifest: Annotated[
@@ -55,7 +56,7 @@ def train(
     from smkd_cli.train.grid import GridRequest
 
     where = find(executor, None if jobs == "auto" else int(jobs))
-    request = GridRequest(recipe, settings, profile, manifest, cells or [])
+    request = GridRequest(recipe, settings, profile, manifest, cells or [], dataset)
     if dry_run:
         from smkd_cli.train.dry_run import run as show_plan
 

@@ -16,7 +16,9 @@ from typing import TypeGuard
 
 from smkd_cli.data.dataset import DataSet, Labels
 from smkd_cli.data.own.options import OwnData, is_path
+from smkd_cli.errors import UnknownName
 from smkd_cli.registry import DATASETS, Registry
+from smkd_cli.words import shown
 
 __all__ = ["DataSet", "Labels", "OwnData", "find", "names", "opened_once"]
 
@@ -68,7 +70,7 @@ def find(name: str | OwnData, root: Path) -> DataSet:
     """
     if isinstance(name, str) and is_path(name):
         name = OwnData(path=name)
-    source = name if isinstance(name, OwnData) else REGISTRY.find(name)
+    source = name if isinstance(name, OwnData) else _source_called(name)
     kept, key = _kept.get(), (source, root.resolve())
     if kept is None:
         return _opened(name, source, root)
@@ -77,6 +79,15 @@ def find(name: str | OwnData, root: Path) -> DataSet:
     if len(kept) > _MOST_KEPT:
         del kept[next(iter(kept))]
     return dataset
+
+
+def _source_called(name: str) -> type[DataSet]:
+    try:
+        return REGISTRY.find(name)
+    except UnknownName as error:
+        if Path(name).exists():
+            raise UnknownName(f"{error}; a path has a slash: ./{shown(name)}") from None
+        raise
 
 
 def _opened(name: str | OwnData, source: type[DataSet] | OwnData, root: Path) -> DataSet:

@@ -16,7 +16,7 @@ from smkd_cli.networks.trained import PRETRAINED
 from smkd_cli.recipe.checks import check
 from smkd_cli.recipe.document import Document
 from smkd_cli.recipe.grid import used_rules
-from smkd_cli.recipe.overrides import apply_override, apply_profile
+from smkd_cli.recipe.overrides import apply_dataset, apply_override, apply_profile
 from smkd_cli.recipe.problems import add_problems
 from smkd_cli.recipe.schema import RECIPE_SCHEMA, MethodEntry, NoiseEntry, Recipe, name_from
 from smkd_cli.recipe.yaml_reader import MAX_CHARACTERS, decode, is_readable, parse, read_file
@@ -57,6 +57,7 @@ def load_recipe(
     profile: str | None = None,
     *,
     data: Path,
+    dataset: str | None = None,
 ) -> Recipe:
     """Read and check a recipe.
 
@@ -66,6 +67,7 @@ def load_recipe(
         overrides: ``key.path=value`` in the order given; the last word on a key.
         profile: name or path of a set of overrides that is laid over the recipe first.
         data: folder of the data sets: their facts bound the values of a recipe.
+        dataset: what to train on instead of the recipe's own data set: a name, or a path from the current folder.
 
     Returns:
         The recipe; paths of manifests in it are relative to the current folder.
@@ -90,6 +92,8 @@ def load_recipe(
     document.data.setdefault("name", name_from(path.stem if path else called))
     if profile is not None:
         apply_profile(document, profile)
+    if dataset is not None:
+        apply_dataset(document, dataset)
     for override in overrides:
         apply_override(document, override)
     # No manifests are in the program's folder; those that --set gives a shipped recipe are in the current folder.

@@ -1,4 +1,4 @@
-"""What overrides values of a recipe: a profile, then ``--set key=value``."""
+"""What overrides values of a recipe: a profile, another data set, then ``--set key=value``."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smkd_cli import resources
+from smkd_cli.data.own.options import is_path
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
 from smkd_cli.recipe.schema import name_from
@@ -48,6 +49,21 @@ def apply_profile(document: Document, profile: str) -> None:
     document.merge(layer)
     _spread(document, layer, layer.data)
     document.data["profile"] = name
+
+
+def apply_dataset(document: Document, dataset: str) -> None:
+    """Train on another data set; how one's own images are shown and split stays as the recipe has it.
+
+    Args:
+        dataset: a name, or the path of one's own images from the current folder.
+    """
+    source = shortened(f"--dataset {dataset}", _LONGEST_SOURCE)
+    value: dict[str, Any] = {"name": dataset}
+    if is_path(dataset):
+        before = document.data.get("dataset")
+        kept = before if isinstance(before, dict) and "name" not in before else {}
+        value = {**kept, "path": str(Path.cwd() / dataset)}
+    document.put(("dataset",), value, Document(value, Location(source)))
 
 
 def apply_override(document: Document, override: str) -> None:

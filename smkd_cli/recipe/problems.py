@@ -20,6 +20,7 @@ _WORDS = {
     "too_short": "should not be empty",
     "tuple_type": "should be a list",
 }
+_WHICH_DATA = ": which images are trained on; give --dataset NAME or PATH, or the key in the recipe"
 
 
 def add_problems(document: Document, error: ValidationError, at: KeyPath = ()) -> None:
@@ -32,7 +33,7 @@ def add_problems(document: Document, error: ValidationError, at: KeyPath = ()) -
         elif kind == "too_short" and detail["input"]:
             continue  # pydantic counts sound items only, and the others have problems of their own
         elif kind == "missing":
-            document.add_problem(path, "is missing")
+            document.add_problem(path, "is missing" + (_WHICH_DATA if path == ("dataset",) else ""))
         else:
             document.add_problem(path, in_words(detail))
 

@@ -15,28 +15,33 @@ from smkd_cli.recipe.expand import expand
 from smkd_cli.recipe.fit import fitting_cells
 from smkd_cli.recipe.load import load_recipe, read_source, shipped_recipes
 from smkd_cli.recipe.schema import Recipe, name_from
-from smkd_cli.recipe.yaml_reader import check_characters
+from smkd_cli.recipe.yaml_reader import check_characters, parse, read_file
 from smkd_cli.recipe.yaml_writer import dump
 from smkd_cli.registry import DATASETS, LAYOUTS
 from smkd_cli.suggestions import unknown
 from smkd_cli.words import shown
 
+_ANY = ("dataset=digits", "networks=small_resnet", "weights=null", "freeze=null")
+
 
 def ls(data: Path) -> None:
     """Print a line per shipped recipe: name, number of cells and title, with tabs between."""
     for name, path in shipped_recipes().items():
-        recipe = load_recipe(str(path), data=data)
+        # Of a recipe for one's own images, any data set and any networks have the same cells.
+        own = "dataset" not in parse(read_file(path), str(path)).data
+        recipe = load_recipe(str(path), _ANY if own else (), data=data)
         console.emit(f"{name}\t{len(expand(recipe))}\t{recipe.title}")
 
 
-def show(recipe: str, overrides: Sequence[str], profile: str | None, data: Path) -> None:
-    """Print a recipe as it is written; with overrides or a profile, every key of it as it would be run.
+def show(recipe: str, overrides: Sequence[str], profile: str | None, data: Path, dataset: str | None = None) -> None:
+    """Print a recipe as it is written; with a data set, overrides or a profile, every key of it as it would be run.
 
     Raises:
         RecipeError: there is no such recipe, it is no text, or the overridden one is wrong.
     """
-    if overrides or profile is not None:
-        text = dump(load_recipe(recipe, overrides, profile, data=data).model_dump(mode="json", by_alias=True))
+    if overrides or profile is not None or dataset is not None:
+        settled = load_recipe(recipe, overrides, profile, data=data, dataset=dataset)
+        text = dump(settled.model_dump(mode="json", by_alias=True))
     else:
         text, path = read_source(recipe)
         check_characters(text, str(path or "stdin"))
@@ -72,6 +77,7 @@ def validate(
     profile: str | None,
     data: Path,
     check_layout: Callable[[str, list[Cell]], None],
+    dataset: str | None = None,
 ) -> None:
     """Check every recipe, with all that it names, and print a line for each that is right.
 
@@ -88,7 +94,7 @@ def validate(
     with opened_once():
         for source in recipes:
             try:
-                recipe = load_recipe(source, overrides, profile, data=data)
+                recipe = load_recipe(source, overrides, profile, data=data, dataset=dataset)
                 cells = fitting_cells(recipe, data)
                 _check_tables(recipe, cells, source, check_layout)
                 _check_labels(recipe, data)

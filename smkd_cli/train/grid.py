@@ -28,6 +28,7 @@ class GridRequest:
         overrides: of ``--set``.
         profile: of ``--profile``.
         manifest: labels instead of the recipe's noise.
+        dataset: of ``--dataset``.
         cells: patterns of the names of cells, of which one must match; empty for all cells.
     """
 
@@ -36,6 +37,7 @@ class GridRequest:
     profile: str | None = None
     manifest: str | None = None
     cells: Sequence[str] = ()
+    dataset: str | None = None
 
 
 @contextmanager
@@ -50,7 +52,8 @@ def grid_of(request: GridRequest, data: Path) -> Iterator[tuple[Recipe, list[Cel
         UsageError: no cell matches a pattern.
         DataError: a manifest or a teacher cannot be read, or does not fit the data set; see :func:`fitting_cells`.
     """
-    grid, manifest = load_recipe(request.recipe, request.overrides, request.profile, data=data), request.manifest
+    grid = load_recipe(request.recipe, request.overrides, request.profile, data=data, dataset=request.dataset)
+    manifest = request.manifest
     if manifest is None:
         yield grid, _matching(fitting_cells(grid, data), request.cells)
         return

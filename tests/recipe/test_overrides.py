@@ -10,6 +10,7 @@ import pytest
 from data_sets import DATA
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from photos import write_photos
 
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe import load_recipe
@@ -69,6 +70,38 @@ def test_a_wrong_override_is_named(
     assert result.code == 3
     assert result.err.startswith(f"error: --set {override}: ")
     assert what in result.err
+
+
+def test_another_data_set(
+    smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A path is from the current folder, wherever the recipe is; a mapping of one's own images keeps what it says."""
+    write_photos(tmp_path / "here" / "photos", {"cat": 4, "dog": 4})
+    own = "dataset: {path: elsewhere, size: 16, test: 0.5}"
+    few = ("epochs:", "batch_size: 4\nepochs:")
+    path, named = recipe_file(("dataset: digits", own), few), recipe_file(few, name="named.yaml")
+    assert load_recipe(str(path), data=DATA, dataset="digits").dataset.reference == "digits"
+    monkeypatch.chdir(tmp_path / "here")
+    for name in ("photos/", "./photos", str(tmp_path / "here" / "photos")):
+        for recipe, kept in ((path, (16, 0.5)), (named, (224, 0.2))):
+            dataset = load_recipe(str(recipe), data=DATA, dataset=name).dataset
+            assert dataset.path == str(tmp_path / "here" / "photos")
+            assert (dataset.own.size, dataset.test) == kept
+    assert load_recipe(str(path), ["dataset.test=0.25"], data=DATA, dataset="photos/").dataset.test == 0.25
+    shown = smkd("recipes", "show", path, "--dataset", "digits")
+    assert (shown.code, "\ndataset: digits\n" in shown.out) == (0, True)
+
+
+def test_another_data_set_that_is_not_there(
+    smkd: Callable[..., Any], recipe_file: Callable[..., Path], tmp_path: Path
+) -> None:
+    (tmp_path / "photos").mkdir()
+    result = smkd("train", recipe_file(), "--dataset", "photos", "--dry-run")
+    assert result.code == 3
+    assert result.err.startswith("error: --dataset photos: dataset: unknown data set 'photos'")
+    assert "a path has a slash: ./photos" in result.err
+    result = smkd("recipes", "validate", recipe_file(), "--dataset", "cats/")
+    assert (result.code, "cats" in result.err) == (4, True)
 
 
 def test_a_path_of_very_many_digits(smkd: Callable[..., Any], recipe_file: Callable[..., Path]) -> None:

@@ -5,10 +5,12 @@ from __future__ import annotations
 import csv
 import shlex
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
 from data_sets import DATA
+from photos import write_photos
 
 from smkd_cli import methods, resources
 from smkd_cli.recipe import expand, load_recipe, shipped_recipes
@@ -24,6 +26,8 @@ CELLS = {
     "figure3": (7, 4, 1),
     "figure4": (21, 1, 1),
 }
+# For one's own images: it has a data set where --dataset names one.
+OWN = "finetune"
 # Those that are not two ResNet-34 for 100 epochs, as Tables I, II and V are.
 OTHERS = {"quickstart", "table3", "table4"}
 
@@ -35,7 +39,21 @@ def published(table: str) -> set[tuple[str, str, float]]:
 
 
 def test_all_are_known_here() -> None:
-    assert shipped_recipes().keys() == CELLS.keys()
+    assert shipped_recipes().keys() == {*CELLS, OWN}
+
+
+def test_the_recipe_for_own_images(smkd: Callable[..., Any], tmp_path: Path) -> None:
+    missing = smkd("recipes", "validate", OWN)
+    assert missing.code == 3
+    assert "dataset: is missing: which images are trained on; give --dataset NAME or PATH" in missing.err
+    assert f"{OWN}\t90\t" in smkd("recipes", "ls").out
+    assert smkd("recipes", "validate", OWN, "--profile", "embedded").out == f"{OWN}: ok, 15 cells\n"
+    write_photos(tmp_path / "photos", {"cat": 40, "dog": 40})
+    assert smkd("recipes", "validate", OWN, "--dataset", "photos/").out == f"{OWN}: ok, 90 cells\n"
+    cell = expand(load_recipe(OWN, data=DATA, dataset="./photos"))[0]
+    assert (cell.recipe.freeze, cell.recipe.weights) == ("backbone", ("pretrained", "pretrained"))
+    assert cell.recipe.dataset.path == str(tmp_path / "photos")
+    assert (cell.recipe.dataset.size, cell.recipe.dataset.mean) == (224, (0.5, 0.5, 0.5))  # as the network wants it
 
 
 @pytest.mark.parametrize("name", CELLS)
