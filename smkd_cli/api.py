@@ -210,6 +210,7 @@ def load_recipe(
     overrides: Sequence[str] | Mapping[str, Any] = (),
     profile: str | Path | None = None,
     *,
+    dataset: str | Path | None = None,
     data: Path | str = "data",
 ) -> Recipe:
     """A recipe, checked.
@@ -219,6 +220,8 @@ def load_recipe(
             dict, or a recipe that was read before.
         overrides: ``KEY=VALUE``, as ``--set`` takes them, or a dict of dotted keys and values.
         profile: of the recipe.
+        dataset: what to train on instead of the recipe's own data set: a name, or the path of images of your own, which
+            has a slash.
         data: folder of the data sets.
 
     Raises:
@@ -237,8 +240,18 @@ def load_recipe(
     with arguments.in_python():
         named = None if profile is None else str(arguments.path("profile", profile))
         return recipe.load_recipe(
-            _recipe(source), arguments.overrides(overrides), named, data=arguments.path("data", data)
+            _recipe(source),
+            arguments.overrides(overrides),
+            named,
+            data=arguments.path("data", data),
+            dataset=_dataset(dataset),
         )
+
+
+def _dataset(dataset: str | Path | None) -> str | None:
+    if dataset is None or isinstance(dataset, str):
+        return None if dataset is None else arguments.text("dataset", dataset)
+    return str(Path.cwd() / arguments.path("dataset", dataset))  # a Path is no name
 
 
 def _recipe(source: object) -> str | Mapping[str, Any] | Recipe:
@@ -255,6 +268,7 @@ def train(
     recipe: str | Path | Mapping[str, Any] | Recipe,
     overrides: Sequence[str] | Mapping[str, Any] = (),
     *,
+    dataset: str | Path | None = None,
     profile: str | Path | None = None,
     manifest: Path | str | None = None,
     cells: str | Sequence[str] = (),
@@ -274,7 +288,7 @@ def train(
     the main thread gets Ctrl-C. Calls in several threads take turns, because they share torch's random state.
 
     Args:
-        recipe, overrides, profile: see :func:`load_recipe`.
+        recipe, overrides, dataset, profile: see :func:`load_recipe`.
         manifest: a file of labels, instead of the recipe's noise.
         cells: patterns of names of cells, or one pattern; all of them where there is none.
         runs: where the run directories go.
@@ -319,6 +333,7 @@ def train(
             None if profile is None else str(arguments.path("profile", profile)),
             None if manifest is None else str(arguments.path("manifest", manifest)),
             [cells] if isinstance(cells, str) else arguments.texts("cells", cells),
+            _dataset(dataset),
         )
         return _train(
             request,

@@ -175,7 +175,7 @@ def test_the_notebook_runs(tmp_path):
     notebook = json.loads((ROOT / "examples" / "noisy_labels.ipynb").read_text(encoding="utf-8"))
     cells = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
     assert all(not cell["outputs"] for cell in cells)
-    code = "\n".join("".join(cell["source"]) for cell in cells).replace("epochs=30", "epochs=12")
+    code = "\n".join("".join(cell["source"]) for cell in cells).replace("epochs=30", "epochs=3")
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path, check=False)
     assert done.returncode == 0, done.stderr
     assert done.stderr == ""
@@ -205,7 +205,8 @@ def test_a_plain_script_runs_once_and_leaves_torch_as_it_was(tmp_path):
     (tmp_path / "script.py").write_text(
         "import torch\nimport smkd_cli.api as smkd\n"
         "print('began')\ntorch.manual_seed(1234)\ntorch.set_num_threads(1)\n"
-        "settings = ['methods=[CE, LS]', 'options={}', 'seeds=[1]', 'epochs=1', 'networks=small_resnet']\n"
+        "settings = ['methods=[CE, LS]', 'options={}', 'seeds=[1]', 'epochs=1', 'networks=small_resnet',"
+        " 'compute={threads: 1, precision: float32}']\n"
         "runs = smkd.train('quickstart', settings, device='cpu', jobs=2)\n"
         "print(len(runs), torch.initial_seed(), torch.get_num_threads())\n"
     )

@@ -14,13 +14,14 @@ import pytest
 import torch
 from data_sets import DATA
 from safetensors.torch import load_file
+from settled import COMPUTE, SETTLED
 
 import smkd_cli
 import smkd_cli.api as smkd
 from smkd_cli.methods.contract import Method, Refined, cross_entropy
 from smkd_cli.methods.exchange.static import Static
 
-SMALL = {"methods": ["CE"], "options": {}, "seeds": [1], "epochs": 1, "compute": {"threads": 1}}
+SMALL = {"methods": ["CE"], "options": {}, "seeds": [1], "epochs": 1, "compute": SETTLED}
 
 
 class Halved(smkd.TargetRule):
@@ -147,6 +148,7 @@ def test_what_a_named_rule_raises_is_reported_with_its_file(tmp_path):
         ({"jobs": "two"}, "jobs should be a whole number"),
         ({"device": "gpu"}, "^.*device gpu: must be auto, cpu or cuda"),
         ({"device": 0}, "device should be text"),
+        ({"dataset": ""}, "dataset should be text"),
         ({"executor": "slrm"}, "unknown executor 'slrm'"),
         ({"deterministic": 1}, "deterministic should be True or False"),
         ({"wait": "no"}, "wait should be True or False"),
@@ -170,6 +172,9 @@ def test_a_wrong_argument_of_train_is_named(tmp_path, arguments, words):
         (lambda: smkd.load_recipe("quickstart", profile="none"), "^profile none: unknown profile"),
         (lambda: smkd.load_recipe({"dataset": "digits"}), "recipe: methods: is missing"),
         (lambda: smkd.load_recipe({"methods": ["CE"], "networks": "x" * 3}), "recipe: "),
+        (lambda: smkd.load_recipe("finetune"), "trained on; give dataset NAME or PATH, or the key in the recipe"),
+        (lambda: smkd.load_recipe("quickstart", dataset="digit"), "^dataset digit: dataset: unknown .* mean digits"),
+        (lambda: smkd.load_recipe("quickstart", dataset=3), "dataset should be a path"),
         (lambda: smkd.load_recipe("nosuch"), "unknown recipe 'nosuch'"),
         (lambda: smkd.network("small_resnet", "10"), "classes should be a whole number from 2 on, not str '10'"),
         (lambda: smkd.network("small_resnet", 10, 0), "channels should be"),
@@ -187,6 +192,12 @@ def test_a_mistake_is_a_value_error_of_ours(work, words):
         work()
     assert isinstance(error.value, smkd.SmkdError)
     assert "--" not in str(error.value)
+
+
+def test_a_path_is_no_name_of_a_data_set():
+    assert smkd.load_recipe("quickstart", dataset="digits").dataset.name == "digits"
+    with pytest.raises(smkd.DataError, match="digits: is no folder of images"):
+        smkd.load_recipe("quickstart", dataset=Path("digits"))
 
 
 ODD = [None, 3, -1, 1.5, float("nan"), "x", "", b"x", [], [None], {}, object(), True, np.zeros((2, 2)), "a\0b"]
@@ -343,7 +354,7 @@ def test_warnings_of_worker_processes_go_to_the_logger(tmp_path):
         "import logging, sys\nimport smkd_cli.api as smkd\n"
         "if 'shown' in sys.argv:\n    logging.basicConfig(stream=sys.stdout, format='%(name)s: %(message)s')\n"
         "settings = {'methods': ['CE', 'warns.py:Warns'], 'options': {}, 'seeds': [1], 'epochs': 1,\n"
-        "            'compute': {'threads': 1}}\n"
+        f"            'compute': {SETTLED}}}\n"
         f"smkd.train('quickstart', settings, jobs=2, device='cpu', runs=sys.argv[1], data={str(DATA)!r})\n"
     )
     command = [sys.executable, "-W", "error", "script.py"]
@@ -357,7 +368,7 @@ def test_warnings_of_worker_processes_go_to_the_logger(tmp_path):
 
 def test_a_command_shows_the_warnings_of_its_workers(smkd_process, tmp_path):
     (tmp_path / "warns.py").write_text(WARNS)
-    settings = ["methods=[CE, warns.py:Warns]", "options={}", "seeds=[1]", "epochs=1", "compute={threads: 1}"]
+    settings = ["methods=[CE, warns.py:Warns]", "options={}", "seeds=[1]", "epochs=1", COMPUTE]
     done = smkd_process("train", "quickstart", "--jobs", "2", *(word for each in settings for word in ("--set", each)))
     assert done.returncode == 0, done.stderr
     assert done.stderr.count("warning: from a method") == 2

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 import warm
+from settled import COMPUTE
 
-SMALL = "--set epochs=2 --set seeds=[1] --set 'methods=[CE, SMKD-P+MyLC]'"
+SMALL = f"--set epochs=1 --set seeds=[1] --set 'methods=[CE, SMKD-P+MyLC]' --set '{COMPUTE}' --jobs 1"
 
 
 @pytest.fixture

@@ -33,7 +33,7 @@ def faults(standin):
     ("peers", "precision"),
     [
         ("in_turn", "bfloat16"),
-        ("side_by_side", "float32"),
+        pytest.param("side_by_side", "float32", marks=pytest.mark.long),
         pytest.param("in_turn", "float32", marks=pytest.mark.long),
         pytest.param("side_by_side", "bfloat16", marks=pytest.mark.long),
     ],

@@ -183,7 +183,7 @@ def test_by_entry_point(examples):
         assert result.returncode == 0, result.stderr
         return result.stdout
 
-    paths = run("train", "own.yaml", "--device", "cpu", "--executor", "with-diary").splitlines()
+    paths = run("train", "own.yaml", "--device", "cpu", "--jobs", "1", "--executor", "with-diary").splitlines()
     assert [Path(path).name for path in paths] == ["ce_mine-0.4_seed3", "ls_mine-0.4_seed3"]
     assert (examples / "diary.txt").read_text().splitlines() == [f"{Path(path).name}: finished" for path in paths]
     report = run("report", "--format", "brief")

@@ -5,8 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from settled import COMPUTE
 
-SMALL = ["--set", "epochs=1", "--set", "seeds=[1]", "--set", "options={}", "--set", "networks=small_resnet"]
+SETTINGS = ["epochs=1", "seeds=[1]", "options={}", "networks=small_resnet", COMPUTE]
+SMALL = [word for setting in SETTINGS for word in ("--set", setting)]
 CE = ["--set", "methods=[CE]"]
 
 

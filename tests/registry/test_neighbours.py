@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from settled import COMPUTE
 
 from smkd_cli import noise
 from smkd_cli.noise.catalogue import find
@@ -103,7 +104,7 @@ class Net(nn.Module):
     Path("net.py").write_text(net)
     Path("widths.py").write_text("WIDTH = 5\n")
     Path("unused.py").write_text("x = 1\n")
-    grid = ["networks=net.py:Net", "methods=[CE]", "options={}", "seeds=[1]", "epochs=1"]
+    grid = ["networks=net.py:Net", "methods=[CE]", "options={}", "seeds=[1]", "epochs=1", COMPUTE]
     trained = smkd("train", "quickstart", "--jobs", 1, *(word for key in grid for word in ("--set", key)))
     assert trained.code == 0, trained.err
     run = Path(trained.out.strip())
