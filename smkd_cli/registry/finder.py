@@ -29,11 +29,13 @@ class Offered(Generic[T]):
     Attributes:
         found: each with its name.
         packages: what offers each.
+        versions: of these packages.
         refused: why a requested one cannot be used.
     """
 
     found: dict[str, tuple[str, T]] = field(default_factory=dict)
     packages: dict[str, str] = field(default_factory=dict)
+    versions: dict[str, str] = field(default_factory=dict)
     refused: dict[str, str] = field(default_factory=dict)
 
 
@@ -97,6 +99,13 @@ class Registry(Generic[T]):
             package = self.offered.packages.get(self.kind.fold(name))
         return f"{self.kind.word} {name}" + (f" ({package})" if package else "")
 
+    def package_of(self, name: str) -> tuple[str, str] | None:
+        """The package that offers a plug-in, and its version; None of ours and of those in files."""
+        if foreign.file_of(name) is not None or self.kind.is_own(name):
+            return None
+        folded = self.kind.fold(name)
+        return (self.offered.packages[folded], self.offered.versions[folded]) if folded in self.offered.found else None
+
     @cached_property
     def offered(self) -> Offered[T]:
         """What other packages offer, each loaded on its own; a warning names at once what of it cannot be used."""
@@ -118,6 +127,7 @@ class Registry(Generic[T]):
             else:
                 offered.found[folded] = name, value
                 offered.packages[folded] = package
+                offered.versions[folded] = foreign.version_of(point.dist)
         return offered
 
     def _load(self, point: EntryPoint) -> tuple[str, T]:

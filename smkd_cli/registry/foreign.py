@@ -124,6 +124,14 @@ def name_of(distribution: Distribution | None) -> str:
     return f"package {name or getattr(distribution, '_path', 'without a name')}"
 
 
+def version_of(distribution: Distribution | None) -> str:
+    """The version of a package of this environment, whose metadata may be broken."""
+    try:
+        return str(distribution and distribution.version)
+    except Exception:
+        return "unknown"
+
+
 def module_of(point: EntryPoint) -> str:
     """The top module that an entry point leads to; its value may be no reference at all."""
     return point.value.partition(":")[0].partition(".")[0].strip()

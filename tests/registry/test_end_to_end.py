@@ -186,6 +186,8 @@ def test_by_entry_point(examples):
     paths = run("train", "own.yaml", "--device", "cpu", "--jobs", "1", "--executor", "with-diary").splitlines()
     assert [Path(path).name for path in paths] == ["ce_mine-0.4_seed3", "ls_mine-0.4_seed3"]
     assert (examples / "diary.txt").read_text().splitlines() == [f"{Path(path).name}: finished" for path in paths]
+    result = json.loads((examples / paths[0] / "result.json").read_text())
+    assert result["provenance"]["method_files"] == {"package outside": "1"}
     report = run("report", "--format", "brief")
     assert [line.partition(":")[0] for line in report.splitlines()] == ["rates CE", "rates LS"]
 

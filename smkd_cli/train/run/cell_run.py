@@ -18,8 +18,9 @@ from smkd_cli.train.machine.device import prepare_machine
 from smkd_cli.train.run.checkpoint import Checkpoint, load_checkpoint
 from smkd_cli.train.run.evaluation import Evaluation
 from smkd_cli.train.run.labels import TrainingLabels, labels_for
+from smkd_cli.train.run.method_files import files_of
 from smkd_cli.train.run.metrics_file import MetricsFile
-from smkd_cli.train.run.oracle import facts_for, files_of, load_teachers
+from smkd_cli.train.run.oracle import facts_for, load_teachers
 from smkd_cli.train.run.predictions import PairPredictions
 from smkd_cli.train.run.pretrained import pretrained
 from smkd_cli.train.run.state import TrainingState

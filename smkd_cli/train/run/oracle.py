@@ -8,17 +8,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from smkd_cli import methods, networks
-from smkd_cli.artifacts.files import sha256_of
+from smkd_cli import networks
 from smkd_cli.artifacts.peer import load_peer, peer_file
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import DataSet
 from smkd_cli.errors import DataError
 from smkd_cli.methods import LabelFacts, Method
 from smkd_cli.methods.asking import answer
-from smkd_cli.networks.trained import locate
-from smkd_cli.recipe import Cell
-from smkd_cli.registry import file_of, imported_by, path_of
+from smkd_cli.registry import file_of
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
@@ -60,29 +57,11 @@ def load_teachers(
     Raises:
         DataError: one is missing, damaged, or was trained on other classes or images.
     """
-    return {name: _load(name, dataset, machine, trusted) for name in _teachers(method)}
+    return {name: _load(name, dataset, machine, trusted) for name in teachers_of(method)}
 
 
-def files_of(cell: Cell, method: Method, data: Path) -> dict[str, str]:
-    """SHA-256 of the files that a cell names: of code that is not the package's, of weights, and of teachers.
-
-    With the code are the files beside it that it imports.
-
-    Args:
-        data: folder of the data sets.
-    """
-    noise = cell.noise.kind if cell.noise.kind and not cell.noise.manifest else ""
-    rules = [rule.name for rule in cell.training.augmentation.rules]
-    names = (*methods.parts_of(cell.method), *cell.recipe.networks, noise, cell.recipe.dataset.name or "", *rules)
-    paths = [path for name in names if (path := file_of(name))]
-    paths += [str(beside) for path in paths for beside in imported_by(path_of(path))]
-    weights = zip(cell.recipe.networks, cell.recipe.weights, strict=True)
-    paths += [str(locate(network, path, data)) for network, path in weights if path]
-    files = {path: path_of(path) for path in paths} | {name: peer_file(Path(name)) for name in _teachers(method)}
-    return {name: sha256_of(path) for name, path in files.items() if path.is_file()}
-
-
-def _teachers(method: Method) -> list[str]:
+def teachers_of(method: Method) -> list[str]:
+    """The paths of trained networks that a method names."""
     return [made.source for made in answer(method, "companions") if made.is_file]
 
 
