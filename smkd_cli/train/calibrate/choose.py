@@ -67,12 +67,30 @@ def choose_compute(recipe: Recipe, dataset: DataSet, device: torch.device, proce
             f"measuring once which compute settings are fastest here for {' and '.join(dict.fromkeys(recipe.networks))}"
         )
         best = search(first, recipe, speed)
-    best = replace(best, matrix_peak=next(reversed(ready_for)).measure(MatrixPeak(best)))
+    best = replace(best, matrix_peak=_matrix_peak(best, device, next(reversed(ready_for))))
     if tried and all("failure" in outcome for outcome in tried):
         console.warn(f"nothing could be measured ({tried[-1]['failure']}); it will be tried again next time")
         return best
     store.save(key, {**_about(recipe, dataset, device), "chosen": best.record(), "tried": tried})
     return best
+
+
+def _matrix_peak(compute: ComputeConfig, device: torch.device, bench: Bench) -> float | None:
+    """The machine's own: it is measured once for all networks and data."""
+    about = {
+        "device": device_name(device),
+        "cores": cores(),
+        "torch": str(torch.__version__),
+        "peak_of": {"threads": compute.threads, "precision": compute.precision},
+    }
+    key = _hash(about)
+    known = (store.load(key) or {}).get("matrix_peak")
+    if isinstance(known, float) and 0 < known < float("inf"):
+        return known
+    peak = bench.measure(MatrixPeak(compute))
+    if peak is not None:
+        store.save(key, about | {"matrix_peak": peak})
+    return peak
 
 
 def choose_jobs(recipe: Recipe, dataset: DataSet, compute: ComputeConfig, processes: Benches) -> int:
@@ -138,5 +156,8 @@ def _about(recipe: Recipe, dataset: DataSet, device: torch.device) -> dict[str, 
 
 
 def _key(recipe: Recipe, dataset: DataSet, device: torch.device) -> str:
-    about = {name: value for name, value in _about(recipe, dataset, device).items() if name != "measured"}
+    return _hash({name: value for name, value in _about(recipe, dataset, device).items() if name != "measured"})
+
+
+def _hash(about: dict[str, Any]) -> str:
     return hashlib.sha256(json.dumps(about, sort_keys=True).encode()).hexdigest()[:16]

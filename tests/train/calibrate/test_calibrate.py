@@ -159,13 +159,14 @@ def rename_as_in_version_1(cache):
 
 def test_a_machine_is_measured_once(recipe, monkeypatch, tmp_path):
     monkeypatch.setenv("SMKD_CACHE", str(tmp_path / "cache"))
-    (cell,) = expand(load_recipe(str(recipe), [OPEN], data=DATA))
+    (cell,) = expand(load_recipe(str(recipe), ["compute={threads: 1, precision: float32}"], data=DATA))
     compute = measured(cell.recipe)
     assert compute.device == "cpu"
     assert 1 <= compute.threads <= cores()
     assert compute.matrix_peak > 1e8
-    (entry,) = json.loads((tmp_path / "cache" / "calibration.json").read_text())["entries"].values()
+    peak, entry = json.loads((tmp_path / "cache" / "calibration.json").read_text())["entries"].values()
     assert entry["chosen"] == compute.record()
+    assert peak["matrix_peak"] == compute.matrix_peak
     assert all(tried["images_per_second"] > 0 for tried in entry["tried"])
 
     def never(*_arguments):
@@ -210,6 +211,30 @@ def made_ready(with_compute, monkeypatch, tmp_path):
         return choose_compute(with_compute("threads: auto"), DIGITS, torch.device(device), benches), made
 
     return of
+
+
+def test_the_peak_of_the_machine_is_measured_once_for_all_networks(with_compute, monkeypatch, tmp_path):
+    monkeypatch.setenv("SMKD_CACHE", str(tmp_path))
+    requests = []
+
+    class Process:
+        failure = None
+
+        def measure(self, request):
+            requests.append(request)
+            return 1e9 * len(requests)
+
+    benches = SimpleNamespace(take=lambda count: [Process() for _ in range(count)])
+    recipe = with_compute("threads: 1, precision: float32, memory_format: channels_last")
+    peaks = {}
+    for size, threads in ((64, 1), (32, 1), (16, 2)):
+        compute = recipe.compute.model_copy(update={"threads": threads, "peers": "in_turn"})
+        one = recipe.model_copy(update={"batch_size": size, "compute": compute})
+        peaks[size] = choose_compute(one, DIGITS, torch.device("cpu"), benches).matrix_peak
+    assert peaks == {64: 1e9, 32: 1e9, 16: 2e9}
+    (tmp_path / "calibration.json").write_text((tmp_path / "calibration.json").read_text().replace("000.0", "000e999"))
+    other = recipe.model_copy(update={"batch_size": 8})
+    assert choose_compute(other, DIGITS, torch.device("cpu"), benches).matrix_peak == 3e9
 
 
 @pytest.mark.parametrize("side_by_side", [0.9, 1.5])

@@ -14,7 +14,7 @@ from smkd_cli.recipe import expand, load_recipe
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.machine.signals import StopRequest
 
-OPEN = "compute={threads: auto}"
+OPEN = "compute={threads: 1, precision: float32}"  # memory_format is measured
 CELL = Path("runs/tiny/smkd-p+mylc_symmetric-0.4_seed1")
 CPU = ComputeConfig("cpu", 8, "float32", "channels_last", "in_turn", "eager")
 

@@ -99,7 +99,7 @@ def test_the_command_shows_them(recipe, smkd, jobs, quiet):
 
 def test_what_a_measuring_process_logs_is_logged_here(recipe, tmp_path, caplog, capfd):
     (tmp_path / "warm.py").write_text(NETWORK)
-    settings = ["networks=warm.py:warm", "compute={threads: auto}", "epochs=1"]
+    settings = ["networks=warm.py:warm", "compute={threads: 1, precision: float32}", "epochs=1"]
     with caplog.at_level(logging.WARNING):
         api.train(str(recipe), settings, data=DATA, device="cpu")
     pids = {record.getMessage() for record in caplog.records if record.name == "warm"}
