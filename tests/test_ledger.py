@@ -94,6 +94,7 @@ def test_what_is_finished_travels_and_is_not_done_again(tmp_path, smkd):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_stopped_in_the_middle_it_goes_on_in_another_clone(tmp_path):
     one = Clone(tmp_path / "one", LINES, epochs=40)
     process = one.start("--run")

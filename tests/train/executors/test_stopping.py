@@ -66,7 +66,7 @@ def stopped_children(pid):
 
 
 def test_a_worker_that_does_not_answer_is_not_waited_for_without_end(command, assert_goes_on, tmp_path):
-    process = run_in_process(command("SIGSTOP", "parts", 2), tmp_path / "words", silence=1.0)
+    process = run_in_process(command("SIGSTOP", "parts", 2), tmp_path / "words", silence=4.0)
     until(lambda: stopped_children(process.pid))
     began = descendants(process.pid)
     os.kill(process.pid, signal.SIGTERM)
@@ -82,7 +82,7 @@ def test_a_worker_that_does_not_answer_is_not_waited_for_without_end(command, as
 @pytest.mark.parametrize(
     ("how", "jobs", "first", "second"),
     [
-        ("SIGSTOP", 2, signal.SIGTERM, signal.SIGTERM),
+        pytest.param("SIGSTOP", 2, signal.SIGTERM, signal.SIGTERM, marks=pytest.mark.long),
         ("SIGSTOP", 2, signal.SIGUSR1, signal.SIGINT),
         ("hang", 1, signal.SIGINT, signal.SIGINT),
     ],
@@ -103,7 +103,7 @@ def test_a_second_signal_ends_at_once(command, assert_goes_on, tmp_path, how, jo
     assert_goes_on(how, jobs)
 
 
-@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("jobs", [pytest.param(1, marks=pytest.mark.long), 2])
 def test_nohup(command, tmp_path, jobs):
     program = ["nohup", sys.executable, "-m", "smkd_cli", *map(str, command("hang up", "runs", jobs))]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}

@@ -25,7 +25,7 @@ def train(smkd, recipe, tmp_path):
 
     def run(how="SIGKILL", *more, always="false", jobs=2):
         methods = f'methods=[{{name: "falls.py:Falls", how: {how}, always: {always}}}, CE, LS]'
-        return smkd("train", recipe, "--set", methods, "--jobs", jobs, *more)
+        return smkd("train", recipe, "--set", methods, "--set", "epochs=2", "--jobs", jobs, *more)
 
     return run
 
@@ -43,7 +43,9 @@ def whole(train, tmp_path, bits):
     return read
 
 
-@pytest.mark.parametrize("how", ["SIGTERM", "SIGHUP", "SIGUSR1"])
+@pytest.mark.parametrize(
+    "how", ["SIGTERM", *(pytest.param(name, marks=pytest.mark.long) for name in ("SIGHUP", "SIGUSR1"))]
+)
 def test_the_cell_of_a_stopped_worker_goes_on_in_another(train, whole, bits, assert_same, how):
     expected = whole(how)
     result = train(how)
@@ -66,7 +68,7 @@ def test_a_cell_whose_workers_are_stopped_again_and_again_is_reported(train):
     assert (RUNS / FALLS / "checkpoint" / "state.safetensors").exists()
 
 
-@pytest.mark.parametrize("how", ["SIGKILL", "SIGSEGV"])
+@pytest.mark.parametrize("how", ["SIGKILL", pytest.param("SIGSEGV", marks=pytest.mark.long)])
 def test_a_killed_worker_costs_its_cell_and_no_other(train, whole, bits, assert_same, how):
     expected = whole(how)
     result = train(how)
