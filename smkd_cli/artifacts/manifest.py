@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, TextIO
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli import arguments
+from smkd_cli.artifacts.class_names import named, order_in, problem_with
 from smkd_cli.artifacts.files import written_in_one_step
 from smkd_cli.artifacts.manifest_checks import check_images, check_index, check_labels, labels_sha256
 from smkd_cli.artifacts.manifest_csv import Table, read_csv, write_csv
@@ -39,6 +41,7 @@ class Manifest:
         noisy_labels: int64 (n,), the labels to train on, each in 0 … C - 1.
         clean_labels: int64 (n,), or None where nobody knows them.
         image: str (n,), unique names of the images, or None where the source names none.
+        class_names: the name of each class, by label; None where classes are known by number only.
 
     Example:
         >>> manifest = smkd.read_manifest(trained / "manifest.csv")  # of a run directory
@@ -59,6 +62,7 @@ class Manifest:
     noisy_labels: NDArray[np.int64]
     clean_labels: NDArray[np.int64] | None = None
     image: NDArray[Any] | None = None
+    class_names: tuple[str, ...] | None = None
 
     @cached_property
     def realised_rate(self) -> float | None:
@@ -67,7 +71,7 @@ class Manifest:
 
     @cached_property
     def header(self) -> dict[str, str]:
-        """The ``key: value`` lines of the file; a value that is None is empty."""
+        """The ``key: value`` lines of the file, without the names of the classes; a value that is None is empty."""
         clean = self.clean_labels
         values = {
             "schema": MANIFEST_SCHEMA,
@@ -88,12 +92,33 @@ class Manifest:
 
     @cached_property
     def sha256(self) -> str:
-        """SHA-256 of all that the manifest says, whatever its file's format and version and the order of its rows."""
+        """SHA-256 of the labels and how they came about, whatever the file's format and version and its rows' order.
+
+        The names of the classes are no part of it: earlier versions had none, and are the same labels.
+        """
         said = self.header | {"schema": _FIRST_SCHEMA}
         content = hashlib.sha256("\n".join(said.values()).encode())
         for name in () if self.image is None else self.image:
             content.update(f"\n{name}".encode())
         return content.hexdigest()
+
+    def with_classes(self, class_names: Sequence[str]) -> Manifest:
+        """The same labels, numbered as a data set numbers its classes: each class keeps its name.
+
+        Args:
+            class_names: the data set's, by label. A manifest without names is taken to number them so.
+
+        Raises:
+            DataError: the manifest's classes are not those of the data set, by their names or their number.
+        """
+        if len(class_names) != self.classes:
+            raise DataError(f"has {self.classes} classes but the data set has {len(class_names)}")
+        ours, theirs = self.class_names, named(class_names)
+        if ours is None or theirs is None or ours == theirs:
+            return self
+        order = np.array(order_in(ours, theirs))
+        clean = None if self.clean_labels is None else order[self.clean_labels]
+        return replace(self, noisy_labels=order[self.noisy_labels], clean_labels=clean, class_names=theirs)
 
     def aligned_to(self, image_ids: NDArray[Any]) -> tuple[NDArray[np.int64], NDArray[np.int64] | None]:
         """The labels in the order of a data set's images.
@@ -198,16 +223,21 @@ def write_manifest(destination: Path | str | TextIO, manifest: Manifest) -> None
         check_labels(manifest.clean_labels, "clean_label", manifest.classes, place)
     if manifest.image is not None:
         check_images(manifest.image, place)
+    names = manifest.class_names
+    if names is not None and (problem := problem_with(names)):
+        raise DataError(f"the manifest cannot name its classes: {problem}")
+    if names is not None and len(names) != manifest.classes:
+        raise DataError(f"the manifest has {manifest.classes:,} classes, but {len(names):,} names of them")
     columns = manifest.image, manifest.clean_labels, manifest.noisy_labels
     if not isinstance(destination, Path):
-        write_csv(destination, manifest.header, *columns, manifest.classes)
+        write_csv(destination, manifest.header, *columns, manifest.classes, names)
         return
     with written_in_one_step(destination) as path:
         if destination.suffix == ".parquet":
-            write_parquet(path, manifest.header, *columns)
+            write_parquet(path, manifest.header, *columns, names)
         else:
             with path.open("w", encoding="utf-8", newline="\n") as stream:
-                write_csv(stream, manifest.header, *columns, manifest.classes)
+                write_csv(stream, manifest.header, *columns, manifest.classes, names)
 
 
 def _checked(table: Table) -> Manifest:
@@ -233,6 +263,7 @@ def _checked(table: Table) -> Manifest:
         noisy_labels=table.noisy_labels[order],
         clean_labels=None if table.clean_labels is None else table.clean_labels[order],
         image=None if table.image is None else table.image[order],
+        class_names=header.class_names(),
     )
     noisy, clean = (manifest.header[key] for key in ("noisy_labels_sha256", "clean_labels_sha256"))
     hashes = ((header.noisy_hash, header.noisy_column, noisy), ("clean_labels_sha256", "clean_label", clean))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import chain, repeat
 from typing import Any, BinaryIO, TextIO
@@ -10,11 +11,13 @@ from typing import Any, BinaryIO, TextIO
 import numpy as np
 from numpy.typing import NDArray
 
+from smkd_cli.artifacts.class_names import CLASS_KEY, from_line, to_line
 from smkd_cli.artifacts.csv_columns import fields_of, integers, read_columns
 from smkd_cli.artifacts.csv_rows import Place, Rows
 from smkd_cli.artifacts.manifest_header import NOISY_LABEL, Header, columns_of
 from smkd_cli.artifacts.text_lines import Lines
 from smkd_cli.errors import DataError
+from smkd_cli.limits import MAX_CLASSES
 from smkd_cli.words import quoted
 
 _BLOCK = 1 << 16
@@ -74,6 +77,7 @@ def read_csv(stream: BinaryIO, name: str) -> Table:
 def _header(lines: Lines) -> tuple[Header, str]:
     """The header, and the separator of the columns: a comma, unless a spreadsheet has saved the file."""
     name, values, separator = lines.name, dict[str, str](), ","
+    class_names: list[str] = []
     line = lines.next_line()
     while line is not None and _ABOVE.fullmatch(line):
         line = lines.next_line()
@@ -81,10 +85,17 @@ def _header(lines: Lines) -> tuple[Header, str]:
     saved = _BY_SPREADSHEET.match(line)
     if saved:
         separator = saved[1] or _separator_after_quotes(line)
-    while line.startswith(("#", '"#')) and lines.number <= _MOST_HEADER_LINES:
+    while line.startswith(("#", '"#')) and lines.number <= _MOST_HEADER_LINES + len(class_names):
         text = separator.join(fields_of(line, name, separator)).rstrip(separator) if saved else line
         key, colon, value = text[1:].partition(":")
         key = key.strip()
+        if (named := CLASS_KEY.fullmatch(key)) and colon and len(class_names) < MAX_CLASSES:
+            if int(named[1]) != len(class_names):
+                where = f"where class {len(class_names)} should be"
+                raise DataError(f"{name}: line {lines.number} names class {named[1]} {where}")
+            class_names.append(from_line(value.strip(), f"{name}: line {lines.number}"))
+            line = lines.next_line() or ""
+            continue
         if not colon or key in values:
             fault = f"repeats the key {quoted(key)}" if colon else "is not '# key: value'"
             raise DataError(f"{name}: line {lines.number} {fault}")
@@ -92,9 +103,8 @@ def _header(lines: Lines) -> tuple[Header, str]:
         line = lines.next_line() or ""
     if "schema" not in values:
         raise DataError(f"{name}: is not a manifest: it has no line '# schema: …' at its top (smkd corrupt writes one)")
-    return Header(
-        values, [field.strip() for field in fields_of(line, name, separator)], name, f"{name}: line {lines.number}"
-    ), separator
+    columns = [field.strip() for field in fields_of(line, name, separator)]
+    return Header(values, columns, name, f"{name}: line {lines.number}", class_names or None), separator
 
 
 def _separator_after_quotes(line: str) -> str:
@@ -109,9 +119,11 @@ def write_csv(
     clean_labels: NDArray[np.int64] | None,
     noisy_labels: NDArray[np.int64],
     classes: int,
+    class_names: Sequence[str] | None,
 ) -> None:
     """Write a CSV manifest; the arrays are (n,) in the order of ``index``, the labels in 0 … classes - 1."""
     stream.writelines(f"# {key}: {value}".rstrip() + "\n" for key, value in header.items())
+    stream.writelines(f"# class {label}: {to_line(name)}\n" for label, name in enumerate(class_names or ()))
     stream.write(",".join(columns_of(NOISY_LABEL)) + "\n")
     # A table of ready-made fields and one join per block write three times as fast as formatting row by row.
     clean_fields = np.array([f",{value}" for value in range(classes)], object)

@@ -6,16 +6,17 @@ import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
+from smkd_cli.artifacts.class_names import problem_with
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
 from smkd_cli.naming import LONGEST_NAME, is_name
 from smkd_cli.suggestions import closest
 from smkd_cli.words import listed, quoted
 
-MANIFEST_SCHEMA = "smkd/manifest/2"
+MANIFEST_SCHEMA = "smkd/manifest/3"
 
 # What each version of the format calls the column of the noisy labels; their hash is called after it.
-_NOISY_COLUMNS = {"smkd/manifest/1": "label", MANIFEST_SCHEMA: "noisy_label"}
+_NOISY_COLUMNS = {"smkd/manifest/1": "label", "smkd/manifest/2": "noisy_label", MANIFEST_SCHEMA: "noisy_label"}
 
 _FILLED = ("schema", "dataset", "split", "classes", "samples", "kind")
 _MAY_BE_EMPTY = ("rate", "seed", "sampling", "transition_matrix")
@@ -41,6 +42,7 @@ class Header:
     Args:
         values: the lines as read.
         columns: the names of the file's columns.
+        class_names: the file's names of the classes, by label; only the third version of the format has them.
         name: names the file in messages.
         place: names the place of the columns in messages.
 
@@ -53,20 +55,27 @@ class Header:
             word is not one line of at most 100 printable characters.
     """
 
-    def __init__(self, values: Mapping[str, str], columns: Sequence[str], name: str, place: str) -> None:
-        self.values = values
+    def __init__(
+        self,
+        values: Mapping[str, str],
+        columns: Sequence[str],
+        name: str,
+        place: str,
+        class_names: Sequence[str] | None = None,
+    ) -> None:
+        self.values, self._class_names = values, class_names
         self.name = name
         if values["schema"] not in _NOISY_COLUMNS:
             raise DataError(
                 f"{name}: has the schema {quoted(values['schema'])}, but this version of smkd reads"
-                f" {' and '.join(map(repr, _NOISY_COLUMNS))}:"
+                f" {', '.join(map(repr, _NOISY_COLUMNS))}:"
                 " write the manifest again with smkd corrupt, or update smkd"
             )
         self.noisy_column = _NOISY_COLUMNS[values["schema"]]
         self.noisy_hash = f"{self.noisy_column}s_sha256"
         self._check_columns(columns, place)
         keys = (*_FILLED, *_MAY_BE_EMPTY, *_MAY_BE_DROPPED, self.noisy_hash)
-        for key in values:
+        for key in (*values, *(("class 0",) if class_names is not None and not self._may_name_classes else ())):
             if key not in keys:
                 close = closest(key, keys)
                 raise DataError(
@@ -93,6 +102,23 @@ class Header:
                     " changed; change it back, or write the manifest again with smkd corrupt"
                 )
         raise DataError(f"{place}: the columns must be {', '.join(wanted)}, not {listed(columns) or 'none'}")
+
+    @property
+    def _may_name_classes(self) -> bool:
+        return self.values["schema"] == MANIFEST_SCHEMA
+
+    def class_names(self) -> tuple[str, ...] | None:
+        """The name of each class; None where the file has no names."""
+        names = self._class_names
+        if names is None:
+            return None
+        classes = self.count("classes", 2)
+        problem = problem_with(names)
+        if len(names) != classes:
+            problem = f"it names {len(names):,} classes, but classes in the header is {classes:,}"
+        if problem:
+            raise DataError(f"{self.name}: {problem}")
+        return tuple(names)
 
     def text(self, key: str) -> str | None:
         """A value as text; None where it is empty or dropped."""

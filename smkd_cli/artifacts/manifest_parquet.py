@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from smkd_cli.artifacts.text_lines import name_of
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain, quoted, shown
 
+_CLASS_NAMES = "class_names"
 _LARGEST_ROW = 3 * 8 + LONGEST_NAME  # bytes, before compression
 _LARGEST_REST = 1 << 20
 # Numbers in order take next to nothing, but noise cannot be compressed: a quarter of a bit is left of each row.
@@ -114,12 +118,13 @@ class _Reader:
 def _table(reader: _Reader) -> Table:
     name, schema, metadata = reader.name, reader.file.schema_arrow, reader.file.metadata
     values = {key.decode(): value.decode() for key, value in (schema.metadata or {}).items()}
+    class_names = _names_in(values.pop(_CLASS_NAMES, None), name)
     if "schema" not in values:
         raise DataError(
             f"{name}: is not a manifest: its metadata has no 'schema' (smkd corrupt writes one);"
             " save labels of your own as CSV (pandas.read_parquet, then to_csv)"
         )
-    header = Header(values, schema.names, name, name)
+    header = Header(values, schema.names, name, name, class_names)
     for column in schema.names:
         wanted = "string" if column == "image" else "int64"
         if str(held := schema.field(column).type) != wanted:
@@ -141,12 +146,24 @@ def _table(reader: _Reader) -> Table:
     return Table(name, header, index, reader.names(), clean_labels, noisy_labels, reader.place)
 
 
+def _names_in(text: str | None, name: str) -> list[str] | None:
+    """The names of the classes, which the metadata has as a JSON array."""
+    if text is None:
+        return None
+    with suppress(ValueError, RecursionError):
+        found = json.loads(text)
+        if isinstance(found, list) and all(isinstance(each, str) for each in found):
+            return found
+    raise DataError(f"{name}: {_CLASS_NAMES} in the header is no JSON array of texts")
+
+
 def write_parquet(
     path: Path,
     header: dict[str, str],
     image: NDArray[Any] | None,
     clean_labels: NDArray[np.int64] | None,
     noisy_labels: NDArray[np.int64],
+    class_names: Sequence[str] | None,
 ) -> None:
     """Write a Parquet manifest; the arrays are (n,) in the order of ``index``.
 
@@ -166,6 +183,7 @@ def write_parquet(
     )
     # Given the path, pyarrow removes what it cannot write to; and it cannot write to a pipe, which has no position.
     content = pyarrow.BufferOutputStream()
-    parquet.write_table(table.replace_schema_metadata(header), content)
+    named = {} if class_names is None else {_CLASS_NAMES: json.dumps(list(class_names), ensure_ascii=False)}
+    parquet.write_table(table.replace_schema_metadata({**header, **named}), content)
     with path.open("wb") as stream:
         stream.write(content.getvalue())

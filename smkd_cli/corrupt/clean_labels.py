@@ -178,7 +178,7 @@ def _from_manifest(manifest: Manifest, name: str, classes: int | None, given: bo
         manifest.dataset,
         manifest.split,
         called(manifest.dataset),
-        range(manifest.classes),
+        manifest.class_names or range(manifest.classes),
         manifest.clean_labels,
         manifest.image,
     )

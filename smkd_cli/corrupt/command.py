@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from smkd_cli import console, noise
+from smkd_cli.artifacts.class_names import named
 from smkd_cli.artifacts.manifest import Manifest, write_manifest
 from smkd_cli.corrupt.clean_labels import CleanLabels, from_dataset, from_file
 from smkd_cli.corrupt.summary import show
@@ -96,6 +97,7 @@ def as_given(source: CleanLabels) -> Manifest:
         noisy_labels=source.labels,
         clean_labels=source.clean_labels,
         image=source.image,
+        class_names=named(source.class_names),
     )
 
 
@@ -122,6 +124,7 @@ def corrupted(source: CleanLabels, kind: str, rate: float, seed: int, sampling: 
         ),
         clean_labels=source.right,
         image=source.image,
+        class_names=named(source.class_names),
     )
 
 

@@ -17,7 +17,7 @@ from smkd_cli.artifacts.manifest import read_manifest
 from smkd_cli.artifacts.peer import PeerFacts, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
-from smkd_cli.data import Labels, OwnData
+from smkd_cli.data import DataSet, Labels, OwnData
 from smkd_cli.data.hold_out import hold_out
 from smkd_cli.data.images.contract import Images
 from smkd_cli.data.images.place import placed
@@ -85,8 +85,8 @@ class Evaluator:
         for peer, one in log_probs.items():
             if one.isnan().any():
                 raise DataError(f"{shown(path)}: the predictions of peer {peer} are not finite: its training diverged")
-        classes = next(iter(log_probs.values())).shape[1]
-        noisy_labels, clean_labels = self._labels(path if path.is_dir() else path.parent, labelled, classes)
+        dataset = self._dataset(reference_of(facts.cell, path), frozen_of(facts.cell, path))
+        noisy_labels, clean_labels = self._labels(path if path.is_dir() else path.parent, labelled, dataset)
         truth = torch.from_numpy(clean_labels)
         by_network = {peer: scores(one, truth) for peer, one in log_probs.items()}
         together = torch.stack(list(log_probs.values())).logsumexp(0) - float(np.log(len(log_probs)))
@@ -143,7 +143,7 @@ class Evaluator:
         networks.guarded(facts.network, load)
         return network, facts
 
-    def _labels(self, directory: Path, labelled: Labels, classes: int) -> tuple[np.ndarray | None, np.ndarray]:
+    def _labels(self, directory: Path, labelled: Labels, dataset: DataSet) -> tuple[np.ndarray | None, np.ndarray]:
         """The noisy labels (train split only), which were trained on, and the clean ones."""
         if self.split == "test":
             return None, labelled.best
@@ -151,8 +151,12 @@ class Evaluator:
         if path.exists() and not path.is_file():
             raise DataError(f"{shown(path)}: is no file")
         manifest = read_manifest(path)
-        if manifest.classes != classes:
-            raise DataError(f"{shown(path)}: has {manifest.classes} classes, but the networks have {classes}")
+        if manifest.classes != dataset.classes:
+            raise DataError(f"{shown(path)}: has {manifest.classes} classes, but the networks have {dataset.classes}")
+        try:
+            manifest = manifest.with_classes(dataset.class_names)
+        except DataError as error:
+            raise DataError(f"{shown(path)}: its classes are not those of {dataset.name}: {error}") from error
         noisy_labels, clean_labels = manifest.aligned_to(labelled.image_ids)
         if clean_labels is None:
             raise DataError(f"{shown(path)}: its clean labels are not known, so it is unknown which labels are wrong")

@@ -81,6 +81,11 @@ def misfits(name: str, manifest: Manifest, dataset: DataSet, images: NDArray[Any
             f"{name}: has {manifest.classes} classes but {dataset.name} has {dataset.classes}; "
             f"is it the manifest of another data set ({manifest.dataset})?"
         )
+    else:
+        try:
+            manifest.with_classes(dataset.class_names)
+        except DataError as error:
+            yield f"{name}: its classes are not those of {dataset.name}: {error}"
     if manifest.split == "test":
         yield f"{name}: has the labels of test images; training needs those of the training images"
     elif images is not None:
@@ -104,6 +109,11 @@ def _read(entry: NoiseEntry) -> Manifest:
 
 def _misfits_here(labels: GivenLabels, dataset: DataSet) -> list[str]:
     """The misfits of a manifest, as far as they can be found with what of the data set is here."""
+    names = labels.manifest.class_names
+    if names is not None and names != dataset.class_names and {*names} == {*dataset.class_names}:
+        console.info(
+            f"{labels.name}: numbers its classes in another order than {dataset.name} does; they are matched by name"
+        )
     images = None
     if labels.manifest.image is not None:
         if dataset.missing():

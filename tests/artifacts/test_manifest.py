@@ -63,7 +63,7 @@ def edited(tmp_path: Path) -> Callable[[Callable[[list[str]], Any]], Path]:
 def test_the_file_is_what_the_format_says(tmp_path: Path) -> None:
     write_manifest(tmp_path / "m.csv", manifest())
     assert (tmp_path / "m.csv").read_text() == (
-        "# schema: smkd/manifest/2\n# dataset: toy\n# split: train\n# classes: 3\n# samples: 5\n# kind: pairflip\n"
+        "# schema: smkd/manifest/3\n# dataset: toy\n# split: train\n# classes: 3\n# samples: 5\n# kind: pairflip\n"
         "# rate: 0.4\n# seed: 0\n# sampling: per-sample\n# transition_matrix: pairflip\n# realised_rate: 0.4\n"
         f"# clean_labels_sha256: {labels_sha256(np.array([0, 1, 2, 0, 1]))}\n"
         f"# noisy_labels_sha256: {labels_sha256(np.array([0, 2, 2, 1, 1]))}\n"
@@ -160,7 +160,7 @@ def replace(line: int, text: str) -> Callable[[list[str]], None]:
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        (replace(0, "# schema: smkd/manifest/3"), "schema 'smkd/manifest/3', but this version of smkd reads"),
+        (replace(0, "# schema: smkd/manifest/4"), "schema 'smkd/manifest/4', but this version of smkd reads"),
         (replace(0, "# title: smkd"), "is not a manifest: it has no line '# schema"),
         (replace(3, "# clases: 3"), "unknown header key 'clases'; did you mean classes?"),
         (replace(3, "# classes: three"), "classes in the header is 'three', not an integer of at least 2"),

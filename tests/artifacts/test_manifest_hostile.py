@@ -116,8 +116,8 @@ def test_what_a_file_says_is_bounded(tmp_path: Path, lines: list[str], line: int
     [
         (b"version https://git-lfs.github.com/spec/v1\n", "a Git LFS pointer"),
         (b"PAR1" + bytes(99), "a Parquet file: a manifest in this format must have a name that ends in .parquet"),
-        ("# schema: smkd/manifest/2\n".encode("utf-16"), "UTF-16"),
-        (b"# schema: smkd/manifest/2\n" + b"".join(b"# %d:\n" % row for row in range(999)), "line 101: the columns"),
+        ("# schema: smkd/manifest/3\n".encode("utf-16"), "UTF-16"),
+        (b"# schema: smkd/manifest/3\n" + b"".join(b"# %d:\n" % row for row in range(999)), "line 101: the columns"),
         (b"", "is not a manifest"),
     ],
 )
@@ -312,7 +312,7 @@ def test_any_bytes_are_parquet_or_a_message(parquet: Callable[..., Path], change
 def test_parquet_under_other_names_and_the_other_way_round(tmp_path: Path, parquet: Callable[..., Path]) -> None:
     pointer = tmp_path / "pointer.parquet"
     assert "is not Parquet but a Git LFS pointer" in refused(pointer, b"version https://git-lfs.github.com/spec/v1\n")
-    for content in ("# schema: smkd/manifest/2\n", ""):
+    for content in ("# schema: smkd/manifest/3\n", ""):
         assert "is not Parquet, as its name says" in refused(tmp_path / "text.parquet", content)
     (tmp_path / "m.csv").write_bytes(parquet().read_bytes())
     with pytest.raises(DataError, match="must have a name that ends in"):

@@ -49,7 +49,7 @@ def refused(path: Path) -> str:
     return str(error.value)
 
 
-def test_the_first_version_is_read_and_written_as_the_second(tmp_path: Path) -> None:
+def test_the_first_version_is_read_and_written_as_the_latest(tmp_path: Path) -> None:
     (tmp_path / "m.csv").write_text(FIRST)
     read = read_manifest(tmp_path / "m.csv")
     assert read.header == toy().header
@@ -57,10 +57,19 @@ def test_the_first_version_is_read_and_written_as_the_second(tmp_path: Path) -> 
     np.testing.assert_array_equal(read.clean_labels, CLEAN)
     write_manifest(tmp_path / "again.csv", read)
     text = (tmp_path / "again.csv").read_text()
-    assert text.startswith("# schema: smkd/manifest/2\n")
+    assert text.startswith("# schema: smkd/manifest/3\n")
     assert "\nindex,image,clean_label,noisy_label\n0,a,0,0\n1,b,1,2\n" in text
     to_first_version(tmp_path / "again.csv")
     assert (tmp_path / "again.csv").read_text() == FIRST
+
+
+def test_the_second_version_has_no_names_of_classes(tmp_path: Path) -> None:
+    write_manifest(tmp_path / "m.csv", toy())
+    text = (tmp_path / "m.csv").read_text()
+    (tmp_path / "m.csv").write_text(text.replace("manifest/3", "manifest/2"))
+    read = read_manifest(tmp_path / "m.csv")
+    assert (read.class_names, read.sha256) == (None, PINNED)
+    assert read.with_classes(("cat", "dog", "cow")) is read
 
 
 @pytest.mark.parametrize("suffix", [".csv", ".parquet"])

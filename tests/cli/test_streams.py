@@ -56,7 +56,7 @@ def test_words_never_get_into_data_when_streams_are_closed(bash, tmp_path, close
     result = bash(f"SMKD corrupt -o - {closed}; code=$?; [ $code = 0 ] && SMKD corrupt -o m.csv {closed}")
     assert result.returncode == 0, result.stderr
     written = (tmp_path / "m.csv").read_bytes()
-    assert written.startswith(b"# schema: smkd/manifest/2\n")
+    assert written.startswith(b"# schema: smkd/manifest/3\n")
     assert result.stdout == (b"" if ">&- " in f"{closed} ".replace("2>&-", "") else written + b"m.csv\n")
     assert (b"symmetric" in result.stderr) == ("2>&-" not in closed)
     assert b"Traceback" not in result.stderr

@@ -61,7 +61,7 @@ def test_clean_keeps_every_label(smkd: Smkd) -> None:
 
 def test_the_same_command_gives_the_same_bytes(smkd: Smkd, tmp_path: Path) -> None:
     first = smkd("corrupt", "-o", "-").out
-    assert first.startswith("# schema: smkd/manifest/2\n")
+    assert first.startswith("# schema: smkd/manifest/3\n")
     assert smkd("corrupt", "-o", "-").out == first
     assert smkd("corrupt", "-o", "some/where.csv").out == "some/where.csv\n"
     assert (tmp_path / "some/where.csv").read_text() == first

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import csv
 import io
+import json
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -14,7 +15,8 @@ from mutation import as_text, mutated, mutated_bytes
 from smkd_cli.artifacts.manifest import labels_sha256
 
 # The schema of each version of the format, and what it calls the column of the noisy labels.
-_VERSIONS = (("smkd/manifest/1", "label"), ("smkd/manifest/2", "noisy_label"))
+_VERSIONS = (("smkd/manifest/1", "label"), ("smkd/manifest/2", "noisy_label"), ("smkd/manifest/3", "noisy_label"))
+_CLASSES = {"class 0": "cat", "class 1": "100 %25", "class 2": "=a%2C b"}
 _HEADER = {
     "dataset": "toy",
     "split": "train",
@@ -49,7 +51,8 @@ def _sha256_of(rows: Any, column: int) -> str:
 def manifest(random: Random) -> bytes:
     """A manifest with something wrong in it, or around it."""
     schema, noisy = random.choice(_VERSIONS)
-    value = {"header": {"schema": schema, **_HEADER}, "columns": [*_COLUMNS, noisy], "rows": _ROWS}
+    named = _CLASSES if random.random() < 0.5 else {}
+    value = {"header": {"schema": schema, **_HEADER, **named}, "columns": [*_COLUMNS, noisy], "rows": _ROWS}
     if random.random() < 0.8:
         value = mutated(value, random)
     header = dict(value.get("header") or {}) if isinstance(value.get("header"), dict) else {}
@@ -94,7 +97,8 @@ def parquet(random: Random, path: Path) -> None:
 
     schema, noisy = random.choice(_VERSIONS)
     columns = dict(zip((*_COLUMNS, noisy), zip(*_ROWS, strict=True), strict=True))
-    value = mutated({"header": {"schema": schema, **_HEADER}, "columns": columns}, random)
+    named = {"class_names": json.dumps(list(_CLASSES.values()))} if random.random() < 0.5 else {}
+    value = mutated({"header": {"schema": schema, **_HEADER, **named}, "columns": columns}, random)
     given = value.get("columns")
     columns = given if isinstance(given, dict) else {"x": [1]}
     arrays = {str(name): _array(items) for name, items in columns.items()}

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from smkd_cli import noise
+from smkd_cli.artifacts.class_names import named
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
 from smkd_cli.data import DataSet, Labels
 from smkd_cli.data.hold_out import hold_out
@@ -50,10 +51,10 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
     manifest = read_manifest(cell.noise.manifest) if cell.noise.manifest else draw(cell, dataset, train)
     for misfit in misfits(cell.noise.manifest, manifest, dataset) if cell.noise.manifest else ():
         raise DataError(misfit)
-    noisy_labels, clean_labels = manifest.aligned_to(train.image_ids)
+    noisy_labels, clean_labels = manifest.with_classes(dataset.class_names).aligned_to(train.image_ids)
     if not published.exists():
         write_manifest(published, manifest)
-    elif read_manifest(published).sha256 != manifest.sha256:
+    elif not _same(read_manifest(published), manifest):
         raise DataError(
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
             "name another --runs, or move the directory away"
@@ -69,6 +70,12 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
     }
     rows = manifest.rows_of(train.image_ids)
     return TrainingLabels(noisy_labels, clean_labels, train_indices, held_out_indices, about, rows)
+
+
+def _same(begun: Manifest, manifest: Manifest) -> bool:
+    """Whether a run that began with one manifest may go on with the other; earlier ones do not name the classes."""
+    named = None not in {begun.class_names, manifest.class_names}
+    return begun.sha256 == manifest.sha256 and not (named and begun.class_names != manifest.class_names)
 
 
 def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
@@ -99,4 +106,5 @@ def draw(cell: Cell, dataset: DataSet, train: Labels) -> Manifest:
         noisy_labels=noisy_labels,
         clean_labels=train.clean_labels,
         image=train.image_ids,
+        class_names=named(dataset.class_names),
     )
