@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
+from statistics import fmean
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 
 from smkd_cli.artifacts.files import read_regular, write_text
 from smkd_cli.artifacts.foreign import pointer_in
-from smkd_cli.artifacts.result_types import CellRecord, Percent, Record, Score, Scores, Word
+from smkd_cli.artifacts.result_types import CellRecord, ClassScores, Percent, Record, Score, Scores, Word
 from smkd_cli.words import in_json, printable, shortened
 
 RESULT_SCHEMA = "smkd/result/2"
@@ -19,6 +20,8 @@ EARLIER_RESULT_SCHEMA = "smkd/result/1"  # other names for the maxima of the pee
 SCORES_SCHEMA = "smkd/scores/1"
 # A record of ours is some kilobytes.
 LARGEST_RECORD = 1 << 24
+# A record that names more classes would be too large; the manifest beside it names them.
+MOST_CLASSES = 10_000
 BOM = b"\xef\xbb\xbf"
 _LONGEST_ERROR = 1000
 # What a record of ours begins with, should it be cut.
@@ -48,6 +51,7 @@ class ResultRecord(Record):
     error: Annotated[str, AfterValidator(lambda text: shortened(printable(text), _LONGEST_ERROR))] | None = None
     cell: CellRecord
     scores: Scores | None = None
+    classes: ClassScores | None = None
     provenance: Provenance = Field(default_factory=Provenance)
 
     @model_validator(mode="after")
@@ -59,6 +63,8 @@ class ResultRecord(Record):
 
 class _Top(Record):
     top1: Percent
+    macro: Percent | None = None
+    per_class: tuple[Percent | None, ...] = ()
 
 
 class ScoreRecord(Record):
@@ -72,6 +78,13 @@ class ScoreRecord(Record):
     networks: dict[Literal["a", "b"], _Top] = Field(min_length=1)
     mean: _Top
     ensemble: _Top | None = None
+    class_names: tuple[Word, ...] | None = None
+
+    def by_class(self) -> tuple[tuple[str, float | None], ...]:
+        """The name of each class, or its number, and its accuracy, the mean of the networks."""
+        found = [top.per_class for top in self.networks.values()]
+        names = self.class_names or tuple(map(str, range(min(map(len, found)))))
+        return tuple(zip(names, map(_mean_of, *found), strict=False)) if all(found) else ()
 
     def pair(self) -> CellRecord | None:
         """The cell; a peer that was scored alone is no result of it and gets a recipe and a protocol of its own."""
@@ -83,12 +96,20 @@ class ScoreRecord(Record):
 
     def scores(self) -> Scores:
         """The scores of all epochs, or those that were measured now as those of the last one."""
-        if self.epochs:
-            return self.epochs
-        a = self.networks["a"].top1 if "a" in self.networks else None
-        b = self.networks["b"].top1 if "b" in self.networks else None
-        ensemble = self.ensemble.top1 if self.ensemble else None
-        return Scores(last=Score(a=a, b=b, mean=self.mean.top1, ensemble=ensemble))
+        now: dict[str, _Top | None] = dict(self.networks.items())
+        now |= {"mean": self.mean, "ensemble": self.ensemble}
+        macro = {f"macro_{whose}": top.macro for whose, top in now.items() if top}
+        if self.epochs is None:
+            top1 = {whose: top.top1 for whose, top in now.items() if top}
+            return Scores(last=Score.model_validate(top1 | macro))
+        if self.epochs.last.macro_mean is None:  # a result of an earlier version, of networks that are scored by this
+            return self.epochs.model_copy(update={"last": self.epochs.last.model_copy(update=macro)})
+        return self.epochs
+
+
+def _mean_of(*values: float | None) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if known else None
 
 
 class _Schema(Record):
@@ -110,9 +131,19 @@ def write_result(path: Path, record: Mapping[str, Any]) -> None:
         DataError: the file cannot be written.
     """
     content = {"schema": RESULT_SCHEMA, **record}
-    text = in_json(json.dumps(content, indent=2, ensure_ascii=False, allow_nan=False))
+    text = in_json(_on_few_lines(content))
     ResultRecord.model_validate_json(text)
     write_text(path, text + "\n")
+
+
+def _on_few_lines(content: Mapping[str, Any]) -> str:
+    """A record as JSON, a line per value, but one for each list of values of all classes."""
+    text = json.dumps({**content, "classes": None}, indent=2, ensure_ascii=False, allow_nan=False)
+    if "classes" not in content:
+        return text.replace(',\n  "classes": null', "")
+    lines = [f'    "{key}": {json.dumps(values, ensure_ascii=False)}' for key, values in content["classes"].items()]
+    whole = ",\n".join(lines)
+    return text.replace('  "classes": null', f'  "classes": {{\n{whole}\n  }}')
 
 
 def read_record(content: bytes) -> ResultRecord | ScoreRecord:

@@ -55,6 +55,7 @@ class Record(BaseModel):
 class Score(Record):
     """Test accuracies (percent) of one epoch: peer A, peer B, their mean, and of the averaged prediction.
 
+    Those with ``macro_`` are averaged over the classes, each of which counts the same; earlier versions had none.
     Of the best epoch also the maximum of each peer, in whichever epoch (``most_a`` in results of version 1).
     """
 
@@ -63,6 +64,10 @@ class Score(Record):
     b: Percent | None = None
     mean: Percent
     ensemble: Percent | None = None
+    macro_a: Percent | None = None
+    macro_b: Percent | None = None
+    macro_mean: Percent | None = None
+    macro_ensemble: Percent | None = None
     max_a: Annotated[Percent | None, Field(validation_alias=AliasChoices("max_a", "most_a"))] = None
     max_b: Annotated[Percent | None, Field(validation_alias=AliasChoices("max_b", "most_b"))] = None
     by: Word | None = None
@@ -98,6 +103,19 @@ class Scores(Record):
     selected: Score | None = None
     best: Score | None = None
     sent: Sent | None = None
+
+
+class ClassScores(Record):
+    """Of each class its name, and the accuracy of each peer on its test images at the last epoch, None without any."""
+
+    names: tuple[Word, ...]
+    accuracy_a: tuple[Percent | None, ...]
+    accuracy_b: tuple[Percent | None, ...]
+
+    def by_class(self) -> tuple[tuple[str, float | None], ...]:
+        """The name of each class and its accuracy, the mean of the peers."""
+        both = zip(self.names, self.accuracy_a, self.accuracy_b, strict=False)
+        return tuple((name, None if a is None or b is None else (a + b) / 2) for name, a, b in both)
 
 
 class Noise(Record):
@@ -176,6 +194,7 @@ class Result:
         scores: ``None`` if training failed.
         error: why it failed.
         finished: when, as ISO 8601; empty if not known. Sorts by time.
+        by_class: the name of each class and its accuracy, None without test images; empty if not known.
     """
 
     source: str
@@ -184,6 +203,7 @@ class Result:
     scores: Scores | None
     error: str | None = None
     finished: str = ""
+    by_class: tuple[tuple[str, float | None], ...] = ()
 
 
 @dataclass(slots=True)

@@ -17,6 +17,7 @@ from smkd_cli.artifacts.foreign import pointer_in
 from smkd_cli.artifacts.result_records import (
     BOM,
     LARGEST_RECORD,
+    MOST_CLASSES,
     RESULT_SCHEMA,
     SCORES_SCHEMA,
     DamagedError,
@@ -32,6 +33,7 @@ from smkd_cli.errors import DataError
 from smkd_cli.words import printable, quoted, shown
 
 __all__ = [
+    "MOST_CLASSES",
     "RESULT_SCHEMA",
     "SCORES_SCHEMA",
     "CellRecord",
@@ -179,7 +181,9 @@ _NO_LINES = (
 def _result(record: ResultRecord | ScoreRecord, source: str, folder: Path) -> FoundResults:
     if isinstance(record, ResultRecord):
         finished = record.provenance.finished
-        return FoundResults([Result(source, folder, record.cell, record.scores, record.error, finished)])
+        by_class = record.classes.by_class() if record.classes else ()
+        return FoundResults([Result(source, folder, record.cell, record.scores, record.error, finished, by_class)])
     if record.split == "train":
         return FoundResults(train_split=1)
-    return FoundResults([Result(source, Path(record.checkpoint), record.pair(), record.scores())])
+    path, by_class = Path(record.checkpoint), record.by_class()
+    return FoundResults([Result(source, path, record.pair(), record.scores(), by_class=by_class)])

@@ -30,6 +30,13 @@ def report(
             metavar="METHOD", help="Show the gain of all others over this method (or label), seed by seed; repeatable."
         ),
     ] = None,
+    metric: Annotated[
+        str,
+        typer.Option(metavar="NAME", help="What tables of accuracies show: accuracy or macro_accuracy."),
+    ] = "accuracy",
+    per_class: Annotated[
+        bool, typer.Option("--per-class", help="Show the accuracy of every class, in tables of their own.")
+    ] = False,
     output: Annotated[str, typer.Option("-o", "--output", help="File for the report; - is stdout.")] = "-",
     trust_code: Annotated[
         bool, typer.Option("--trust-code", help="Run Python files of layouts that results name.")
@@ -46,5 +53,7 @@ def report(
         output_format=output_format,
         output=output,
         against=against or [],
+        metric=metric,
+        per_class=per_class,
         trust_code=trust_code,
     )

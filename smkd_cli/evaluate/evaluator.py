@@ -106,6 +106,7 @@ class Evaluator:
             "checkpoint": str(path),
             "split": self.split,
             "images": len(truth),
+            "class_names": list(dataset.class_names) if dataset.classes <= results.MOST_CLASSES else None,
             "cell": facts.record,
             "epochs": _epochs(path),
             "networks": by_network,

@@ -9,18 +9,22 @@ from dataclasses import replace
 from smkd_cli.artifacts.results import CellRecord, FoundResults, Noise, Result
 from smkd_cli.registry import LAYOUTS, guarded
 from smkd_cli.report import notes
+from smkd_cli.report.classes import class_layouts
 from smkd_cli.report.fill import LONE, Filled, fill
 from smkd_cli.report.foreign_layouts import check_table, layouts_of
-from smkd_cli.report.layout import FromResults, Layout, layouts, noise_label
+from smkd_cli.report.layout import MACRO, FromResults, Layout, layouts, noise_label
+from smkd_cli.report.metrics import with_metric
 from smkd_cli.report.paper_values import Published, comparable, paper_values
 from smkd_cli.report.tables import Report, Table
 
 
-def build(found: FoundResults, trust_code: bool = False) -> Report:
+def build(found: FoundResults, trust_code: bool = False, metric: str = "last", per_class: bool = False) -> Report:
     """All tables that the results belong to; without results, the paper's tables with every cell of ours missing.
 
     Args:
         trust_code: whether files of layouts that results name may be run.
+        metric: the headline of tables of accuracies.
+        per_class: whether tables of the accuracy of every class follow.
     """
     results = _by_time_finished(found.results)
     unfinished = notes.Unfinished(found.unfinished)
@@ -33,14 +37,19 @@ def build(found: FoundResults, trust_code: bool = False) -> Report:
         by_protocol[_cell(result).protocol].append(result)
     tables: list[Table] = []
     warnings: list[str] = []
-    known = layouts_of((table for result in results for table in _cell(result).tables), trust_code, warnings)
+    named = layouts_of((table for result in results for table in _cell(result).tables), trust_code, warnings)
+    known = [with_metric(layout, metric) for layout in named]
     across = list(_tables_across_protocols(results, known, unfinished, warnings))
     placed = {id(result) for _, filled in across for result in filled.used}
     for group in by_protocol.values():
-        tables += _tables_of_protocol(group, known, placed, unfinished, warnings)
+        tables += _tables_of_protocol(group, known, placed, unfinished, warnings, metric)
     for table, filled in across:
         tables.append(table)
         warnings += filled.warnings
+    for layout, group in class_layouts(by_protocol.values()) if per_class else ():
+        filled = fill(layout, group, [], [])
+        warnings += [*filled.warnings, *_left_out(layout, filled)]
+        tables.append(_table(layout, filled, [], unfinished))
     return Report(tuple(_named_apart(tables)), of_report, tuple(warnings))
 
 
@@ -73,8 +82,11 @@ def _filled(
 ) -> tuple[Filled, Table | None]:
     """A layout with results, and its table; one that is not ours may be wrong, which is a warning: it stays empty."""
 
+    if layout.metric == MACRO:
+        paper = ()
+
     def work() -> tuple[Filled, Table]:
-        of_other_data = () if layout.across_protocols else _of_other_data(layout)
+        of_other_data = () if layout.across_protocols or layout.metric == MACRO else _of_other_data(layout)
         filled = fill(layout, own, others, [*paper, *of_other_data])
         return filled, _table(layout, filled, paper, unfinished)
 
@@ -110,6 +122,7 @@ def _tables_across_protocols(
             settings = dict.fromkeys((_cell(result).dataset, _cell(result).networks) for result in mine)
             paper = [number for at in settings for number in comparable(layout.number, *at)]
             filled, table = _filled(layout, mine, others, paper, unfinished, warnings)
+            warnings += _left_out(layout, filled)
             if filled.used and table is not None:
                 yield table, filled
 
@@ -120,6 +133,7 @@ def _tables_of_protocol(
     elsewhere: set[int],
     unfinished: notes.Unfinished,
     warnings: list[str],
+    metric: str,
 ) -> Iterable[Table]:
     placed: set[int] = set()
     for layout in known:
@@ -132,8 +146,7 @@ def _tables_of_protocol(
             paper = comparable(layout.number, first.dataset, first.networks)
             filled, table = _filled(layout, own, others, paper, unfinished, warnings)
             placed |= {id(result) for result in own} & {id(result) for result in filled.used}
-            if filled.left_out:
-                warnings.append(f"{layout.name}: left out ({len(filled.left_out)}): {notes.some(filled.left_out)}")
+            warnings += _left_out(layout, filled)
             if table is not None and any(cell.status != "missing" for row in filled.rows for cell in row.cells):
                 warnings += filled.warnings
                 yield table
@@ -142,10 +155,15 @@ def _tables_of_protocol(
         if id(result) not in placed and not (id(result) in elsewhere and _across(result, known)):
             rest[_cell(result).recipe].append(result)
     for recipe, results in rest.items():
-        layout = _general_layout(recipe, further=any(recipe == layout.name for layout in known))
+        layout = with_metric(_general_layout(recipe, any(recipe == layout.name for layout in known)), metric)
         filled = fill(layout, results, [], [])
-        warnings += filled.warnings
+        warnings += [*filled.warnings, *_left_out(layout, filled)]
         yield _table(layout, filled, [], unfinished)
+
+
+def _left_out(layout: Layout, filled: Filled) -> list[str]:
+    left_out = filled.left_out
+    return [f"{layout.name}: left out ({len(left_out)}): {notes.some(left_out)}"] if left_out else []
 
 
 def _across(result: Result, known: Sequence[Layout]) -> bool:

@@ -12,6 +12,7 @@ from smkd_cli.errors import DataError
 from smkd_cli.report import formats
 from smkd_cli.report.build import build
 from smkd_cli.report.gains import with_gains
+from smkd_cli.report.metrics import checked
 from smkd_cli.report.notes import some
 from smkd_cli.words import printable, shown
 
@@ -19,20 +20,30 @@ DEFAULT_SOURCE = "runs"
 
 
 def run(
-    *, sources: list[str], output_format: str | None, output: str, against: list[str], trust_code: bool = False
+    *,
+    sources: list[str],
+    output_format: str | None,
+    output: str,
+    against: list[str],
+    metric: str = "accuracy",
+    per_class: bool = False,
+    trust_code: bool = False,
 ) -> None:
     """Report on the results in ``sources`` (folders, files, ``-``); without any, on ``runs``.
 
     Args:
         output_format: name of a format; None for that of the output's extension.
         against: methods over which the gain of the others is shown.
+        metric: the headline of tables of accuracies, ``accuracy`` or ``macro_accuracy``.
+        per_class: whether to show the accuracy of every class.
         trust_code: whether files of layouts that results name may be run.
 
     Raises:
         DataError: a source is missing, damaged or holds no result, or the output cannot be written.
-        UsageError: there is no such format, or no result of a method in ``against``.
+        UsageError: there is no such format or metric, or no result of a method in ``against``.
     """
     output_format = formats.chosen(output_format, output)
+    headline = checked(metric)
     found = FoundResults()
     problems: list[str] = []
     for source in sources:
@@ -51,7 +62,7 @@ def run(
                 raise DataError(_nothing_in(DEFAULT_SOURCE, found))
             console.info(f"no results under {DEFAULT_SOURCE}/ yet: `smkd train quickstart` makes the first")
     _report_skipped(found)
-    report = with_gains(build(found, trust_code), against)
+    report = with_gains(build(found, trust_code, headline, per_class), against)
     for warning in report.warnings:
         console.warn(warning)
     text = formats.render(output_format, report)

@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from smkd_cli.errors import UsageError
+from smkd_cli.report.layout import MACRO
 from smkd_cli.report.tables import Gain, Report, Run, Table, TableCell, summarise
 from smkd_cli.suggestions import closest
 
@@ -37,7 +38,7 @@ def with_gains(report: Report, names: Sequence[str]) -> Report:
 
 
 def _cells(table: Table) -> Iterator[TableCell]:
-    if table.metric == "last":
+    if table.metric in {"last", MACRO}:
         yield from (cell for row in table.rows for cell in row.cells if cell.runs)
 
 

@@ -20,6 +20,8 @@ Coordinates = Mapping[str, Any]
 Measured = Iterable[tuple[Coordinates, Mapping[str, float]]]
 
 _SINGLE = (str, int, float)
+MACRO = "macro_accuracy"
+"""The metric of accuracies averaged over the classes."""
 # Coordinates that only a table gives, so that an option of that name is not taken for one.
 _OF_TABLES = ("dataset", "epoch")
 
@@ -91,6 +93,8 @@ def _accuracies(result: Result, whose: str) -> dict[str, float]:
     scores = result.scores
     epochs = {"last": scores.last, "selected": scores.selected, "best": scores.best}
     known = {name: getattr(score, whose) for name, score in epochs.items() if score}
+    known[MACRO] = getattr(scores.last, f"macro_{whose}")
+    known["macro_selected"] = getattr(scores.selected, f"macro_{whose}") if scores.selected else None
     if whose == "mean":
         known["ensemble"] = scores.last.ensemble
         known |= _selections(scores.sent)

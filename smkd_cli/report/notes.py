@@ -9,7 +9,7 @@ from pathlib import Path
 
 from smkd_cli.artifacts.result_types import CellRecord, FoundResults, OwnProtocol, Result
 from smkd_cli.report.fill import Filled
-from smkd_cli.report.layout import Layout, percent
+from smkd_cli.report.layout import MACRO, Layout, percent
 
 _NAMED = 3
 
@@ -58,9 +58,16 @@ def of_table(layout: Layout, filled: Filled, *, comparable_with_paper: bool, unf
         yield f"Test accuracy (%) at the last epoch, {layout.of}; mean ± sample standard deviation over n seeds."
         yield _selection(filled.used)
         yield "The best epoch is chosen on the test set: an upper bound, no result."
+    elif layout.metric == MACRO:
+        yield (
+            f"Test accuracy (%) at the last epoch, the mean of the accuracies of all classes, {layout.of}; mean ±"
+            " sample standard deviation over n seeds."
+        )
+        if layout.number:
+            yield "The paper's values, which are of all images alike, are left out."
     else:
         yield "Mean ± sample standard deviation over n seeds."
-    if layout.number and layout.epochs:
+    if layout.number and layout.epochs and layout.metric != MACRO:
         yield from _comparison(layout, filled, comparable_with_paper)
     yield from _own_recipes(filled.used)
     missing = sum(cell.status == "missing" for cell in cells)

@@ -1,8 +1,16 @@
 """What is measured of a network's predictions: the same functions for an epoch of training and for ``smkd eval``."""
 
 from smkd_cli.scoring.labels import label_scores
-from smkd_cli.scoring.metrics import accuracy, scores
+from smkd_cli.scoring.metrics import accuracy, class_accuracies, macro_average, scores
 from smkd_cli.scoring.precision import mixed_precision
 from smkd_cli.scoring.predict import predict
 
-__all__ = ["accuracy", "label_scores", "mixed_precision", "predict", "scores"]
+__all__ = [
+    "accuracy",
+    "class_accuracies",
+    "label_scores",
+    "macro_average",
+    "mixed_precision",
+    "predict",
+    "scores",
+]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -13,6 +15,22 @@ CALIBRATION_BINS = 15
 def accuracy(probs: Tensor, labels: Tensor) -> float:
     """Percent of samples whose largest probability (or logit), (n, C), is that of the label, (n,)."""
     return 100 * (probs.argmax(1) == labels).double().mean().item()
+
+
+def class_accuracies(probs: Tensor, labels: Tensor) -> list[float | None]:
+    """Percent of the samples of each class, (C,), whose largest probability (or logit), (n, C), is that of the class.
+
+    None for a class without samples.
+    """
+    classes = probs.shape[1]
+    counts = torch.bincount(labels, minlength=classes).tolist()
+    hits = torch.bincount(labels[probs.argmax(1) == labels], minlength=classes).tolist()
+    return [100 * hit / count if count else None for hit, count in zip(hits, counts, strict=True)]
+
+
+def macro_average(of_classes: Sequence[float | None]) -> float:
+    """The mean over the classes that have samples, each counting the same however many samples it has."""
+    return fmean(value for value in of_classes if value is not None)
 
 
 def calibration_error(probs: Tensor, labels: Tensor) -> float:
@@ -33,14 +51,13 @@ def scores(log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
         labels: (n,) int64.
 
     Returns:
-        ``top1`` and ``top5`` (percent; top5 is None for fewer than 6 classes), ``nll`` (nats), ``ece`` (0 to 1) and
-        ``per_class`` (percent per class, None for a class without images).
+        ``top1`` and ``top5`` (percent; top5 is None for fewer than 6 classes), ``nll`` (nats), ``ece`` (0 to 1),
+        ``per_class`` (percent per class, None for a class without images) and ``macro`` (the mean of these).
     """
     classes = log_probs.shape[1]
     log_probs, labels = log_probs.cpu().double(), labels.cpu()
     hits = (log_probs.argmax(1) == labels).double()
-    counts = torch.bincount(labels, minlength=classes)
-    class_hits = torch.zeros(classes, dtype=torch.float64).index_add_(0, labels, hits)
+    per_class = class_accuracies(log_probs, labels)
     top5 = None
     if classes > 5:
         top5 = 100 * (log_probs.topk(5, dim=1).indices == labels.unsqueeze(1)).any(1).double().mean().item()
@@ -49,7 +66,6 @@ def scores(log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
         "top5": top5,
         "nll": -log_probs.gather(1, labels.unsqueeze(1)).mean().item(),
         "ece": calibration_error(log_probs.exp(), labels),
-        "per_class": [
-            100 * hit / n if n else None for hit, n in zip(class_hits.tolist(), counts.tolist(), strict=True)
-        ],
+        "macro": macro_average(per_class),
+        "per_class": per_class,
     }

@@ -5,7 +5,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from smkd_cli.scoring import accuracy, label_scores, scores
+from smkd_cli.scoring import accuracy, class_accuracies, label_scores, macro_average, scores
 from smkd_cli.scoring.metrics import calibration_error
 
 
@@ -69,3 +69,13 @@ def test_memorised_and_corrected_labels():
 def test_no_wrong_labels_give_no_fractions():
     labels = torch.tensor([0, 1])
     assert label_scores(labels, labels, labels, labels)["memorised"] is None
+
+
+def test_every_class_counts_the_same_in_the_macro_average():
+    labels = torch.tensor([0, 0, 0, 0, 2])
+    probs = torch.eye(4)[torch.tensor([0, 0, 0, 1, 2])]
+    of_classes = class_accuracies(probs, labels)
+    assert of_classes == [75.0, None, 100.0, None]
+    assert macro_average(of_classes) == 87.5
+    assert accuracy(probs, labels) == pytest.approx(80)
+    assert scores(probs.clamp_min(1e-3).log(), labels)["macro"] == 87.5

@@ -13,7 +13,7 @@ from smkd_cli.data import DataSet
 from smkd_cli.data.images.contract import Images
 from smkd_cli.data.images.place import placed
 from smkd_cli.data.images.reader import ArrayReader, ImageReader
-from smkd_cli.scoring import accuracy, predict
+from smkd_cli.scoring import accuracy, class_accuracies, macro_average, predict
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
@@ -45,17 +45,31 @@ class Evaluation:
             self._validation = bank(ArrayReader(train.read(held_out))), noisy_labels
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
-        """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation."""
+        """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation.
+
+        Those on test also averaged over the classes.
+        """
         images: Images
         images, labels = self._test
         probs = [logits.softmax(1) for logits in self._predictions(networks, images)]
-        row = {f"test_accuracy_{peer}": accuracy(p, labels) for peer, p in zip("ab", probs, strict=True)}
-        row["test_accuracy_ensemble"] = accuracy(probs[0] + probs[1], labels)
+        predicted = dict(zip(("a", "b", "ensemble"), (*probs, probs[0] + probs[1]), strict=True))
+        row = {f"test_accuracy_{whose}": accuracy(p, labels) for whose, p in predicted.items()}
+        macro = {whose: macro_average(class_accuracies(p, labels)) for whose, p in predicted.items()}
+        row |= {f"test_macro_accuracy_{whose}": value for whose, value in macro.items()}
         if self._validation is not None:
             images, noisy_labels = self._validation
             for peer, logits in zip("ab", self._predictions(networks, images), strict=True):
                 row[f"validation_accuracy_{peer}"] = accuracy(logits, noisy_labels)
         return row
+
+    def by_class(self, networks: Sequence[nn.Module]) -> dict[str, list[Any]]:
+        """Of each class how many test images there are, and the accuracy of each peer in percent, None without any."""
+        images, labels = self._test
+        logits = self._predictions(networks, images)
+        counts = torch.bincount(labels, minlength=logits[0].shape[1]).tolist()
+        return {"test_images": counts} | {
+            f"accuracy_{peer}": class_accuracies(one, labels) for peer, one in zip("ab", logits, strict=True)
+        }
 
     def held_out_logits(self, networks: Sequence[nn.Module]) -> tuple[Tensor, Tensor, Tensor] | None:
         """Two networks' (h, C) on the noisy validation split, and its noisy labels (h,); None without a split."""
@@ -86,7 +100,11 @@ def summary(rows: Sequence[dict[str, Any]], has_validation: bool, samples: int) 
 
     def scores(row: dict[str, Any]) -> dict[str, Any]:
         a, b = row["test_accuracy_a"], row["test_accuracy_b"]
-        return {"epoch": row["epoch"], "a": a, "b": b, "mean": (a + b) / 2, "ensemble": row["test_accuracy_ensemble"]}
+        found = {"epoch": row["epoch"], "a": a, "b": b, "mean": (a + b) / 2, "ensemble": row["test_accuracy_ensemble"]}
+        if "test_macro_accuracy_a" not in row:  # an epoch that an earlier version trained
+            return found
+        a, b, together = (row[f"test_macro_accuracy_{whose}"] for whose in ("a", "b", "ensemble"))
+        return found | {"macro_a": a, "macro_b": b, "macro_mean": (a + b) / 2, "macro_ensemble": together}
 
     def mean(row: dict[str, Any], of: str) -> float:
         return float(row[f"{of}_accuracy_a"] + row[f"{of}_accuracy_b"])

@@ -21,7 +21,7 @@ COLUMNS = (
         for name in ("loss", "train_accuracy", "clean_accuracy", "validation_accuracy")
         for peer in "ab"
     ),
-    *(f"test_accuracy_{who}" for who in ("a", "b", "ensemble")),
+    *(f"test_{name}_{who}" for name in ("accuracy", "macro_accuracy") for who in ("a", "b", "ensemble")),
     "threshold",
     *(f"{what}_{way}" for what in ("sent", "precision") for way in ("a_to_b", "b_to_a")),
     *(f"{name}_{peer}" for name in ("trust", "certainty") for peer in "ab"),

@@ -10,7 +10,7 @@ from torch import Tensor
 
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import describe_memory
-from smkd_cli.artifacts.results import write_result
+from smkd_cli.artifacts.results import MOST_CLASSES, write_result
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA
 from smkd_cli.artifacts.samples import write_samples
 from smkd_cli.artifacts.tensors import save_tensors
@@ -67,6 +67,9 @@ def _write_result(run: CellRun, status: str, error: str | None, scores: dict[str
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     record = {"status": status, "error": error, "cell": _description(run), "scores": scores, "provenance": provenance}
+    if scores is not None and run.dataset.classes <= MOST_CLASSES:
+        names = run.dataset.class_names
+        record["classes"] = {"names": list(names), **run.evaluation.by_class(run.pair.networks)}
     write_result(directory.result, record)
     directory.remove_checkpoint()
 

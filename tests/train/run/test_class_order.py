@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
 
 SETTINGS = ["--set", "epochs=1", "--set", "methods=[CE]"]
@@ -37,10 +39,17 @@ def test_training_and_scoring_go_by_the_names(
         assert ("numbers its classes in another order than digits does" in done.err) == (name == "b")
         runs.append(Path(done.out.strip()))
     assert_same(*map(bits, runs))
+    classes = json.loads((runs[0] / "result.json").read_text())["classes"]
+    assert classes["names"] == list("0123456789")
+    assert classes["test_images"] == [36] * 10
+    score = json.loads((runs[0] / "result.json").read_text())["scores"]["last"]
+    for peer in "ab":
+        assert sum(classes[f"accuracy_{peer}"]) / 10 == pytest.approx(score[f"macro_{peer}"]) == score[peer]
     assert read_manifest(runs[1] / "manifest.csv").noisy_labels.tolist() == turned(manifest).noisy_labels.tolist()
     scored = smkd("eval", *runs, "--split", "train")
     assert scored.code == 0, scored.err
     one, other = map(json.loads, scored.out.splitlines())
+    assert one["class_names"] == list("0123456789")
     assert {key: one[key] for key in ("networks", "mean", "labels")} == {
         key: other[key] for key in ("networks", "mean", "labels")
     }
