@@ -46,7 +46,7 @@ NAVIGATION = {
         "commands/datasets",
     ],
     "Reference": ["api", "formats", "extending", "adding-a-method", "architecture"],
-    "Evidence": ["defaults", "reproduction", "performance"],
+    "Evidence": ["defaults", "frozen-heads", "reproduction", "performance"],
 }
 
 
