@@ -169,17 +169,20 @@ def accuracies(runs: Runs, title: str, methods: list[tuple[str, tuple[float, flo
 
 
 def gains(title: str, pairs: list[tuple[str, pd.DataFrame, pd.DataFrame]]) -> Iterator[str]:
-    """Differences paired by seed: overall with its interval, and the mean in each case."""
+    """Differences paired by seed: overall and over each target rule with its interval, and the mean in each case."""
     rows = []
     for name, ours, theirs in pairs:
         cases = (ours - theirs).dropna()
-        mean, low, high = interval(cases.mean(axis=1))
-        ends = f"{number(low, True)} to {number(high, True)}"
-        rows.append(
-            [name, number(mean, True), ends, *(number(cases[case].mean(), True) for case in cases), str(len(cases))]
-        )
-    heads = ["overall", "95 % interval", *(f"{target} {epochs}" for target in TARGETS for epochs in EPOCHS), "n"]
+        parts = [cases, *(cases[[case for case in cases if case[0] == target]] for target in TARGETS)]
+        together = [with_interval(part.mean(axis=1)) for part in parts]
+        rows.append([name, *together, *(number(cases[case].mean(), True) for case in cases), str(len(cases))])
+    heads = ["overall", *TARGETS, *(f"{target} {epochs}" for target in TARGETS for epochs in EPOCHS), "n"]
     yield from table(title, heads, rows)
+
+
+def with_interval(values: pd.Series) -> str:
+    mean, low, high = interval(values)
+    return f"{number(mean, True)} ({number(low, True)} to {number(high, True)})"
 
 
 def without_refining(runs: Runs, exchange: str, setting: tuple[float, float] | None = None) -> pd.DataFrame:
