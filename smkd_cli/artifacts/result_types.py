@@ -157,6 +157,7 @@ class OwnProtocol(_Extended):
     optimizer: OwnOptimizer | None = None
     schedule: OwnSchedule | None = None
     augmentation: Option = None
+    sampler: Word | None = None
 
     @property
     def given(self) -> dict[str, Any]:

@@ -81,13 +81,19 @@ def _check_with(document: Document, valid: Mapping[str, Any], dataset: DataSet |
     context = None
     if dataset is not None and {"batch_size", "validation"} <= valid.keys():
         plain = _without_features(valid)
-        context = RecipeContext(valid["batch_size"], dataset.classes, valid["validation"].fraction > 0, plain)
+        balanced = any(fields.get("sampler", (None,))[0] == "balanced" for fields in _trainings(valid, alone=True))
+        held_out = valid["validation"].fraction > 0
+        context = RecipeContext(valid["batch_size"], dataset.classes, held_out, plain, balanced)
     check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), context)
     return warnings
 
 
-def _trainings(valid: Mapping[str, Any]) -> Iterator[Fields]:
-    """Every way in which cells of the grid are trained: by the recipe, in each variant, and for each method."""
+def _trainings(valid: Mapping[str, Any], *, alone: bool = False) -> Iterator[Fields]:
+    """Every way in which cells of the grid are trained: by the recipe, in each variant, and for each method.
+
+    Args:
+        alone: whether to leave out the methods' own.
+    """
     base: Fields = {key: (valid[key], (key,)) for key in TRAINING if key in valid}
     variants = [
         _merged(base, variant, ("variants", number)) for number, variant in enumerate(valid.get("variants", ()))
@@ -96,7 +102,7 @@ def _trainings(valid: Mapping[str, Any]) -> Iterator[Fields]:
     yield from variants
     entries: Mapping[int, MethodEntry] = valid.get("methods", {})
     for number, entry in entries.items():
-        if entry.protocol is not None:
+        if entry.protocol is not None and not alone:
             for fields in variants or [base]:
                 yield _merged(fields, entry.protocol, ("methods", number, "protocol"))
 

@@ -26,12 +26,14 @@ class RecipeContext:
     Attributes:
         held_out: whether there is a noisy validation split.
         plain: networks that have no ``maps`` and ``classify``.
+        balanced: whether some cells take the classes in turn.
     """
 
     batch_size: int
     classes: int
     held_out: bool
     plain: tuple[str, ...] = ()
+    balanced: bool = False
 
 
 def check_methods(
@@ -102,13 +104,21 @@ def _check_options(document: Document, row: Row, number: int, context: RecipeCon
                 document.add_problem(path, in_words(detail))
         return
     if context is not None:
-        size = context.batch_size if row.protocol is None else row.protocol.given.get("batch_size", context.batch_size)
+        of_method = {} if row.protocol is None else row.protocol.given
+        size = of_method.get("batch_size", context.batch_size)
         try:
             problem = answer(made, "problem", size, context.classes, context.held_out)
             wants_features = answer(made, "wants_features")
         except UsageError as error:
             document.add_problem(("methods", number), str(error))
             return
+        balanced = of_method["sampler"] == "balanced" if "sampler" in of_method else context.balanced
+        if balanced and made.defines("sampler"):
+            message = (
+                f"{row.method} draws its batches by a rule of its own, so sampler: balanced is not for it; give the"
+                " method a protocol with sampler: uniform, or leave it out"
+            )
+            document.add_problem(("methods", number), message)
         if problem:
             document.add_problem(("methods", number), problem)
         if wants_features and context.plain:

@@ -24,6 +24,7 @@ from smkd_cli.data import augmentation
 
 # Far above any sensible value, and within PyTorch's limits.
 _MOST_THREADS = 1024
+SamplerName = Literal["uniform", "balanced"]
 Epochs = Annotated[int, Field(ge=1, le=1_000_000)]
 
 # YAML has lists where the models, which never change, have tuples.
@@ -166,6 +167,7 @@ class Training(Section):
     optimizer: Optimizer | None = None
     schedule: Schedule | None = None
     augmentation: Augmentation | None = None
+    sampler: SamplerName | None = None
 
     @property
     def given(self) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from smkd_cli.recipe.protocol import (
     Compute,
     Epochs,
     Optimizer,
+    SamplerName,
     Schedule,
     Section,
     Training,
@@ -211,6 +212,7 @@ class Recipe(Section):
     optimizer: Optimizer = Optimizer()
     schedule: Schedule = Schedule()
     augmentation: Augmentation = Augmentation()
+    sampler: SamplerName = "uniform"
     validation: Validation = Validation()
     compute: Compute = Compute()
     variants: Annotated[tuple[Variant, ...], AsTuple, AfterValidator(_distinct_names)] = ()
@@ -269,6 +271,8 @@ class Recipe(Section):
             unused.add("variants")
         if self.weights == (None, None):
             unused.add("weights")
+        if self.sampler == "uniform":
+            unused.add("sampler")
         if self.freeze is None:
             unused |= {"freeze", "head"}
         return {key: value for key, value in serialise(self).items() if key not in unused}

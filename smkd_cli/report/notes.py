@@ -153,6 +153,7 @@ def _in_words(own: OwnProtocol) -> str:
         f"{own.optimizer.name}, lr {own.optimizer.lr:g}" if own.optimizer else "",
         f"{own.schedule.name} schedule" if own.schedule else "",
         "augmentation of its own" if own.augmentation is not None else "",
+        "" if own.sampler is None else f"{own.sampler} sampling",
     ]
     return ", ".join(word for word in words if word)
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from smkd_cli.data.images.contract import TrainingImages
 from smkd_cli.methods import Clock, LabelFacts, Stage
 from smkd_cli.methods.pair_loss import PairLoss
+from smkd_cli.methods.sampling import Balanced
 from smkd_cli.methods.step_checks import name_of
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
@@ -112,6 +113,8 @@ class Pair:
         recipe, method = self.spec.recipe, self.method
         stage = self.loss.stage
         sampler = method.sampler(stage)
+        if recipe.sampler == "balanced" and not method.defines("sampler"):
+            sampler = Balanced()
         scores = () if sampler.score is None else self._remembered(sampler.score)
         draws = Draws(
             self.augmentation,
