@@ -20,6 +20,7 @@ from smkd_cli.train.step.captured_step import CapturedStep
 from smkd_cli.train.step.cuda_graph import CudaGraphs
 
 METHODS = list(all_stages())
+COMPILED = ("SMKD-P+MyLC", "DMI")  # the others take a minute together
 
 # How far losses and gradients may be from those of float64, relative to the largest. bfloat16 has 8 bits of mantissa.
 TOLERANCES = {"float32": (1e-4, 1e-4), "bfloat16": (0.02, 0.15)}
@@ -149,7 +150,9 @@ def test_a_synchronisation_is_found(ask):
 @pytest.mark.slow
 @pytest.mark.skipif(not (shutil.which("g++") or shutil.which("clang++")), reason="compiling needs a C++ compiler")
 @pytest.mark.filterwarnings("default")  # the compiler's own are its makers' affair
-@pytest.mark.parametrize("method", METHODS)
+@pytest.mark.parametrize(
+    "method", [method if method in COMPILED else pytest.param(method, marks=pytest.mark.long) for method in METHODS]
+)
 def test_compiled(exact, method):
     assert_close(trained(pair(method, replace(COMPUTE, step="compiled"))), exact(method), "float32")
 
