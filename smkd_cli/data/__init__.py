@@ -85,9 +85,16 @@ def _source_called(name: str) -> type[DataSet]:
     try:
         return REGISTRY.find(name)
     except UnknownName as error:
-        if Path(name).exists():
+        if _is_there(name):
             raise UnknownName(f"{error}; a path has a slash: ./{shown(name)}") from None
         raise
+
+
+def _is_there(path: str) -> bool:
+    try:
+        return Path(path).exists()
+    except (OSError, ValueError):  # no file can be called so
+        return False
 
 
 def _opened(name: str | OwnData, source: type[DataSet] | OwnData, root: Path) -> DataSet:

@@ -103,8 +103,8 @@ class Registry(Generic[T]):
         """The package that offers a plug-in, and its version; None of ours and of those in files."""
         if foreign.file_of(name) is not None or self.kind.is_own(name):
             return None
-        folded = self.kind.fold(name)
-        return (self.offered.packages[folded], self.offered.versions[folded]) if folded in self.offered.found else None
+        offered, folded = self.offered, self.kind.fold(name)
+        return (offered.packages[folded], offered.versions[folded]) if folded in offered.versions else None
 
     @cached_property
     def offered(self) -> Offered[T]:

@@ -11,7 +11,7 @@ import numpy as np
 from smkd_cli.data.sources.digits import Digits
 
 CELL = Path("tiny/smkd-p+mylc_symmetric-0.4_seed1")
-TESTED = ("test_accuracy_a", "test_accuracy_b", "test_accuracy_ensemble")
+TESTED = tuple(f"test_{name}_{who}" for name in ("accuracy", "macro_accuracy") for who in ("a", "b", "ensemble"))
 KNOWN = ("clean_accuracy_a", "clean_accuracy_b", "precision_a_to_b", "precision_b_to_a")
 
 
