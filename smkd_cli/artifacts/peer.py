@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AliasChoices, Field, TypeAdapter
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, TypeAdapter
 
 from smkd_cli.artifacts.results import CellRecord, Record
 from smkd_cli.artifacts.run_directory import PEER_SCHEMA, RunDirectory
@@ -16,6 +16,7 @@ from smkd_cli.words import plain, shown
 if TYPE_CHECKING:
     from torch import Tensor
 
+_MOST_RULES = 100
 Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
 
 
@@ -27,16 +28,25 @@ class FrozenRecord(Record):
     weights_sha256: str
 
 
+class RuleRecord(BaseModel):
+    """A rule of the augmentation: its name, and its options as further keys."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="allow", allow_inf_nan=False)
+
+    name: str
+
+
 class TrainedCell(CellRecord):
     """What was run, as far as scoring needs to know it.
 
     ``validation_fraction`` of the samples were held out; ``source`` says where one's own images are,
-    and ``frozen`` whose features of them it was trained on.
+    ``frozen`` whose features of them it was trained on, and ``test_rules`` what of its augmentation test images have.
     """
 
     classes: int | None = None
     source: dict[str, Any] | None = None
     frozen: FrozenRecord | None = None
+    test_rules: Annotated[tuple[RuleRecord, ...], Field(max_length=_MOST_RULES)] = ()
     validation_fraction: Annotated[float, Field(ge=0, lt=1)]
     seed: Annotated[int, Field(ge=0)]
 

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from smkd_cli import console, methods, networks
 from smkd_cli.artifacts import results
 from smkd_cli.artifacts.manifest import read_manifest
-from smkd_cli.artifacts.peer import PeerFacts, load_peer
+from smkd_cli.artifacts.peer import PeerFacts, TrainedCell, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import DataSet, Labels, OwnData
@@ -23,7 +23,7 @@ from smkd_cli.data.images.contract import Images
 from smkd_cli.data.images.place import placed
 from smkd_cli.errors import DataError, MethodError, UnknownName, UsageError
 from smkd_cli.evaluate.refined_labels import UndefinedLabelsError, refined_labels
-from smkd_cli.evaluate.source import check_same, frozen_of, reference_of
+from smkd_cli.evaluate.source import check_same, frozen_of, reference_of, rules_of
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.features import Frozen, dataset_of
 from smkd_cli.scoring import label_scores, predict, scores
@@ -53,13 +53,18 @@ class Evaluator:
         self.data = data
         self.trust_code = trust_code
         self._dataset = cache(partial(dataset_of, root=data))
-        self._images = cache(self._read_images)
+        self._read: dict[tuple[str | OwnData, Frozen | None, str], tuple[Images, Labels]] = {}
 
-    def _read_images(self, name: str | OwnData, frozen: Frozen | None) -> tuple[Images, Labels]:
-        dataset = self._dataset(name, frozen)
-        images = dataset.images(self.split)
-        bank = placed(images, dataset.mean, dataset.std, self.device, memory_format=torch.channels_last)
-        return bank, dataset.labels(self.split)
+    def _images(self, cell: TrainedCell, path: Path) -> tuple[Images, Labels]:
+        """The images of the split as the networks of a cell see them, and their labels."""
+        name, frozen, rules = reference_of(cell, path), frozen_of(cell, path), rules_of(cell, path)
+        key = name, frozen, repr(cell.test_rules)
+        if key not in self._read:
+            dataset = self._dataset(name, frozen)
+            images = dataset.images(self.split)
+            bank = placed(images, dataset.mean, dataset.std, self.device, rules, torch.channels_last)
+            self._read[key] = bank, dataset.labels(self.split)
+        return self._read[key]
 
     def record(self, path: Path) -> dict[str, Any]:
         """The score record of a run directory (both peers) or of a ``.safetensors`` file (one network).
@@ -77,7 +82,7 @@ class Evaluator:
         if self.split == "train":
             for _, about in loaded.values():
                 check_code(path, methods.parts_of(about.cell.method), self.trust_code)
-        bank, labelled = self._images(reference_of(facts.cell, path), frozen_of(facts.cell, path))
+        bank, labelled = self._images(facts.cell, path)
         log_probs = {
             peer: networks.guarded(about.network, partial(_log_probs, network, bank, _precision(about)))
             for peer, (network, about) in loaded.items()
@@ -117,7 +122,8 @@ class Evaluator:
 
     def _load(self, path: Path) -> tuple[nn.Module, PeerFacts]:
         weights, facts = load_peer(path)
-        check_code(path, (facts.network, facts.cell.dataset), self.trust_code)
+        rules = [rule.name for rule in facts.cell.test_rules]
+        check_code(path, (facts.network, facts.cell.dataset, *rules), self.trust_code)
         try:
             dataset = self._dataset(reference_of(facts.cell, path), frozen_of(facts.cell, path))
         except UnknownName as error:

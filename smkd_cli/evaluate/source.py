@@ -8,9 +8,10 @@ from pydantic import TypeAdapter, ValidationError
 
 from smkd_cli.artifacts.files import sha256_of
 from smkd_cli.artifacts.peer import TrainedCell
-from smkd_cli.data import DataSet, OwnData
+from smkd_cli.data import DataSet, OwnData, augmentation
+from smkd_cli.data.augmentation import Augmentation
 from smkd_cli.data.own.options import is_path
-from smkd_cli.errors import DataError
+from smkd_cli.errors import DataError, UsageError
 from smkd_cli.features import Frozen
 from smkd_cli.words import plain, shown
 
@@ -52,6 +53,18 @@ def frozen_of(cell: TrainedCell, path: Path) -> Frozen | None:
         problem = "are no longer those" if weights.is_file() else "are not there, those"
         raise DataError(f"{shown(path)}: the weights {plain(weights)} {problem} whose features it was trained on")
     return Frozen(cell.frozen.network, cell.frozen.weights)
+
+
+def rules_of(cell: TrainedCell, path: Path) -> tuple[Augmentation, ...]:
+    """The rules that test images were shown by when a network was trained.
+
+    Raises:
+        DataError: one is not known, or has other options.
+    """
+    try:
+        return tuple(augmentation.build(rule.name, rule.model_extra or {}) for rule in cell.test_rules)
+    except (UsageError, ValidationError) as error:
+        raise DataError(f"{shown(path)}: the way in which its test images are shown is not known: {error}") from error
 
 
 def check_same(cell: TrainedCell, dataset: DataSet, path: Path) -> None:

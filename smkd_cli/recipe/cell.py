@@ -11,6 +11,7 @@ from typing import Any
 
 from smkd_cli import methods
 from smkd_cli.data import DataSet
+from smkd_cli.data.augmentation import at_test
 from smkd_cli.data.own.options import is_path
 from smkd_cli.naming import slug
 from smkd_cli.networks import library_of
@@ -148,6 +149,7 @@ class Cell:
             "dataset": recipe.dataset.title,
             **source,
             "classes": dataset.classes,
+            **self._shown(),
             "networks": list(recipe.networks),
             **({} if dataset.frozen is None else {"frozen": {**dataset.frozen, "head": recipe.head}}),
             "epochs": recipe.epochs,
@@ -155,6 +157,15 @@ class Cell:
             "seed": self.seed,
             "validation_fraction": recipe.validation.fraction,
         }
+
+    def _shown(self) -> dict[str, Any]:
+        """The rules of the augmentation that change test images too, by which a trained network is scored."""
+        rules = self.training.augmentation.rules
+        if not rules:
+            return {}
+        made = zip(rules, self.training.augmentation.build()[-len(rules) :], strict=True)
+        shown = [entry.model_dump(mode="json") for entry, rule in made if at_test([rule])]
+        return {"test_rules": shown} if shown else {}
 
     def to_yaml(self) -> str:
         """The recipe as it stands in the cell's run directory, where a manifest is ``manifest.csv`` beside it.

@@ -130,15 +130,18 @@ def _check_training(document: Document, fields: Fields, dataset: DataSet | None,
             below = (*path, attribute) if attribute else path
             document.add_problem(below, f"should be at most {highest}, {reason}, not {value}")
 
+    shape = None if dataset is None else dataset.image_shape
+    if "augmentation" in fields:
+        shape = _check_rules(document, *fields["augmentation"], shape)
     pair, at = fields.get("networks", ((), ()))
     for peer, name in enumerate(pair):
         if name in pair[:peer]:
             continue
         try:
-            if dataset is None:
+            if dataset is None or shape is None:
                 networks.facts(name)
             else:
-                networks.check(name, dataset.image_shape, dataset.classes)
+                networks.check(name, shape, dataset.classes)
         except UsageError as error:
             document.add_problem((*at, peer), str(error))
     if "epochs" in fields and "schedule" in fields:
@@ -157,20 +160,27 @@ def _check_training(document: Document, fields: Fields, dataset: DataSet | None,
         limit("batch_size", None, most, f"the number of training images of {dataset.name}{rest}")
         side = min(dataset.image_shape[:2])
         limit("augmentation", "crop_padding", side, f"the side of the images of {dataset.name}")
-    if "augmentation" in fields:
-        _check_rules(document, *fields["augmentation"])
 
 
-def _check_rules(document: Document, section: Augmentation, at: KeyPath) -> None:
+def _check_rules(
+    document: Document, section: Augmentation, at: KeyPath, shape: tuple[int, int, int] | None
+) -> tuple[int, int, int] | None:
+    """The shape (H, W, C) of images that all rules have varied, of that shape before; None if that is not known."""
     for number, rule in enumerate(section.rules):
         path = (*at, "rules", number)
         try:
-            augmentation.draw(augmentation.build(rule.name, rule.options), generator(0, "check"), 2, 1)
+            made = augmentation.build(rule.name, rule.options)
+            augmentation.draw(made, generator(0, "check"), 2, 1)
+            if shape is not None:
+                shape = (*augmentation.size_after([made], *shape[:2]), shape[2])
         except UsageError as error:
             document.add_problem(path, str(error))
+            shape = None
         except ValidationError as error:
             for detail in error.errors(include_url=False):
                 document.add_problem((*path, *detail["loc"]), in_words(detail))
+            shape = None
+    return shape
 
 
 def _held_out(fraction: float, dataset: DataSet) -> int:

@@ -20,6 +20,7 @@ from pydantic import (
 )
 
 from smkd_cli import noise
+from smkd_cli.data.augmentation import size_after
 from smkd_cli.features import Frozen
 from smkd_cli.limits import MAX_SEED
 from smkd_cli.recipe.dataset import Dataset
@@ -263,6 +264,16 @@ class Recipe(Section):
     def trained(self) -> tuple[str, str]:
         """The names of the networks that are trained: the heads over a frozen one."""
         return self.networks if self.freeze is None else (self.head, self.head)
+
+    def seen(self, image_shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """The shape (H, W, C) of what networks are trained on, where a data set's images have that shape.
+
+        Raises:
+            UsageError: the augmentation does not go with images of that size.
+        """
+        if self.freeze is not None or not self.augmentation.rules:
+            return image_shape
+        return (*size_after(self.augmentation.build(), *image_shape[:2]), image_shape[2])
 
     @model_serializer(mode="wrap")
     def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Takes the step of every method in each of its stages on CUDA tensors without numbers, over the stand-in runtime.
 
-Run by ``test_standin.py``, with ``{"configs": [...], "methods": [...], "sizes": [...], "streamed": false}`` as argument
-(sizes of the training batches; whether images come from the host); prints a list of what went wrong.
+Run by ``test_standin.py``, with ``{"configs": [...], "methods": [...], "sizes": [...], "streamed": false,
+"overrides": [...]}`` as argument (sizes of the training batches; whether images come from the host; overrides of the
+recipe); prints a list of what went wrong.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import itertools
 import json
 import sys
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -86,9 +87,10 @@ def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recur
     return module
 
 
-def pair_of(method: str, compute: ComputeConfig, streamed: bool) -> Stepped:
+def pair_of(method: str, compute: ComputeConfig, asked: dict[str, Any]) -> Stepped:
     """A pair whose optimisers take their rate from the device, as they do on CUDA."""
-    stepped = untaught_pair(method, compute, placed=OfAnySamples if streamed else resident_images)
+    placed = OfAnySamples if asked["streamed"] else resident_images
+    stepped = untaught_pair(method, compute, placed=placed, overrides=asked["overrides"])
     made = [optimizer for peer in stepped.pair.peers for optimizer in peer.optimizers]
     for optimizer in (*made, *(extra.optimizer for extra in stepped.pair.shared.values())):
         for group in optimizer.param_groups:
@@ -96,10 +98,10 @@ def pair_of(method: str, compute: ComputeConfig, streamed: bool) -> Stepped:
     return stepped
 
 
-def fault(method: str, compute: ComputeConfig, sizes: Sequence[int], streamed: bool, launches: Launches) -> str | None:
+def fault(method: str, compute: ComputeConfig, asked: dict[str, Any], launches: Launches) -> str | None:
     """What is wrong with the steps, or None."""
-    stepped, before = pair_of(method, compute, streamed), launches.count
-    made = stepped.pair
+    stepped, before = pair_of(method, compute, asked), launches.count
+    made, sizes = stepped.pair, asked["sizes"]
     for size, batch in zip(sizes, itertools.cycle(stepped.batches)):
         made.train_step({name: part[:size] for name, part in batch.items()})
     if made.falls_back:
@@ -124,7 +126,7 @@ def main() -> None:
     for compute, method in itertools.product(configs, asked["methods"]):
         try:
             with numberless, OnTheDevice():
-                found = fault(method, compute, asked["sizes"], asked["streamed"], launches)
+                found = fault(method, compute, asked, launches)
         except Exception:
             found = traceback.format_exc()
         if found:

@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 from pairs import BATCH, COMPUTE, DIVIDE, all_stages
 
+from smkd_cli.data import augmentation
+
 METHODS = list(all_stages())
 CUDA = replace(COMPUTE, device="cuda", deterministic=True)
 PRECISIONS = ("bfloat16", "float32")
@@ -21,8 +23,9 @@ FEW = ["SMKD-P+MyLC", "FFL", "DMI", "CDR"]
 def faults(standin):
     """What is wrong with the steps of these methods and compute configurations."""
 
-    def of(configs, methods, sizes=(BATCH, BATCH), streamed=False):
-        asked = {"configs": [one.record() for one in configs], "methods": methods, "sizes": sizes, "streamed": streamed}
+    def of(configs, methods, sizes=(BATCH, BATCH), streamed=False, overrides=()):
+        asked = {"configs": [one.record() for one in configs], "methods": methods, "sizes": sizes}
+        asked |= {"streamed": streamed, "overrides": overrides}
         return standin("steps.py", json.dumps(asked))
 
     return of
@@ -60,6 +63,20 @@ def test_images_from_the_host_are_put_into_place_before_a_captured_step(faults):
     """While capturing, a tensor of the host would be an error."""
     configs = [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
     assert faults(configs, [FEW[0], DIVIDE], sizes=[BATCH, BATCH // 2, BATCH], streamed=True) == []
+
+
+RULES = [
+    *({"name": name} for name in ("color_jitter", "rand_augment", "random_erasing", "crop", "flip")),
+    *({"name": name, "size": size} for name, size in (("random_crop", 28), ("resize", 26), ("center_crop", 24))),
+    {"name": "random_resized_crop", "size": 16},
+]
+
+
+def test_every_augmentation_is_captured(faults):
+    """Nothing in a rule waits for the device or makes a tensor of the host."""
+    overrides = ["dataset=cifar10", f"augmentation={json.dumps({'crop_padding': 4, 'flip': True, 'rules': RULES})}"]
+    assert {rule["name"] for rule in RULES} == set(augmentation.names())
+    assert faults([replace(CUDA, step="captured", peers="side_by_side")], ["CE"], overrides=overrides) == []
 
 
 def test_what_cannot_be_captured_is_noticed(faults):

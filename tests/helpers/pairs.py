@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -121,24 +121,27 @@ def untaught_pair(
     compute: ComputeConfig = COMPUTE,
     network: str = "small_resnet",
     placed: Callable[..., TrainingImages] = resident_images,
+    overrides: Sequence[str] = (),
 ) -> Stepped:
     """A pair in a stage that the method knows nothing of: nothing of this reads a number from the device.
 
-    ``placed`` is what makes training images of a reader.
+    Args:
+        placed: makes training images of a reader.
+        overrides: of the recipe; its data set need not be here.
     """
     name, _, stage = method.partition("@")
     recipe = load_recipe(
         "quickstart",
-        [f"networks={network}", f"batch_size={BATCH}", "augmentation={crop_padding: 1, flip: true}"],
+        [f"networks={network}", f"batch_size={BATCH}", "augmentation={crop_padding: 1, flip: true}", *overrides],
         data=DATA,
     )
     machine = prepare_machine(compute)
-    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, 8, 8, 1), dtype=np.uint8)
     labels = np.arange(IMAGES) % CLASSES
     method_of = methods.build(name, options_of(name))
     torch.manual_seed(7)
     teachers = {"teacher": networks.build("small_resnet", CLASSES, 1).to(machine.device)}
     dataset = find(recipe.dataset.reference, DATA)
+    pixels = np.random.default_rng(0).integers(0, 256, (IMAGES, *dataset.image_shape), dtype=np.uint8)
     made = build_pair(
         recipe,
         method_of,

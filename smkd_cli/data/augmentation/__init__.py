@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 from pydantic import ValidationError
@@ -14,8 +14,9 @@ from smkd_cli.registry import AUGMENTATIONS, Registry, full_name, is_ours, used
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
-__all__ = ["Augmentation", "build", "draw", "names"]
+__all__ = ["Augmentation", "at_test", "build", "draw", "names", "shown", "size_after", "varied"]
 
 
 def _is_rule(value: object) -> TypeGuard[type[Augmentation]]:
@@ -66,3 +67,55 @@ def _are_numbers(values: Any, start: tuple[int, int]) -> bool:
     import numpy as np
 
     return isinstance(values, np.ndarray) and values.dtype.kind in "biuf" and values.shape[:2] == start
+
+
+def size_after(rules: Sequence[Augmentation], height: int, width: int) -> tuple[int, int]:
+    """Height and width of images that all rules have varied, in pixels.
+
+    Raises:
+        UsageError: images of that size cannot be varied so.
+    """
+    for rule in rules:
+        try:
+            height, width = _output_size(rule, height, width)
+        except ValueError as error:
+            raise UsageError(f"{rule.name}: {error}") from error
+    return height, width
+
+
+def _output_size(rule: Augmentation, height: int, width: int) -> tuple[int, int]:
+    if is_ours(type(rule)):
+        return rule.output_size(height, width)
+    title = f"augmentation {full_name(rule.name, type(rule))}"
+    size = used(title, lambda: rule.output_size(height, width), "output_size")
+    if not (isinstance(size, tuple) and len(size) == 2 and all(type(side) is int and side > 0 for side in size)):
+        raise ValueError(f"{title}: output_size should give height and width, not {size!r:.80}")
+    return size
+
+
+def at_test(rules: Sequence[Augmentation]) -> list[Augmentation]:
+    """The rules that change test images too, because they change the size of images."""
+    own = ("at_test", "output_size")
+    return [rule for rule in rules if any(getattr(type(rule), hook) is not getattr(Augmentation, hook) for hook in own)]
+
+
+def varied(rule: Augmentation, pixels: Tensor, drawn: Mapping[str, Tensor]) -> Tensor:
+    """Training images, uint8 (N, C, H, W), varied by one rule with what it drew for them.
+
+    Raises:
+        ValueError: the rule gives something else than images of the size that it says.
+    """
+    return _checked(rule, pixels, rule.apply(pixels, drawn))
+
+
+def shown(rule: Augmentation, pixels: Tensor) -> Tensor:
+    """Test images, uint8 (N, C, H, W), as one rule shows them; raises as :func:`varied`."""
+    return _checked(rule, pixels, rule.at_test(pixels))
+
+
+def _checked(rule: Augmentation, before: Tensor, after: Tensor) -> Tensor:
+    height, width = rule.output_size(*before.shape[2:])
+    if after.shape != (*before.shape[:2], height, width) or after.dtype != before.dtype:
+        size = "" if (height, width) == before.shape[2:] else f", but of {height} x {width} pixels"
+        raise ValueError(f"{rule.name} should give images as it gets them, {before.dtype} {before.shape}{size}")
+    return after

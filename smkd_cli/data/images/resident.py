@@ -9,6 +9,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from smkd_cli.data.augmentation import at_test, shown, size_after, varied
 from smkd_cli.data.augmentation.contract import Augmentation
 from smkd_cli.data.augmentation.rules.crop import Crop
 from smkd_cli.data.augmentation.rules.flip import Flip
@@ -45,6 +46,7 @@ class ImageBank:
         self.padding = first.padding if type(first) is Crop else 0  # a subclass may do otherwise
         self._channels_last = memory_format == torch.channels_last
         self.pixels, (self.height, self.width, self._channels) = self._kept(reader)
+        self._size = size_after(self._rules, self.height, self.width)
         # (x/255 − mean)/std as one multiplication and one addition
         scale = 1 / (255 * torch.tensor(std, dtype=torch.float64))
         shift = -torch.tensor(mean, dtype=torch.float64) / torch.tensor(std, dtype=torch.float64)
@@ -84,19 +86,23 @@ class ImageBank:
 
     def _beside_pixels(self, factor: Tensor) -> Tensor:
         """A number per channel (C,) in the shape that multiplies stored pixels with a long innermost axis."""
-        return factor.repeat(self.width) if self._channels_last else factor.view(-1, 1, 1)
+        return factor.repeat(self._size[1]) if self._channels_last else factor.view(-1, 1, 1)
 
     def _normalised(self, pixels: Tensor) -> Tensor:
         """Stored pixels as float32 (N, C, H, W) in the memory format of the bank."""
         if not self._channels_last:
             return torch.addcmul(self._shift, pixels.float(), self._scale)
-        rows = pixels.reshape(len(pixels), self.height, self.width * self._channels)
+        height, width = self._size
+        rows = pixels.reshape(len(pixels), height, width * self._channels)
         images = torch.addcmul(self._shift, rows.float(), self._scale)
-        return images.view(len(pixels), self.height, self.width, self._channels).permute(0, 3, 1, 2)
+        return images.view(len(pixels), height, width, self._channels).permute(0, 3, 1, 2)
 
     def plain(self, start: int, stop: int) -> Tensor:
-        """Images start … stop−1 without augmentation, normalised float32 (N, C, H, W)."""
-        return self._normalised(self._crops[start:stop, self.padding, self.padding])
+        """Images start … stop−1 as a test shows them, normalised float32 (N, C, H, W)."""
+        pixels = self._crops[start:stop, self.padding, self.padding]
+        for rule in at_test(self._rules):
+            pixels = self._stored_as(shown(rule, self._channels_first(pixels)))
+        return self._normalised(pixels)
 
     def stage(self, columns: Mapping[str, Tensor]) -> None:
         """Nothing: they are there."""
@@ -113,11 +119,7 @@ class ImageBank:
             flipped = left.pop(0)[1]["flipped"].view(-1, 1, 1, 1)
             pixels = torch.where(flipped, pixels.flip(2 if self._channels_last else 3), pixels)
         for rule, parameters in left:
-            before = self._channels_first(pixels)
-            after = rule.apply(before, parameters)
-            if after.shape != before.shape or after.dtype != before.dtype:
-                raise ValueError(f"{rule.name} should give images as it gets them, {before.dtype} {before.shape}")
-            pixels = self._stored_as(after)
+            pixels = self._stored_as(varied(rule, self._channels_first(pixels), parameters))
         return self._normalised(pixels)
 
     def _channels_first(self, pixels: Tensor) -> Tensor:

@@ -152,7 +152,8 @@ def free_memory() -> float:
 def _batch_size(recipe: Recipe, kind: ImageKind, compute: ComputeConfig) -> int:
     if compute.device == "cuda":
         return recipe.batch_size
-    per_image = sum(networks.facts(name).training_operations(kind.image_shape, kind.classes) for name in recipe.trained)
+    shape = recipe.seen(kind.image_shape)
+    per_image = sum(networks.facts(name).training_operations(shape, kind.classes) for name in recipe.trained)
     return min(recipe.batch_size, max(8, int(_OPERATIONS_PER_CPU_STEP / per_image)))
 
 

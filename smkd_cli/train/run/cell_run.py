@@ -88,7 +88,8 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         pretrained=pretrained(recipe, dataset),
         teachers=load_teachers(method, dataset, machine, recipe.networks),
     )
-    evaluation = Evaluation(dataset, images, labels, machine)
+    evaluation = Evaluation(dataset, images, labels, machine, recipe.augmentation.build())
+    seen = recipe.seen(dataset.image_shape)
     train_indices = torch.from_numpy(labels.train_indices).to(machine.device)
     steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)
     state = TrainingState(pair, steps, StageSchedule(method, recipe.epochs))
@@ -108,7 +109,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         method_files,
         dataset,
         labels,
-        sum(networks.facts(name).training_operations(dataset.image_shape, dataset.classes) for name in recipe.trained),
+        sum(networks.facts(name).training_operations(seen, dataset.classes) for name in recipe.trained),
         evaluation,
         tuple(PairPredictions(pair, peer, evaluation, train_indices) for peer in range(2)),
         state,

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor, nn
 
 from smkd_cli.data import DataSet
+from smkd_cli.data.augmentation import Augmentation, at_test
 from smkd_cli.data.images.contract import Images
 from smkd_cli.data.images.place import placed
 from smkd_cli.data.images.reader import ArrayReader, ImageReader
@@ -29,11 +30,24 @@ class Evaluation:
         train: its training images.
         labels: of that; what is held out of it is the validation split.
         machine: where they are.
+        rules: of the augmentation of the training images; those that change their size change test images too.
     """
 
-    def __init__(self, dataset: DataSet, train: ImageReader, labels: TrainingLabels, machine: Machine) -> None:
+    def __init__(
+        self,
+        dataset: DataSet,
+        train: ImageReader,
+        labels: TrainingLabels,
+        machine: Machine,
+        rules: Sequence[Augmentation] = (),
+    ) -> None:
         bank = partial(
-            placed, mean=dataset.mean, std=dataset.std, device=machine.device, memory_format=machine.memory_format
+            placed,
+            mean=dataset.mean,
+            std=dataset.std,
+            device=machine.device,
+            augmentation=at_test(rules),
+            memory_format=machine.memory_format,
         )
         self._machine = machine
         test = torch.from_numpy(dataset.labels("test").best)
