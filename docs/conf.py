@@ -33,7 +33,7 @@ html_copy_source = False
 html_show_sphinx = False
 
 NAVIGATION = {
-    "Learn": ["tutorial", "own-images"],
+    "Learn": ["tutorial-images", "tutorial", "own-images"],
     "Commands": [
         "commands/smkd",
         "commands/corrupt",

@@ -7,14 +7,19 @@ import runpy
 import shutil
 
 import pytest
+import torch
 from documents import ROOT, Clone, anchors, blocks, links, shortened
+from safetensors.torch import save_file
+
+from smkd_cli import networks
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
 COMMANDS = sorted((DOCS / "commands").glob("*.md"))
-RUN = [DOCS / "tutorial.md", DOCS / "own-images.md", *COMMANDS]
+RUN = [DOCS / "tutorial.md", DOCS / "tutorial-images.md", DOCS / "own-images.md", *COMMANDS]
 option_tables = runpy.run_path(str(DOCS / "option_tables.py"))
 CALLBACKS = dict(option_tables["callbacks"]())
+FINETUNED = "timm:tf_efficientnet_lite0"
 SHORT_TRAINING = "smkd train quickstart --set 'methods=[CE, SMKD-S+MyLC]' --set seeds=[1]"
 
 
@@ -31,11 +36,21 @@ def trained(tmp_path_factory):
     return clone.folder / "runs"
 
 
+def pretrained(clone):
+    """Weights that nobody has trained, where those of the recipe would be downloaded to."""
+    torch.manual_seed(0)
+    clone.data.joinpath("pretrained").mkdir(parents=True)
+    state = networks.build(FINETUNED, 1000).state_dict()
+    save_file(state, clone.data / "pretrained" / f"{FINETUNED.partition(':')[2]}.safetensors")
+
+
 @pytest.mark.parametrize("page", RUN, ids=name_of)
 def test_every_command_of_a_page(page, trained, tmp_path):
     clone = Clone.make(tmp_path)
     if SHORT_TRAINING in page.read_text(encoding="utf-8"):
         shutil.copytree(trained, tmp_path / "runs")
+    if "finetune" in page.read_text(encoding="utf-8"):
+        pretrained(clone)
     commands = blocks(page, "sh", "python")
     assert commands
     for language, text in commands:

@@ -59,6 +59,11 @@ class Clone:
 
     folder: Path
 
+    @property
+    def data(self) -> Path:
+        """The folder of its data sets, in which there is nothing."""
+        return self.folder / "no-data"
+
     @classmethod
     def make(cls, folder: Path) -> Clone:
         (folder / "recipes").symlink_to(ROOT / "recipes")
@@ -78,5 +83,5 @@ class Clone:
             text=True,
             check=False,
             cwd=where or self.folder,
-            env=os.environ | {"PATH": path, "SMKD_DATA": str(self.folder / "no-data")},
+            env=os.environ | {"PATH": path, "SMKD_DATA": str(self.data)},
         )
