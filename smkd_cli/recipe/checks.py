@@ -81,9 +81,11 @@ def _check_with(document: Document, valid: Mapping[str, Any], dataset: DataSet |
     context = None
     if dataset is not None and {"batch_size", "validation"} <= valid.keys():
         plain = _without_features(valid)
-        balanced = any(fields.get("sampler", (None,))[0] == "balanced" for fields in _trainings(valid, alone=True))
+        shared = list(_trainings(valid, alone=True))
+        balanced = any(fields.get("sampler", (None,))[0] == "balanced" for fields in shared)
+        mixed = any(fields["augmentation"][0].mix is not None for fields in shared if "augmentation" in fields)
         held_out = valid["validation"].fraction > 0
-        context = RecipeContext(valid["batch_size"], dataset.classes, held_out, plain, balanced)
+        context = RecipeContext(valid["batch_size"], dataset.classes, held_out, plain, balanced, mixed)
     check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), context)
     return warnings
 

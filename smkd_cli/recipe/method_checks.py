@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from pydantic import ValidationError
 
 from smkd_cli import methods
 from smkd_cli.errors import UsageError
 from smkd_cli.methods.asking import answer
+from smkd_cli.methods.soft_labels import no_mixtures
 from smkd_cli.naming import slug
 from smkd_cli.recipe.document import Document, KeyPath
 from smkd_cli.recipe.grid import Row, rows
@@ -27,6 +29,7 @@ class RecipeContext:
         held_out: whether there is a noisy validation split.
         plain: networks that have no ``maps`` and ``classify``.
         balanced: whether some cells take the classes in turn.
+        mixed: whether some cells are trained on images that are mixed with others.
     """
 
     batch_size: int
@@ -34,6 +37,7 @@ class RecipeContext:
     held_out: bool
     plain: tuple[str, ...] = ()
     balanced: bool = False
+    mixed: bool = False
 
 
 def check_methods(
@@ -112,18 +116,28 @@ def _check_options(document: Document, row: Row, number: int, context: RecipeCon
         except UsageError as error:
             document.add_problem(("methods", number), str(error))
             return
-        balanced = of_method["sampler"] == "balanced" if "sampler" in of_method else context.balanced
-        if balanced and made.defines("sampler"):
-            message = (
-                f"{row.method} draws its batches by a rule of its own, so sampler: balanced is not for it; give the"
-                " method a protocol with sampler: uniform, or leave it out"
-            )
+        for message in _clashes(made, row.method, of_method, context):
             document.add_problem(("methods", number), message)
         if problem:
             document.add_problem(("methods", number), problem)
         if wants_features and context.plain:
             message = f"{row.method} looks at features: {context.plain[0]} needs the functions maps and classify for it"
             document.add_problem(("methods", number), message)
+
+
+def _clashes(method: methods.Method, name: str, of_method: Mapping[str, Any], context: RecipeContext) -> Iterator[str]:
+    """What of the way of training does not go with a method, whose own protocol has these keys."""
+    sampler = of_method.get("sampler")
+    balanced = context.balanced if sampler is None else sampler == "balanced"
+    if balanced and method.defines("sampler"):
+        yield (
+            f"{name} draws its batches by a rule of its own, so sampler: balanced is not for it; give the method a"
+            " protocol with sampler: uniform, or leave it out"
+        )
+    own = of_method.get("augmentation")
+    mixed = context.mixed if own is None else own.mix is not None
+    if mixed and (reason := no_mixtures(method)):
+        yield f"{name} {reason}, so images cannot be mixed for it; leave out augmentation.mix"
 
 
 def _check_labels(document: Document, table: Sequence[tuple[int, Row]]) -> None:

@@ -138,16 +138,27 @@ def _named(value: Any) -> Any:
     return {"name": value} if isinstance(value, str) else value
 
 
+class Mix(Section):
+    """Images of a batch mixed with one another; see :class:`smkd_cli.train.step.mixture.Mixture`."""
+
+    name: Literal["mixup", "cutmix"]
+    alpha: Annotated[float, Field(gt=0)] = 1.0
+
+
 class Augmentation(Section):
-    """Random crops after padding by ``crop_padding`` pixels, horizontal flips, and then further rules in order."""
+    """Random crops after padding by ``crop_padding`` pixels, horizontal flips, and then further rules in order.
+
+    At last, images of a batch may be mixed.
+    """
 
     crop_padding: Annotated[int, Field(ge=0)] = 4
     flip: bool = True
     rules: Annotated[tuple[Annotated[AugmentationRule, BeforeValidator(_named)], ...], AsTuple] = ()
+    mix: Annotated[Mix | None, BeforeValidator(_named)] = None
 
     @model_serializer(mode="wrap")
     def _compact(self, serialise: SerializerFunctionWrapHandler) -> dict[str, Any]:
-        return {key: value for key, value in serialise(self).items() if key != "rules" or value}
+        return {key: value for key, value in serialise(self).items() if key not in {"rules", "mix"} or value}
 
     def build(self) -> list[augmentation.Augmentation]:
         """All rules, in the order in which they are applied; raises as :func:`smkd_cli.data.augmentation.build`."""

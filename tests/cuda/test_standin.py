@@ -79,6 +79,13 @@ def test_every_augmentation_is_captured(faults):
     assert faults([replace(CUDA, step="captured", peers="side_by_side")], ["CE"], overrides=overrides) == []
 
 
+@pytest.mark.parametrize("name", ["mixup", "cutmix"])
+def test_mixed_images_are_captured(faults, name):
+    overrides = [f"augmentation={{crop_padding: 1, flip: true, mix: {name}}}"]
+    configs = [replace(CUDA, step="captured", peers=peers) for peers in PEERS]
+    assert faults(configs, ["SMKD-P+MyLC"], sizes=[BATCH, BATCH // 2, BATCH], overrides=overrides) == []
+
+
 def test_what_cannot_be_captured_is_noticed(faults):
     reasons = {"Reads": "_local_scalar_dense", "Chooses": "nonzero", "Makes": "a tensor of the host"}
     methods = [f"{Path(__file__).with_name('asking.py')}:{name}" for name in reasons]

@@ -14,6 +14,7 @@ class BootHard(TargetRule):
     """q̃ = β q + (1 − β) onehot(argmax p); the arg max is a constant."""
 
     name = "Boot-hard"
+    soft_labels = True
 
     beta: Annotated[float, Field(ge=0, le=1, description="β, the weight of the noisy label (Reed)")] = 0.8
 

@@ -14,6 +14,7 @@ class BootSoft(TargetRule):
     """q̃ = (1 − ε) q + ε p with a constant ε, differentiated through p as in Reed's formula (β = 1 − ε)."""
 
     name = "Boot-soft"
+    soft_labels = True
 
     epsilon: Annotated[
         float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC); Reed's own is 0.05")

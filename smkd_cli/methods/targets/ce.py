@@ -10,6 +10,7 @@ class CE(TargetRule):
     """q̃ = q, so L = mean of −ln p_y."""
 
     name = "CE"
+    soft_labels = True
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         return Refined(batch.target)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 from smkd_cli.methods.contract import Batch, Clock, Hooks, Outputs, Refined, RefinedOutputs, cross_entropy
 
@@ -13,6 +13,10 @@ if TYPE_CHECKING:
 class TargetRule(Hooks):
     """How a network refines its labels. ``refine`` is the one function that a rule must define.
 
+    Attributes:
+        soft_labels: whether the rule is defined where ``batch.target`` belongs to several classes, as the label of an
+            image that is mixed with another does: it looks at nothing else of the labels.
+
     Example:
         >>> from smkd_cli.methods.contract import Refined
         >>> class Halved(smkd.TargetRule):
@@ -22,6 +26,8 @@ class TargetRule(Hooks):
         >>> smkd.method("SMKD-S", Halved).target_rule
         Halved()
     """
+
+    soft_labels: ClassVar[bool] = False
 
     def refine(self, own: Outputs, batch: Batch, clock: Clock) -> Refined:
         """q̃ (N, C); with ε where it is part of q̃, and with what the peer is taught where that is not q̃ itself."""

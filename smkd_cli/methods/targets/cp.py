@@ -25,6 +25,7 @@ class CP(TargetRule):
     """
 
     name = "CP"
+    soft_labels = True
 
     epsilon: Annotated[float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC)")] = 0.5
     detach: Annotated[bool, Field(description="cut the gradient through p in the target (our option)")] = False

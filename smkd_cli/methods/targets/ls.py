@@ -14,6 +14,7 @@ class LS(TargetRule):
     """q̃ = (1 − ε) q + ε u with u uniform: mass 1, and 1 − ε + ε/C on the noisy label."""
 
     name = "LS"
+    soft_labels = True
 
     epsilon: Annotated[float, Field(ge=0, le=1, description="ε; 0.5 is best under symmetric noise (ProSelfLC)")] = 0.5
 

@@ -22,6 +22,7 @@ class MyLC(TargetRule):
     """
 
     name = "MyLC"
+    soft_labels = True
 
     b1: Annotated[
         float, Field(gt=0, description="steepness of g (not in the paper; 16 is best where networks memorise)")

@@ -22,6 +22,7 @@ class ProSelfLC(TargetRule):
     """
 
     name = "ProSelfLC"
+    soft_labels = True
 
     b: Annotated[
         float, Field(gt=0, description="steepness B of g; 12 is best at symmetric 40 % (ProSelfLC appendix)")

@@ -20,6 +20,7 @@ from smkd_cli.errors import MethodError
 from smkd_cli.methods import Views
 from smkd_cli.methods.sampling import Population, Sampler, Uniform
 from smkd_cli.seeds import generator
+from smkd_cli.train.step.mixture import Mixture
 
 Columns = dict[str, Tensor]
 
@@ -36,7 +37,8 @@ class EpochPlan:
     Attributes:
         columns: ``indices`` (n, P) int64, of the sample, for both peers (P = 1) or for each (P = 2); what
             each rule of the augmentation drew, (n, K, …) for K views, of both peers or first A's, then B's, by
-            ``view.``, the rule's position and its name; and what the method drew, (n, …), by ``drawn.`` and its name.
+            ``view.``, the rule's position and its name; what the method drew, (n, …), by ``drawn.`` and its name; and
+            what was drawn for mixing images, (n, …), by ``mix.`` and its name.
     """
 
     columns: Mapping[str, Tensor]
@@ -61,6 +63,7 @@ class Draws:
         scores: (n,) of each peer, where the sampler goes by them.
         others: draws what the method wants beside, given the generator and the batches' sizes.
         method: its name, for messages.
+        mixture: how images of a batch are mixed, if they are.
     """
 
     augmentation: Sequence[Augmentation] = ()
@@ -69,6 +72,7 @@ class Draws:
     scores: Sequence[np.ndarray] = ()
     others: Callable[[np.random.Generator, Sequence[int]], Mapping[str, Any]] = lambda _random, _sizes: {}
     method: str = "the method"
+    mixture: Mixture | None = None
 
 
 def plan_epoch(
@@ -117,6 +121,8 @@ def plan_epoch(
         if values.shape[:1] != (count,):
             raise MethodError(f"{draws.method}: draw should give {name} of shape ({count}, …), not {values.shape}")
         columns[f"drawn.{name}"] = values
+    if draws.mixture is not None:
+        columns |= {f"mix.{name}": values for name, values in draws.mixture.draw(random, sizes).items()}
     return EpochPlan({name: torch.from_numpy(values).to(device) for name, values in columns.items()})
 
 

@@ -18,6 +18,7 @@ from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
 from smkd_cli.train.step.epoch_plan import Columns, Draws, EpochPlan, plan_epoch
 from smkd_cli.train.step.extras import build_extras
+from smkd_cli.train.step.mixture import Mixture
 from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.records import SampleRecords
 from smkd_cli.train.step.spec import PairSpec
@@ -46,6 +47,8 @@ class Pair:
         self.spec, self.images, self.machine = spec, images, machine
         self.method, self.classes = spec.method, spec.classes
         self.augmentation = tuple(spec.recipe.augmentation.build())
+        mix = spec.recipe.augmentation.mix
+        self.mixture = None if mix is None else Mixture(mix.name, mix.alpha)
         self.noisy_labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
         self.loss = PairLoss(self.method, self.noisy_labels, self.classes, epochs=spec.recipe.epochs, prepared=False)
         self.peers = tuple(Peer(spec, index, machine, self.loss.memory(index)) for index in range(2))
@@ -104,6 +107,7 @@ class Pair:
             precision=machine.precision,
             both=machine.both,
             gradient_clip=recipe.optimizer.gradient_clip,
+            mixture=self.mixture,
         )
         capturable = self.method.capturable(number)
         self._steps = StageSteps(self.step, self.tensors, recipe.batch_size, machine.compute, capturable)
@@ -123,6 +127,7 @@ class Pair:
             scores,
             lambda random, sizes: method.draw(random, sizes, stage),
             name_of(method),
+            self.mixture,
         )
         noisy_labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
         return plan_epoch(indices, noisy_labels, self.spec.seed, epoch, size, draws, device)

@@ -12,12 +12,13 @@ from torch.func import functional_call
 from torch.nn.utils import clip_grad_norm_
 
 from smkd_cli.data.images.contract import TrainingImages
-from smkd_cli.methods import Batch, Method, RefinedOutputs
+from smkd_cli.methods import Batch, Inputs, Method, Outputs, RefinedOutputs, mixing
 from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.methods.step_checks import check_inputs, check_loss
 from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
 from smkd_cli.train.step.epoch_plan import Columns, named
+from smkd_cli.train.step.mixture import Mixture
 from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.predictor import PeerPredictor
 from smkd_cli.train.step.statistics import Statistics
@@ -45,6 +46,7 @@ class PairStep:
         both: runs a piece of work for each peer.
         gradient_clip: largest norm of a network's gradient; None for no limit.
         compiled: whether the networks' compiled forms are trained.
+        mixture: how images of a batch are mixed, if they are.
     """
 
     peers: Sequence[Peer]
@@ -59,6 +61,7 @@ class PairStep:
     both: Both = in_turn
     gradient_clip: float | None = None
     compiled: bool = False
+    mixture: Mixture | None = None
 
     @property
     def method(self) -> Method:
@@ -75,6 +78,9 @@ class PairStep:
         if self.method.defines("inputs"):
             predictors = self._predictors  # made here, once, and not by each peer's thread
             batches = self.both(lambda index: self._with_inputs(predictors, index, batches[index]))
+        elif self.mixture is not None:
+            mixture, drawn, predictors = self.mixture, named(columns, "mix."), self._predictors
+            batches = self.both(lambda index: self._mixed(mixture, drawn, predictors[index], batches[index]))
         outputs = self.both(lambda index: self._forward(index, batches[index]))
         if type(self.method).together is Method.together:
             self.both(lambda index: self._train_peer(index, outputs, batches[index]))
@@ -107,6 +113,16 @@ class PairStep:
         if not self.loss.checked:
             check_inputs(self.method, inputs, batch)
         return replace(batch, inputs=inputs)
+
+    @torch.no_grad()
+    def _mixed(self, mixture: Mixture, drawn: dict[str, Tensor], own: PeerPredictor, batch: Batch) -> Batch:
+        """A batch whose images, and labels, are mixed; for the statistics the network looks at the unmixed ones."""
+        images, share = mixture(batch.views[0], drawn)
+        target = mixing.mixed(batch.onehot, batch.onehot[drawn["partner"]], share.to(batch.onehot.dtype))
+        logits = own.predict(batch.views[0])
+        unmixed = Outputs.of(logits, own.memory)
+        refined = self.method.refine(unmixed, batch, self.loss.clock).target
+        return replace(batch, inputs=Inputs(images, target, logits, refined))
 
     def _forward(self, index: int, batch: Batch) -> RefinedOutputs:
         """A peer's outputs on the batch, refined."""
