@@ -39,6 +39,13 @@ def test_growth_is_measured(tmp_path):
     assert json.loads((tmp_path / "growth.json").read_text())["lines"]
 
 
+def test_heads_are_compared_with_their_matrix_products():
+    few = ("--images", 256, "--features", 8, "--classes", 3, "--batch", 64, "--rounds", 1)
+    _, _, *lines = run("heads.py", *few).splitlines()
+    assert [line.split()[0] for line in lines] == ["linear", "mlp"]
+    assert all(float(line.split()[-1]) > 0 for line in lines)
+
+
 @pytest.mark.slow
 def test_methods_are_compared_with_what_they_require(tmp_path):
     fixed = (f"--compute={part}" for part in ("threads=1", "precision=float32", "memory_format=channels_last"))
