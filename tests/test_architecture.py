@@ -28,7 +28,7 @@ ALLOWED = {
     "__main__": {"app", "console"},
     **dict.fromkeys(STAGES, PACKAGES | SHARED),
     "recipe": {"methods", "networks", "features", "data", "noise", "artifacts"} | SHARED,
-    "features": {"networks", "data", "artifacts", "cache", "errors", "console"},
+    "features": {"networks", "data", "artifacts", "cache", "errors", "console", "registry", "seeds"},
     "artifacts": {"arguments", "errors", "limits", "naming", "suggestions", "words"},
     "noise": {"arguments", "errors", "limits", "naming", "registry", "suggestions", "words"},
     "methods": {"errors", "registry", "suggestions"},

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 from pydantic import TypeAdapter, ValidationError
@@ -52,7 +53,8 @@ def frozen_of(cell: TrainedCell, path: Path) -> Frozen | None:
     if not weights.is_file() or sha256_of(weights) != cell.frozen.weights_sha256:
         problem = "are no longer those" if weights.is_file() else "are not there, those"
         raise DataError(f"{shown(path)}: the weights {plain(weights)} {problem} whose features it was trained on")
-    return Frozen(cell.frozen.network, cell.frozen.weights)
+    rules = json.dumps([rule.model_dump() for rule in cell.test_rules])
+    return Frozen(cell.frozen.network, cell.frozen.weights, rules)
 
 
 def rules_of(cell: TrainedCell, path: Path) -> tuple[Augmentation, ...]:

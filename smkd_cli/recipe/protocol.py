@@ -162,9 +162,16 @@ class Augmentation(Section):
 
     def build(self) -> list[augmentation.Augmentation]:
         """All rules, in the order in which they are applied; raises as :func:`smkd_cli.data.augmentation.build`."""
-        made = [augmentation.build("crop", {"padding": self.crop_padding})] if self.crop_padding else []
-        made += [augmentation.build("flip", {})] if self.flip else []
-        return made + [augmentation.build(rule.name, rule.options) for rule in self.rules]
+        return [
+            augmentation.build(entry["name"], {key: value for key, value in entry.items() if key != "name"})
+            for entry in self.entries()
+        ]
+
+    def entries(self) -> list[dict[str, Any]]:
+        """All rules as ``rules`` has them, in that order."""
+        made: list[dict[str, Any]] = [{"name": "crop", "padding": self.crop_padding}] if self.crop_padding else []
+        made += [{"name": "flip"}] if self.flip else []
+        return made + [{"name": rule.name, **rule.options} for rule in self.rules]
 
 
 class Training(Section):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
@@ -20,7 +21,9 @@ from pydantic import (
 )
 
 from smkd_cli import noise
+from smkd_cli.data.augmentation import Augmentation as Varying
 from smkd_cli.data.augmentation import size_after
+from smkd_cli.data.augmentation.stored import StoredView
 from smkd_cli.features import Frozen
 from smkd_cli.limits import MAX_SEED
 from smkd_cli.recipe.dataset import Dataset
@@ -204,6 +207,7 @@ class Recipe(Section):
     weights: Annotated[tuple[str | None, str | None], AsTuple, BeforeValidator(_pair_of_files)] = (None, None)
     freeze: Literal["backbone"] | None = None
     head: Literal["linear", "mlp"] = "linear"
+    views: Annotated[int, Field(ge=1, le=100)] | None = None
     methods: Annotated[tuple[MethodEntry, ...], AsTuple, Field(min_length=1)]
     options: RuleOptions = Field({})
     noise: Annotated[tuple[NoiseEntry, ...], AsTuple, Field(min_length=1)]
@@ -227,23 +231,31 @@ class Recipe(Section):
     @model_validator(mode="before")
     @classmethod
     def _features_are_not_varied(cls, value: Any) -> Any:
-        if isinstance(value, dict) and value.get("freeze") is not None:
+        if isinstance(value, dict) and value.get("freeze") is not None and value.get("views") is None:
             return {"augmentation": NOT_VARIED.model_dump(), **value}
         return value
 
     @model_validator(mode="after")
     def _frozen_is_complete(self) -> Self:
         if self.freeze is None:
-            if "head" in self.model_fields_set:
-                raise ValueError("has a head, which belongs to freeze: backbone")
+            for key in {"head", "views"} & self.model_fields_set:
+                raise ValueError(f"has {key}, which belongs to freeze: backbone")
             return self
         if None in self.weights or len(set(self.weights)) > 1 or len(set(self.networks)) > 1:
             raise ValueError("freezes its backbone: give one network, with one file of weights, for both peers")
-        if any(varied not in {None, NOT_VARIED} for varied in self._augmentations()):
+        if any(own is not None and own.mix is not None and own.mix.name == "cutmix" for own in self._augmentations()):
+            raise ValueError("freezes its backbone, and features have no boxes: mix them by mixup, not cutmix")
+        own, *others = (
+            None if each is None else each.model_copy(update={"mix": None}) for each in self._augmentations()
+        )
+        if (self.views is None and own != NOT_VARIED) or any(other not in {None, NOT_VARIED} for other in others):
             raise ValueError(
                 "freezes its backbone, whose features are computed once: augmentation must be"
-                " {crop_padding: 0, flip: false}"
+                " {crop_padding: 0, flip: false}, or the recipe say how many views of each image are made by it, as in"
+                " views: 10; variants and methods can have no other"
             )
+        if self.views is not None and (own == NOT_VARIED or any(other is not None for other in others)):
+            raise ValueError("has views, so its augmentation must vary images, and be the same everywhere")
         if any(variant.networks is not None for variant in self.variants):
             raise ValueError("freezes its backbone, whose weights are those of one network: no variant has others")
         return self
@@ -258,7 +270,17 @@ class Recipe(Section):
     def frozen(self) -> Frozen | None:
         """The network whose features are trained on, if it is frozen."""
         weights = self.weights[0]
-        return None if self.freeze is None or weights is None else Frozen(self.networks[0], weights)
+        if self.freeze is None or weights is None:
+            return None
+        rules = [] if self.views is None else self.augmentation.entries()
+        return Frozen(self.networks[0], weights, json.dumps(rules), self.views or 0)
+
+    @property
+    def drawn(self) -> list[Varying]:
+        """The rules that each epoch draws for; of stored views of images only which one is shown."""
+        if self.freeze is None:
+            return self.augmentation.build()
+        return [] if self.views is None else [StoredView(count=self.views)]
 
     @property
     def trained(self) -> tuple[str, str]:
@@ -286,6 +308,8 @@ class Recipe(Section):
             unused.add("sampler")
         if self.freeze is None:
             unused |= {"freeze", "head"}
+        if self.views is None:
+            unused.add("views")
         return {key: value for key, value in serialise(self).items() if key not in unused}
 
     @field_validator("*", mode="after")

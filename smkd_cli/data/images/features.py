@@ -14,10 +14,12 @@ class FeatureBank:
     Args:
         features: float32 (n, D); on the CPU its memory is used as it is, and may be mapped from a file.
         device: where batches come out, and where the features are kept.
+        views: float32 (n, V, D), features of varied views of each image.
     """
 
-    def __init__(self, features: Tensor, device: torch.device) -> None:
+    def __init__(self, features: Tensor, device: torch.device, views: Tensor | None = None) -> None:
         self.device, self._features = device, features.to(device)
+        self._views = None if views is None else views.to(device)
 
     def __len__(self) -> int:
         return len(self._features)
@@ -29,6 +31,6 @@ class FeatureBank:
     def stage(self, columns: Mapping[str, Tensor]) -> None:
         """Nothing: they are there."""
 
-    def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:  # noqa: ARG002
-        """The features of some samples, (N, D)."""
-        return self._features[indices]
+    def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:
+        """The features of some samples, (N, D); where there are several views, of those that were drawn."""
+        return self._features[indices] if self._views is None else self._views[indices, drawn[0]["view"]]

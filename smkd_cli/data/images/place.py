@@ -23,8 +23,9 @@ def placed(
 ) -> ImageBank | FeatureBank:
     """All images of a split on one device; the arguments are those of :class:`ImageBank`.
 
-    An array of float32 (n, D) is one of features, which are neither normalised nor varied.
+    An array of float32 (n, D) is one of features, which are neither normalised nor varied: varied views are there.
     """
     if isinstance(reader, ArrayReader) and reader.images.dtype == np.float32:
-        return FeatureBank(torch.from_numpy(np.asarray(reader.images)), device)
+        views = None if reader.views is None else torch.from_numpy(np.asarray(reader.views))
+        return FeatureBank(torch.from_numpy(np.asarray(reader.images)), device, views)
     return ImageBank(reader, mean, std, device, augmentation, memory_format)

@@ -30,9 +30,11 @@ class ArrayReader:
 
     Attributes:
         images: uint8 (n, H, W, C); or float32 (n, D), features in their place.
+        views: float32 (n, V, D), features of V varied views of each image, or None.
     """
 
     images: NDArray[Any]
+    views: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)

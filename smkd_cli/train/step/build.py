@@ -50,8 +50,7 @@ def resident_images(
         dataset: what is known of the images; none of its files is read.
         reader: reads them.
     """
-    rules = recipe.augmentation.build()
-    return placed(reader, dataset.mean, dataset.std, machine.device, rules, machine.memory_format)
+    return placed(reader, dataset.mean, dataset.std, machine.device, recipe.drawn, machine.memory_format)
 
 
 def build_pair(

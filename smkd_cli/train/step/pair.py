@@ -46,7 +46,7 @@ class Pair:
     def __init__(self, spec: PairSpec, images: TrainingImages, machine: Machine) -> None:
         self.spec, self.images, self.machine = spec, images, machine
         self.method, self.classes = spec.method, spec.classes
-        self.augmentation = tuple(spec.recipe.augmentation.build())
+        self.augmentation = tuple(spec.recipe.drawn)
         mix = spec.recipe.augmentation.mix
         self.mixture = None if mix is None else Mixture(mix.name, mix.alpha)
         self.noisy_labels = torch.from_numpy(spec.noisy_labels).to(machine.device)
