@@ -73,6 +73,7 @@ class Lines:
     Args:
         stream: seekable, at its start.
         name: names the file in messages.
+        table: whether it should be CSV, so that files of other kinds are refused by their first bytes.
 
     Attributes:
         number: how many lines were read.
@@ -81,11 +82,12 @@ class Lines:
         DataError: the first bytes are those of another kind of file.
     """
 
-    def __init__(self, stream: BinaryIO, name: str) -> None:
+    def __init__(self, stream: BinaryIO, name: str, *, table: bool = True) -> None:
         self.name = name
         self.number = 0
         self._stream = stream
-        refuse_foreign(stream.read(SNIFFED), name)
+        if table:
+            refuse_foreign(stream.read(SNIFFED), name)
         stream.seek(0)
         if stream.read(len(_BOM)) != _BOM:
             stream.seek(0)

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from smkd_cli import console
+from smkd_cli.artifacts.class_labels import class_numbers
 from smkd_cli.artifacts.foreign import SNIFFED
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, read_manifest_csv
 from smkd_cli.artifacts.manifest_checks import check_labels
 from smkd_cli.artifacts.text_lines import name_of, opened
-from smkd_cli.corrupt.class_labels import class_numbers
 from smkd_cli.corrupt.label_file import CLEAN, LABEL, NOISY, read_label_file
 from smkd_cli.corrupt.remarks import remark, remark_on_columns
 from smkd_cli.data import find

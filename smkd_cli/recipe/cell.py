@@ -122,7 +122,7 @@ class Cell:
         data = self.recipe.model_dump(mode="json", by_alias=True)
         kept = {key: value for key, value in data.items() if key not in _NOT_PROTOCOL}
         if (own := self.recipe.dataset.own) is not None:
-            kept["dataset"] = {**own.keys(), "path": fingerprint}
+            kept["dataset"] = {**own.reading, "path": fingerprint}
         if "weights" in kept:
             kept["weights"] = [path and Path(path).name for path in self.recipe.weights]
         return hashlib.sha256(json.dumps(kept, sort_keys=True).encode()).hexdigest()[:16]
@@ -136,8 +136,7 @@ class Cell:
         recipe, own = self.recipe, self.recipe.methods[0].protocol
         source = {}
         if (images := recipe.dataset.own) is not None:
-            path = str(Path(images.path).resolve())
-            source = {"source": {**images.keys(), "path": path, "fingerprint": dataset.fingerprint}}
+            source = {"source": images.absolute.keys() | {"fingerprint": dataset.fingerprint}}
         return {
             "recipe": recipe.name,
             "tables": list(recipe.tables),
@@ -174,7 +173,7 @@ class Cell:
         """
         data = self.recipe.model_dump(mode="json", by_alias=True)
         if (own := self.recipe.dataset.own) is not None:
-            data["dataset"] = {**own.keys(), "path": str(Path(own.path).resolve())}
+            data["dataset"] = own.absolute.keys()
         if "weights" in data:
             data["weights"] = [_absolute(path) for path in self.recipe.weights]
         if self.noise.manifest is not None:

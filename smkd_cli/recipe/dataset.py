@@ -8,7 +8,7 @@ from typing import Annotated, Any, Self
 from pydantic import Field, model_serializer, model_validator
 
 from smkd_cli.data import OwnData
-from smkd_cli.data.own.options import is_path
+from smkd_cli.data.own.options import TABLES, Columns, is_path
 from smkd_cli.limits import MAX_SEED
 from smkd_cli.networks import preprocessing_of
 from smkd_cli.recipe.protocol import AsTuple, Section
@@ -16,7 +16,18 @@ from smkd_cli.recipe.protocol import AsTuple, Section
 _OPTIONS = tuple(each.name for each in fields(OwnData))
 _DEFAULTS = OwnData("")
 Channel = Annotated[float, Field(ge=0, le=1)]
+ColumnName = Annotated[str, Field(min_length=1, max_length=1000)]
 Positive = Annotated[float, Field(gt=0, le=1)]
+
+
+class TableColumns(Section):
+    """Which columns of a table hold what; see :class:`~smkd_cli.data.own.options.Columns`."""
+
+    image: ColumnName | None = None
+    label: ColumnName | None = None
+    split: ColumnName | None = None
+    clean_label: ColumnName | None = None
+    group: ColumnName | None = None
 
 
 class Dataset(Section):
@@ -25,12 +36,14 @@ class Dataset(Section):
     A text alone is a path if it has a slash, and else a name.
 
     Attributes:
-        path, size, crop, mean, std, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`. How images are shown
-            is by default what the recipe's first network wants, where that is one of a library.
+        path, root, columns, size, crop, mean, std, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`. How
+            images are shown is by default what the recipe's first network wants, where that is one of a library.
     """
 
     name: str | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
+    root: Annotated[str, Field(min_length=1)] | None = None
+    columns: TableColumns | None = None
     size: Annotated[int, Field(ge=8, le=2048)] | None = None
     crop: Annotated[float, Field(gt=0, le=1)] | None = None
     mean: Annotated[tuple[Channel, Channel, Channel], AsTuple] | None = None
@@ -51,6 +64,8 @@ class Dataset(Section):
             raise ValueError("should have either a name or a path")
         if self.name is not None and (useless := sorted(self.model_fields_set - {"name"})):
             raise ValueError(f"a data set with a name has no {' and no '.join(useless)}: those are of a path")
+        if self.own is not None and not self.own.is_table and (self.root or self.columns):
+            raise ValueError(f"a folder has no root and no columns: those are of a table, as {' or '.join(TABLES)}")
         return self
 
     @property
@@ -63,7 +78,10 @@ class Dataset(Section):
         """The images of one's own, if it is those."""
         if self.path is None:
             return None
-        return OwnData(**{key: value for key in _OPTIONS if (value := getattr(self, key)) is not None})
+        given = {key: value for key in _OPTIONS if (value := getattr(self, key)) is not None}
+        if self.columns is not None:
+            given["columns"] = Columns(**self.columns.model_dump())
+        return OwnData(**given)
 
     def shown_to(self, network: str) -> Dataset:
         """This data set, with images shown as a network of a library wants them where nothing else is said.

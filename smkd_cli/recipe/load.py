@@ -11,6 +11,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from smkd_cli import console, methods, resources
+from smkd_cli.data.own.options import within
 from smkd_cli.errors import RecipeError
 from smkd_cli.networks.trained import PRETRAINED
 from smkd_cli.recipe.checks import check
@@ -142,7 +143,10 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     ]
     options = {rule: options for rule, options in recipe.options.items() if rule in used}
     own = recipe.dataset.own
-    dataset = recipe.dataset if own is None else recipe.dataset.model_copy(update={"path": str(folder / own.path)})
+    dataset = recipe.dataset
+    if own is not None:
+        there = within(folder, own)
+        dataset = dataset.model_copy(update={"path": there.path, "root": there.root})
     dataset = dataset.shown_to(recipe.networks[0])
     weights = tuple(path and (path if path == PRETRAINED else str(folder / path)) for path in recipe.weights)
     return recipe.model_copy(update={"noise": tuple(noise), "options": options, "dataset": dataset, "weights": weights})

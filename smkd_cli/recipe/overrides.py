@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from smkd_cli import resources
-from smkd_cli.data.own.options import is_path
+from smkd_cli.data.own.options import OwnData, is_path
 from smkd_cli.errors import RecipeError
 from smkd_cli.recipe.document import Document, KeyPath, Location, Problem
 from smkd_cli.recipe.schema import name_from
@@ -61,7 +61,10 @@ def apply_dataset(document: Document, dataset: str) -> None:
     value: dict[str, Any] = {"name": dataset}
     if is_path(dataset):
         before = document.data.get("dataset")
-        kept = before if isinstance(before, dict) and "name" not in before else {}
+        kept = dict(before) if isinstance(before, dict) and "name" not in before else {}
+        kept.pop("root", None)
+        if not OwnData(dataset).is_table:
+            kept.pop("columns", None)
         value = {**kept, "path": str(Path.cwd() / dataset)}
     document.put(("dataset",), value, Document(value, Location(source)))
 

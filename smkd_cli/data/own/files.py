@@ -1,8 +1,9 @@
-"""The bytes of image files."""
+"""The bytes of image files, and where they are."""
 
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 
 from smkd_cli.errors import DataError
@@ -20,3 +21,13 @@ def file_digest(path: Path) -> str:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
         raise DataError(f"{plain(path)}: cannot be read: {error.strerror or error}") from error
+
+
+def check_inside(path: Path, folder: Path) -> None:
+    """Raise a DataError if a path is a link out of a folder, or has one in it."""
+    target, inside = os.path.realpath(path), os.path.realpath(folder)
+    if not target.startswith(inside.rstrip(os.sep) + os.sep):
+        raise DataError(
+            f"{plain(path)}: is a link to {plain(target)}, out of the folder of the data set; copy what it leads to, or"
+            " name the folder that holds both"
+        )

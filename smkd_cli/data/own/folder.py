@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smkd_cli.data.own.decode import SUFFIXES
+from smkd_cli.data.own.files import check_inside
 from smkd_cli.data.own.listing import SPLIT_NAMES, TRAIN, Listing, check_class_name
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
@@ -39,6 +40,15 @@ def list_folder(root: Path) -> Listing:
     given = {SPLIT_NAMES.get(name.casefold()) for name in _folders(root)}
     by_split = None not in given and TRAIN in given
     return _listing(root, files, walk, by_split=by_split)
+
+
+def images_below(root: Path) -> list[str]:
+    """Paths of all images in a folder, at any depth, also beside its folders; raises as :func:`list_folder`."""
+    walk = _Walk(Path(os.path.realpath(root)))
+    with os.scandir(root) as entries:
+        files = [entry.name for entry in entries if entry.is_file() and Path(entry.name).suffix.lower() in SUFFIXES]
+    beside = [name for name in files if not name.startswith(".")]
+    return sorted([*beside, *(name for entry in _folders(root) for name in walk.files(entry))])
 
 
 def _folders(root: Path) -> list[str]:
@@ -88,12 +98,8 @@ class _Walk:
         return False
 
     def _check_inside(self, name: str) -> None:
-        target = os.path.realpath(self.root / name)
-        if target != str(self.root) and not target.startswith(str(self.root) + os.sep):
-            raise DataError(
-                f"{plain(self.root / name)}: is a link to {plain(target)}, out of the folder of the data set; copy what"
-                " it leads to, or name the folder that holds both"
-            )
+        if os.path.realpath(self.root / name) != str(self.root):
+            check_inside(self.root / name, self.root)
 
     def _deeper(self, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
         real = os.path.realpath(self.root / name)

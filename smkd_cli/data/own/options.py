@@ -2,12 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 from smkd_cli.naming import name_from
 from smkd_cli.registry import file_of
+
+TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
+"""A file whose name ends so is a table of images."""
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Which columns of a table hold what; where none is named, it is found by the names that people use.
+
+    Attributes:
+        image: paths of the images.
+        label: their labels, class names or numbers.
+        split: train, validation or test.
+        clean_label: the right labels.
+        group: what must stay together in one split.
+    """
+
+    image: str | None = None
+    label: str | None = None
+    split: str | None = None
+    clean_label: str | None = None
+    group: str | None = None
 
 
 @dataclass(frozen=True)
@@ -15,7 +37,9 @@ class OwnData:
     """Images of one's own; ``docs/own-images.md`` describes the keys.
 
     Attributes:
-        path: a folder with a folder per class.
+        path: a folder with a folder per class, or a table.
+        root: the folder that a table's paths are in; that of the table by default.
+        columns: of a table.
         size: side of the square that networks see, in pixels.
         crop: of the shorter side of an image, how much is in that square.
         mean, std: per channel, what pixels scaled to [0, 1] are normalised by.
@@ -24,6 +48,8 @@ class OwnData:
     """
 
     path: str
+    root: str | None = None
+    columns: Columns = field(default_factory=Columns)
     size: int = 224
     crop: float = 0.875
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -32,18 +58,49 @@ class OwnData:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if "\0" in self.path:
-            raise ValueError("should be the path of a folder, which holds no null character")
+        if "\0" in self.path + (self.root or ""):
+            raise ValueError("should be the path of a folder or a table, which holds no null character")
+
+    @property
+    def is_table(self) -> bool:
+        """Whether the path is that of a table."""
+        return Path(self.path).suffix.lower() in TABLES
+
+    @property
+    def folder(self) -> Path:
+        """The folder that the images' paths are in."""
+        if self.root is not None:
+            return Path(self.root)
+        return Path(self.path).parent if self.is_table else Path(self.path)
 
     @property
     def name(self) -> str:
         """What messages, manifests and results call it: the last part of its path."""
-        return name_from(Path(self.path).resolve().name) or "images"
+        path = Path(self.path).resolve()
+        return name_from(path.stem if self.is_table else path.name) or "images"
+
+    @property
+    def absolute(self) -> OwnData:
+        """The same, wherever the current folder is."""
+        return replace(self, path=str(Path(self.path).resolve()), root=self.root and str(Path(self.root).resolve()))
+
+    @property
+    def reading(self) -> dict[str, Any]:
+        """The keys that say how images are shown and split, and not where they are."""
+        return {key: value for key, value in self.keys().items() if key not in {"path", "root", "columns"}}
 
     def keys(self) -> dict[str, Any]:
         """The path, and the options that are not their defaults."""
-        defaults = {each.name: each.default for each in fields(self)}
-        return {key: value for key, value in asdict(self).items() if value != defaults[key]}
+        defaults = {"columns": Columns()} | {each.name: each.default for each in fields(self) if each.name != "columns"}
+        kept = {key: value for key, value in vars(self).items() if value != defaults[key]}
+        if "columns" in kept:
+            kept["columns"] = {key: value for key, value in asdict(self.columns).items() if value is not None}
+        return kept
+
+
+def within(folder: Path, data: OwnData) -> OwnData:
+    """The same, with paths that are relative to a folder."""
+    return replace(data, path=str(folder / data.path), root=data.root and str(folder / data.root))
 
 
 def is_path(name: str) -> bool:

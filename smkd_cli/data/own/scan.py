@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 # Of several images: the same file twice, and images that look alike though their labels or splits differ.
 DUPLICATE, CONTRADICTING, LEAKED, NEAR = "duplicate", "duplicate of another label", "in two splits", "looks alike"
+UNLISTED = "no row"  # in a table, of an image in its folder
 _AHEAD = 512  # images that wait for a thread
 
 
@@ -32,12 +33,14 @@ class Scan:
         listing: the images.
         facts: of each, in the same order.
         pairs: findings of several images, by the index of the later one.
+        unlisted: paths of images that the listing lacks.
         mean, std: per channel, of the middle of the images that can be used, at 64 x 64 pixels, in [0, 1].
     """
 
     listing: Listing
     facts: Sequence[ImageFacts]
     pairs: Sequence[tuple[int, Finding]]
+    unlisted: Sequence[str]
     mean: NDArray[np.float64]
     std: NDArray[np.float64]
 
@@ -48,6 +51,8 @@ class Scan:
                 yield facts.path, finding.kind, finding.detail
         for index, finding in self.pairs:
             yield self.facts[index].path, finding.kind, finding.detail
+        for path in self.unlisted:
+            yield path, UNLISTED, ""
 
     @property
     def counts(self) -> Counter[str]:
@@ -61,13 +66,19 @@ class Scan:
 
 
 def scan(
-    folder: Path, listing: Listing, splits: NDArray[Any], *, progress: Callable[[int], None] | None = None
+    folder: Path,
+    listing: Listing,
+    splits: NDArray[Any],
+    *,
+    others: Sequence[str] = (),
+    progress: Callable[[int], None] | None = None,
 ) -> Scan:
     """Look at every image of a listing, on as many threads as there are cores and a few more.
 
     Args:
         folder: that its paths are in.
         splits: object (n,), the split of each.
+        others: paths of all images in the folder, where some may not be listed.
         progress: called with the number of images done.
     """
     import numpy as np
@@ -84,7 +95,8 @@ def scan(
     count = max(1, sum(one.pixels is not None for one in facts)) * 64 * 64
     mean = total[0] / count
     std = np.sqrt(np.maximum(total[1] / count - mean**2, 0))
-    return Scan(listing, facts, _pairs(facts, listing, splits), mean, std)
+    unlisted = sorted(set(others) - set(listing.paths.tolist()))
+    return Scan(listing, facts, _pairs(facts, listing, splits), unlisted, mean, std)
 
 
 def _in_order(

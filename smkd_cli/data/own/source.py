@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any
 
 from smkd_cli.data.dataset import DataSet, Labels, SplitName, hash_of
 from smkd_cli.data.own import decode
-from smkd_cli.data.own.files import file_digest
+from smkd_cli.data.own.files import check_inside, file_digest
 from smkd_cli.data.own.folder import list_folder
 from smkd_cli.data.own.listing import TEST
 from smkd_cli.data.own.options import OwnData
 from smkd_cli.data.own.split import splits_of
+from smkd_cli.data.own.table import list_table
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class OwnImages(DataSet):
-    """A folder of images; see :class:`~smkd_cli.data.own.options.OwnData`.
+    """A folder or a table of images; see :class:`~smkd_cli.data.own.options.OwnData`.
 
     Its labels are those that people gave the images: nobody says that they are right.
     """
@@ -33,14 +34,18 @@ class OwnImages(DataSet):
         """List the images.
 
         Raises:
-            DataError: as :func:`~smkd_cli.data.own.folder.list_folder`, or a split has no images.
+            DataError: as :func:`~smkd_cli.data.own.folder.list_folder` or :func:`~smkd_cli.data.own.table.list_table`,
+                or a split has no images.
         """
         super().__init__(root)
         self.options, self.name = options, options.name
         self._readers: dict[SplitName, ImageFiles] = {}
         self._contents: dict[SplitName, str] = {}
-        self.folder = Path(options.path)
-        self.listing = list_folder(self.folder)
+        self.folder = options.folder
+        if options.is_table:
+            self.listing = list_table(Path(options.path), options.columns, self.folder)
+        else:
+            self.listing = list_folder(self.folder)
         self.class_names = self.listing.class_names
         self.knows_clean_labels = self.listing.clean_labels is not None
         self.image_shape = (options.size, options.size, 3)
@@ -117,6 +122,7 @@ class ImageFiles:
 
     def __init__(self, folder: Path, paths: NDArray[Any], options: OwnData) -> None:
         self._folder, self._paths, self._size, self._crop = folder, paths, options.size, options.crop
+        self._listed = options.is_table
 
     def __len__(self) -> int:
         return len(self._paths)
@@ -127,5 +133,8 @@ class ImageFiles:
 
         pixels = np.empty((len(indices), self._size, self._size, 3), np.uint8)
         for row, name in enumerate(self._paths[indices].tolist()):
-            pixels[row] = decode.read(self._folder / name, plain(self._folder / name), self._size, self._crop)
+            path = self._folder / name
+            if self._listed:  # links in a folder were looked at when it was listed
+                check_inside(path, self._folder)
+            pixels[row] = decode.read(path, plain(path), self._size, self._crop)
         return pixels

@@ -10,8 +10,9 @@ from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.artifacts.files import write_text
+from smkd_cli.data.own.folder import images_below
 from smkd_cli.data.own.inspect_image import UNUSABLE
-from smkd_cli.data.own.scan import Scan, scan
+from smkd_cli.data.own.scan import UNLISTED, Scan, scan
 from smkd_cli.data.own.source import OwnImages
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain
@@ -27,7 +28,8 @@ def verify_own(images: OwnImages, output: Path | None) -> None:
         DataError: some images cannot be used; the list is written before.
     """
     with _progress(len(images.listing)) as done:
-        found = scan(images.folder, images.listing, images.splits, progress=done)
+        others = images_below(images.folder) if images.options.is_table else ()
+        found = scan(images.folder, images.listing, images.splits, others=others, progress=done)
     text = _csv(found)
     if output is not None:
         write_text(output, text)
@@ -89,6 +91,8 @@ def _show(images: OwnImages, found: Scan) -> None:
     table = Table("found", "images", "what it means")
     for kind, count in found.counts.most_common():
         table.add_row(Text(kind), f"{count:,}", _meaning(kind))
+    if found.unlisted:
+        console.info(f"{len(found.unlisted):,} images have no row in the table, and are not used")
     if found.counts:
         console.people().print(table)
     else:
@@ -112,6 +116,8 @@ def _by_class(images: OwnImages) -> object:
 def _meaning(kind: str) -> str:
     if kind in UNUSABLE:
         return "cannot be trained on"
+    if kind == UNLISTED:
+        return "is not used"
     if "in two splits" in kind:
         return "test accuracy counts what was trained on"
     if "another label" in kind:
