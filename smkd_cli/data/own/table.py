@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import posixpath
-import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +30,7 @@ NAMES = {
     "group": ("group",),
 }
 # Paths that are not as they should be, or may be written otherwise.
-_ODD = re.compile(r"//|/\.|/$|^[./]|^\s*$|[\0\r]", re.MULTILINE)
+_ODD = ("//", "/.", "/\n", "\n.", "\n/", "\n\n", "\n ", "\n\t", "\0", "\r")
 _NEEDED = ("image", "label")
 
 
@@ -64,8 +63,7 @@ def list_table(table: Path, columns: Columns, root: Path) -> Listing:
         check_class_name(name, name_of(table))
     splits = _splits(rows) if _has_values(rows, "split") else None
     groups = rows.many.get("group")
-    kept = _without_repetition(paths, numbers, splits, rows.place)
-    order = kept[np.argsort(paths[kept])]
+    order = _in_order(paths, numbers, splits, rows.place)
     repeated = len(paths) - len(order)
     remarks = [f"{repeated:,} rows are there twice, with the same label, and count once"] if repeated else []
     return Listing(
@@ -113,9 +111,9 @@ def _paths(rows: TableRows, root: Path) -> NDArray[Any]:
     """Where the images are in the root, with ``/`` between the parts: object (n,)."""
     paths = rows.many["image"]
     together = "\n".join(paths.tolist())
-    plain_paths = together.count("\n") == len(paths) - 1 and not _ODD.search(together) and _is_text(together)
-    if plain_paths:  # as most are, and there may be millions
-        return paths
+    lines = f"\n{together}\n"
+    if lines.count("\n") == len(paths) + 1 and not any(odd in lines for odd in _ODD) and _is_text(together):
+        return paths  # as most are, and there may be millions
     base = str(root.absolute())
     paths = paths.copy()
     for row, path in enumerate(paths.tolist()):
@@ -163,27 +161,23 @@ def _splits(rows: TableRows) -> NDArray[Any]:
     return splits
 
 
-def _without_repetition(
+def _in_order(
     paths: NDArray[Any], numbers: Sequence[NDArray[np.int64]], splits: NDArray[Any] | None, place: Place
 ) -> NDArray[np.int64]:
-    """The first row of each file, in order; a file with two labels, or in two splits, is refused."""
+    """The rows by path, the first one of each file; a file with two labels, or in two splits, is refused."""
     import numpy as np
-    import pandas as pd
 
-    again = np.flatnonzero(pd.Series(paths).duplicated().to_numpy())
-    if not len(again):
-        return np.arange(len(paths))
-    first: dict[str, int] = {}
-    wanted = set(paths[again].tolist())
-    for row, path in enumerate(paths.tolist()):
-        if path not in wanted:
-            continue
-        earlier = first.setdefault(path, row)
+    order = np.argsort(paths, kind="stable")
+    ordered = paths[order]
+    again = np.flatnonzero(ordered[1:] == ordered[:-1]) + 1
+    for position in again.tolist():
+        earlier, row = sorted(order[position - 1 : position + 1].tolist())
         labels = any(each[earlier] != each[row] for each in numbers)
         if labels or (splits is not None and splits[earlier] != splits[row]):
             what = "another label" if labels else "another split"
             raise DataError(
-                f"{place(row)}: the file {quoted(path)} has {what} than in {place(earlier).rpartition(': ')[2]}:"
-                " keep one of the rows"
+                f"{place(row)}: the file {quoted(paths[row])} has {what} than in"
+                f" {place(earlier).rpartition(': ')[2]}: keep one of the rows"
             )
-    return np.delete(np.arange(len(paths)), again)
+    kept: NDArray[np.int64] = np.delete(order, again)
+    return kept
