@@ -21,11 +21,12 @@ Number = Annotated[float, Field(strict=False, allow_inf_nan=True)]
 
 
 class FrozenRecord(Record):
-    """The frozen network whose features a head was trained on."""
+    """The frozen network whose features a head was trained on; ``other`` is that of peer B, where it is another."""
 
     network: str
     weights: str
     weights_sha256: str
+    other: FrozenRecord | None = None
 
 
 class RuleRecord(BaseModel):

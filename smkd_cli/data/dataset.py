@@ -105,6 +105,7 @@ class DataSet(ABC):
         train_size, test_size: number of images.
         mean, std: per channel over the pixels of the training images, scaled to [0, 1].
         archive: what is downloaded, or None where there is no such thing.
+        parts: of features of two networks, first and number of those of each peer; None where both see the same.
         knows_clean_labels: whether somebody knows which labels of the training images are right.
 
     Example:
@@ -123,6 +124,7 @@ class DataSet(ABC):
     mean: tuple[float, ...]
     std: tuple[float, ...]
     archive: Archive | None = None
+    parts: tuple[tuple[int, int], tuple[int, int]] | None = None
     knows_clean_labels: bool = True
 
     def __init__(self, root: Path) -> None:
@@ -144,9 +146,13 @@ class DataSet(ABC):
         return ""
 
     @property
-    def frozen(self) -> Mapping[str, str] | None:
+    def frozen(self) -> Mapping[str, Any] | None:
         """Of features in the place of images, whose they are: name of the network, path of its weights, checksum."""
         return None
+
+    def seen_by(self, peer: int, shape: tuple[int, int, int]) -> tuple[int, int, int]:
+        """What the network of peer 0 or 1 sees of images, or features, of a shape (H, W, C)."""
+        return shape if self.parts is None else (*shape[:2], self.parts[peer][1])
 
     def files(self) -> dict[Path, str]:
         """The files on disk with their MD5; empty where the data comes with a package."""

@@ -26,6 +26,7 @@ from smkd_cli.evaluate.refined_labels import UndefinedLabelsError, refined_label
 from smkd_cli.evaluate.source import check_same, frozen_of, reference_of, rules_of
 from smkd_cli.evaluate.trust import check_code
 from smkd_cli.features import Frozen, dataset_of
+from smkd_cli.networks.heads import Head
 from smkd_cli.scoring import label_scores, predict, scores
 from smkd_cli.words import plain, quoted, shown
 
@@ -137,7 +138,10 @@ class Evaluator:
             raise DataError(
                 f"{shown(path)}: is of a network {facts.network!r:.80}, which is not known: {error}"
             ) from error
-        network = networks.build(facts.network, classes=len(dataset.class_names), channels=dataset.image_shape[2])
+        channels = dataset.seen_by(_PEERS.index(facts.peer), dataset.image_shape)[2]
+        network = networks.build(facts.network, classes=len(dataset.class_names), channels=channels)
+        if isinstance(network, Head) and dataset.parts is not None:
+            network.part = dataset.parts[_PEERS.index(facts.peer)]
 
         def load() -> None:
             if wrong := difference(weights, network.state_dict()):

@@ -8,7 +8,7 @@ from pathlib import Path
 from pydantic import TypeAdapter, ValidationError
 
 from smkd_cli.artifacts.files import sha256_of
-from smkd_cli.artifacts.peer import TrainedCell
+from smkd_cli.artifacts.peer import FrozenRecord, TrainedCell
 from smkd_cli.data import DataSet, OwnData, augmentation
 from smkd_cli.data.augmentation import Augmentation
 from smkd_cli.data.own.options import is_path
@@ -49,12 +49,17 @@ def frozen_of(cell: TrainedCell, path: Path) -> Frozen | None:
     """
     if cell.frozen is None:
         return None
-    weights = Path(cell.frozen.weights)
-    if not weights.is_file() or sha256_of(weights) != cell.frozen.weights_sha256:
+    rules = json.dumps([rule.model_dump() for rule in cell.test_rules])
+    return _frozen(cell.frozen, rules, path)
+
+
+def _frozen(record: FrozenRecord, rules: str, path: Path) -> Frozen:
+    weights = Path(record.weights)
+    if not weights.is_file() or sha256_of(weights) != record.weights_sha256:
         problem = "are no longer those" if weights.is_file() else "are not there, those"
         raise DataError(f"{shown(path)}: the weights {plain(weights)} {problem} whose features it was trained on")
-    rules = json.dumps([rule.model_dump() for rule in cell.test_rules])
-    return Frozen(cell.frozen.network, cell.frozen.weights, rules)
+    other = None if record.other is None else _frozen(record.other, rules, path)
+    return Frozen(record.network, record.weights, rules, other=other)
 
 
 def rules_of(cell: TrainedCell, path: Path) -> tuple[Augmentation, ...]:

@@ -47,12 +47,14 @@ class Frozen:
         augmentation: rules that images are varied by before it sees them, as JSON; of test images, those that change
             their size count.
         views: how many varied views of each training image it sees; 0 for none but the image itself.
+        other: of peer B, where that is another one.
     """
 
     network: str
     weights: str
     augmentation: str = "[]"
     views: int = 0
+    other: Frozen | None = None
 
 
 class FeatureSet(DataSet):
@@ -208,4 +210,10 @@ def dataset_of(reference: str | OwnData, frozen: Frozen | None, root: Path) -> D
         UnknownName, DataError: see :func:`smkd_cli.data.find`.
     """
     images = find(reference, root)
-    return images if frozen is None else FeatureSet(images, frozen)
+    if frozen is None:
+        return images
+    if frozen.other is None:
+        return FeatureSet(images, frozen)
+    from smkd_cli.features.paired import PairedFeatures
+
+    return PairedFeatures(images, frozen)

@@ -8,14 +8,21 @@ _HIDDEN = 512
 
 
 class Head(nn.Module):
-    """Layers over features (N, D), or over the mean of each channel of images (N, D, H, W): logits (N, classes)."""
+    """Layers over features (N, D), or over the mean of each channel of images (N, D, H, W): logits (N, classes).
+
+    Attributes:
+        part: first and number of the features that it sees, where there are others beside them.
+    """
 
     def __init__(self, *layers: nn.Module) -> None:
         super().__init__()
         self.layers = nn.Sequential(*layers)
+        self.part: tuple[int, int] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         features = x if x.ndim == 2 else x.mean((2, 3))
+        if self.part is not None:
+            features = features.narrow(1, *self.part)
         logits: Tensor = self.layers(features)
         return logits
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import (
@@ -241,8 +242,8 @@ class Recipe(Section):
             for key in {"head", "views"} & self.model_fields_set:
                 raise ValueError(f"has {key}, which belongs to freeze: backbone")
             return self
-        if None in self.weights or len(set(self.weights)) > 1 or len(set(self.networks)) > 1:
-            raise ValueError("freezes its backbone: give one network, with one file of weights, for both peers")
+        if None in self.weights:
+            raise ValueError("freezes its backbone: give it weights, one file for both peers or one for each")
         if any(own is not None and own.mix is not None and own.mix.name == "cutmix" for own in self._augmentations()):
             raise ValueError("freezes its backbone, and features have no boxes: mix them by mixup, not cutmix")
         own, *others = (
@@ -268,12 +269,15 @@ class Recipe(Section):
 
     @property
     def frozen(self) -> Frozen | None:
-        """The network whose features are trained on, if it is frozen."""
-        weights = self.weights[0]
-        if self.freeze is None or weights is None:
+        """The network whose features are trained on, if it is frozen; where that of peer B is another, both."""
+        if self.freeze is None:
             return None
-        rules = [] if self.views is None else self.augmentation.entries()
-        return Frozen(self.networks[0], weights, json.dumps(rules), self.views or 0)
+        rules = json.dumps([] if self.views is None else self.augmentation.entries())
+        a, b = (
+            Frozen(network, f"{weights}", rules, self.views or 0)
+            for network, weights in zip(self.networks, self.weights, strict=True)
+        )
+        return a if a == b else replace(a, other=b)
 
     @property
     def drawn(self) -> list[Varying]:

@@ -39,8 +39,10 @@ def cost_of(cell: Cell, dataset: DataSet) -> Cost:
     recipe = cell.training
     images = dataset.train_size - round(dataset.train_size * recipe.validation.fraction)
     per_image = sum(
-        networks.facts(name).training_operations(recipe.seen(dataset.image_shape), dataset.classes)
-        for name in recipe.trained
+        networks.facts(name).training_operations(
+            dataset.seen_by(peer, recipe.seen(dataset.image_shape)), dataset.classes
+        )
+        for peer, name in enumerate(recipe.trained)
     )
     steps = steps_per_epoch(images, recipe.batch_size)
     epochs = StageSchedule(methods.build(cell.method, cell.options), recipe.epochs).epochs

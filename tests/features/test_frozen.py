@@ -156,8 +156,8 @@ def test_weights_are_looked_for_before_training_and_not_downloaded_for_a_plan(sm
 @pytest.mark.parametrize(
     ("change", "words"),
     [
-        (("weights: w.safetensors\n", ""), "with one file of weights"),
-        (("networks: " + NETWORK, f"networks: [{NETWORK}, small_resnet]"), "give one network"),
+        (("weights: w.safetensors\n", ""), "one file for both peers or one for each"),
+        (("weights: w.safetensors", "weights: [w.safetensors, null]"), "one file for both peers or one for each"),
         (("epochs: 2", "epochs: 2\naugmentation: {flip: true}"), "computed once: augmentation must be"),
         (("freeze: backbone", "head: mlp"), "belongs to freeze"),
         (("[CE, SMKD-P+MyLC]", "[{name: CE, protocol: {augmentation: {flip: true}}}]"), "augmentation must be"),

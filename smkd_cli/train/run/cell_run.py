@@ -87,6 +87,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         seed=cell.seed,
         pretrained=pretrained(recipe, dataset),
         teachers=load_teachers(method, dataset, machine, recipe.networks),
+        parts=dataset.parts,
     )
     evaluation = Evaluation(dataset, images, labels, machine, recipe.augmentation.build())
     seen = recipe.seen(dataset.image_shape)
@@ -109,7 +110,10 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         method_files,
         dataset,
         labels,
-        sum(networks.facts(name).training_operations(seen, dataset.classes) for name in recipe.trained),
+        sum(
+            networks.facts(name).training_operations(dataset.seen_by(peer, seen), dataset.classes)
+            for peer, name in enumerate(recipe.trained)
+        ),
         evaluation,
         tuple(PairPredictions(pair, peer, evaluation, train_indices) for peer in range(2)),
         state,

@@ -65,6 +65,7 @@ def build_pair(
     seed: int = 0,
     pretrained: tuple[Callable[[nn.Module], None] | None, ...] = (None, None),
     teachers: Mapping[str, nn.Module] | None = None,
+    parts: tuple[tuple[int, int], tuple[int, int]] | None = None,
 ) -> Pair:
     """A pair with fresh weights, before its first stage.
 
@@ -80,9 +81,10 @@ def build_pair(
         seed: of the initial weights and of the batches.
         pretrained: for each peer, what puts trained weights into its fresh network.
         teachers: trained networks on the machine's device, by the path that the method names them with.
+        parts: of features of two networks, first and number of those of each peer.
     """
     channels = dataset.image_shape[2]
     spec = PairSpec(
-        recipe, method, seed, dataset.classes, channels, noisy_labels, clean_labels, pretrained, teachers or {}
+        recipe, method, seed, dataset.classes, channels, noisy_labels, clean_labels, pretrained, teachers or {}, parts
     )
     return Pair(spec, images, machine)

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from smkd_cli import networks
 from smkd_cli.methods import Companion, Stage
+from smkd_cli.networks.heads import Head
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
@@ -71,7 +72,11 @@ class Peer:
         spec, machine = self._spec, self._machine
         beginning = (stage,) if stage else ()
         torch.manual_seed(torch_seed(spec.seed, "network", self._index, *beginning))
-        network = networks.build(spec.recipe.trained[self._index], classes=spec.classes, channels=spec.channels)
+        part = None if spec.parts is None else spec.parts[self._index]
+        channels = spec.channels if part is None else part[1]
+        network = networks.build(spec.recipe.trained[self._index], classes=spec.classes, channels=channels)
+        if isinstance(network, Head):
+            network.part = part
         if (load := spec.pretrained[self._index]) is not None:
             load(network)
         return network.to(machine.device, memory_format=machine.memory_format)  # type: ignore[call-overload, no-any-return]

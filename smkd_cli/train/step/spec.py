@@ -23,6 +23,7 @@ class PairSpec:
         classes, channels: of the data set.
         noisy_labels: (n,) int64, of all training images.
         clean_labels: (n,) int64, or None where they are not known; for statistics only.
+        parts: of features of two networks, first and number of those of each peer; None where both see the same.
         pretrained: for each peer, what puts trained weights into its fresh network; None where none are given.
         teachers: trained networks by the path that the method names them with.
     """
@@ -36,3 +37,4 @@ class PairSpec:
     clean_labels: np.ndarray | None = None
     pretrained: tuple[Callable[[nn.Module], None] | None, ...] = (None, None)
     teachers: Mapping[str, nn.Module] = field(default_factory=dict)
+    parts: tuple[tuple[int, int], tuple[int, int]] | None = None
