@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
     from smkd_cli.data import DataSet
+    from smkd_cli.data.images.loading import Loading
     from smkd_cli.methods.contract import Method, Rule
     from smkd_cli.methods.exchange.contract import ExchangeRule
     from smkd_cli.methods.pair_loss import PairLoss
@@ -275,6 +276,8 @@ def train(
     runs: Path | str = "runs",
     data: Path | str = "data",
     jobs: int | Literal["auto"] = 1,
+    images: Literal["auto", "resident", "streamed"] = "auto",
+    workers: int | Literal["auto"] = "auto",
     device: str = "auto",
     executor: str = "local",
     deterministic: bool = False,
@@ -294,6 +297,9 @@ def train(
         runs: where the run directories go.
         data: folder of the data sets.
         jobs: cells at a time; more than one are trained in processes of their own. ``auto``: as many as are fastest.
+        images: ``resident`` keeps all in memory, ``streamed`` decodes them batch by batch; ``auto`` streams those that
+            would fill more than a third of the free memory.
+        workers: threads that decode streamed images.
         device: ``auto``, ``cpu`` or ``cuda``.
         executor: where cells are trained, by name or ``FILE.py:NAME``.
         deterministic: same bits every time, also on a GPU (``compute.deterministic`` of the recipe).
@@ -325,6 +331,7 @@ def train(
             raise UsageError(f"report should be a function, not {type(report).__name__} {report!r:.80}")
         if threading.get_ident() in _training_thread:
             raise UsageError("report is called while a cell is trained, and cannot train another by itself")
+        from smkd_cli.data.images.loading import Loading
         from smkd_cli.train.grid import GridRequest
 
         request = GridRequest(
@@ -340,6 +347,10 @@ def train(
             runs=arguments.path("runs", runs),
             data=arguments.path("data", data),
             jobs=None if jobs == "auto" else arguments.whole("jobs", jobs, 1),
+            loading=Loading(
+                arguments.text("images", images),
+                None if workers == "auto" else arguments.whole("workers", workers, 0),
+            ),
             device=arguments.text("device", device),
             executor=arguments.text("executor", executor),
             wait=arguments.truth("wait", wait),
@@ -353,6 +364,7 @@ def _train(
     runs: Path,
     data: Path,
     jobs: int | None,
+    loading: Loading,
     device: str,
     executor: str,
     wait: bool,
@@ -377,6 +389,7 @@ def _train(
                     executor=find(executor, jobs),
                     data=data,
                     wait=wait,
+                    loading=loading,
                     done=done.append,
                     watching=lambda _cells: nullcontext(report),
                 )

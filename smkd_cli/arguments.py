@@ -20,7 +20,8 @@ from smkd_cli.errors import SmkdError, UsageError
 # Options of the command whose arguments have other names.
 _NAMES = {"set": "overrides"}
 _OPTION = re.compile(
-    r"(?<![\w-])--(set|dataset|profile|manifest|cells|runs|jobs|device|executor|deterministic|wait|data)(?![\w-])"
+    r"(?<![\w-])--(set|dataset|profile|manifest|cells|runs|jobs|images|workers|device|executor|deterministic|wait|data)"
+    r"(?![\w-])"
 )
 
 

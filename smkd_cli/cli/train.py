@@ -29,6 +29,12 @@ def train(
     jobs: Annotated[
         str, typer.Option(metavar="N|auto", help="Cells at the same time; auto measures the fastest number.")
     ] = "auto",
+    images: Annotated[
+        str, typer.Option(help="Images: auto, resident (all in memory) or streamed (decoded batch by batch).")
+    ] = "auto",
+    workers: Annotated[
+        str, typer.Option(metavar="N|auto", help="Threads that decode streamed images; no bit of a result changes.")
+    ] = "auto",
     device: Annotated[str, typer.Option(help="Device: auto, cpu or cuda.")] = "auto",
     executor: Annotated[
         str,
@@ -52,9 +58,11 @@ def train(
     if jobs != "auto" and not (jobs.isascii() and jobs.isdecimal() and len(jobs) < 7 and int(jobs) > 0):
         raise UsageError(f"--jobs {shown(jobs)}: must be auto or a whole number from 1 on")
     settings = [*(overrides or []), *(["compute.deterministic=true"] if deterministic else [])]
+    from smkd_cli.data.images.loading import Loading
     from smkd_cli.train.executors import find
     from smkd_cli.train.grid import GridRequest
 
+    loading = Loading.from_text(images, workers)
     where = find(executor, None if jobs == "auto" else int(jobs))
     request = GridRequest(recipe, settings, profile, manifest, cells or [], dataset)
     if dry_run:
@@ -64,4 +72,4 @@ def train(
         return
     from smkd_cli.train.command import run
 
-    run(request, runs=runs, device=device, executor=where, data=data, wait=wait)
+    run(request, runs=runs, device=device, executor=where, data=data, wait=wait, loading=loading)

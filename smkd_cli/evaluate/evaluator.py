@@ -63,7 +63,8 @@ class Evaluator:
         if key not in self._read:
             dataset = self._dataset(name, frozen)
             images = dataset.images(self.split)
-            bank = placed(images, dataset.mean, dataset.std, self.device, rules, torch.channels_last)
+            shape, mean, std = dataset.image_shape, dataset.mean, dataset.std
+            bank = placed(images, shape, mean, std, self.device, rules, torch.channels_last)
             self._read[key] = bank, dataset.labels(self.split)
         return self._read[key]
 

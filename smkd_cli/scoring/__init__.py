@@ -3,7 +3,7 @@
 from smkd_cli.scoring.labels import label_scores
 from smkd_cli.scoring.metrics import accuracy, class_accuracies, macro_average, scores
 from smkd_cli.scoring.precision import mixed_precision
-from smkd_cli.scoring.predict import predict
+from smkd_cli.scoring.predict import predict, predict_both
 
 __all__ = [
     "accuracy",
@@ -12,5 +12,6 @@ __all__ = [
     "macro_average",
     "mixed_precision",
     "predict",
+    "predict_both",
     "scores",
 ]

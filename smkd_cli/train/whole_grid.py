@@ -8,6 +8,7 @@ from pathlib import Path
 
 from smkd_cli import console
 from smkd_cli.data import find, opened_once
+from smkd_cli.data.images.loading import Loading
 from smkd_cli.errors import InterruptedRunError, SmkdError, StillTrainingError
 from smkd_cli.recipe import Cell
 from smkd_cli.train.events import Event
@@ -27,6 +28,7 @@ def train_grid(
     executor: Executor,
     data: Path,
     wait: bool,
+    loading: Loading,
     done: Callable[[Path], None],
     watching: Watching,
 ) -> None:
@@ -36,6 +38,7 @@ def train_grid(
         runs: the folder in which the grid's folder is, or will be.
         data: folder of the data sets.
         wait: whether to wait, at the end, for cells that another process trains.
+        loading: where images are kept.
         done: called with the run directory of each finished cell, also of one that was trained before or by others.
         watching: given the cells that are to be trained, a context that gives what takes their events.
 
@@ -49,7 +52,7 @@ def train_grid(
         dataset = find(grid.dataset.reference, data)
         if dataset.missing():
             dataset.verify()
-        tasks = [Task(cell, runs / grid.name / cell.slug, data, device=device) for cell in cells]
+        tasks = [Task(cell, runs / grid.name / cell.slug, data, device=device, loading=loading) for cell in cells]
         _train(tasks, executor, wait, done, watching)
 
 

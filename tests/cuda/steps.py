@@ -18,15 +18,18 @@ from typing import Any
 import numpy as np
 import torch
 from pairs import Stepped, untaught_pair
-from streamed import StreamedImages
 from torch import Tensor, nn
 from torch._subclasses.fake_tensor import FakeTensorMode
 from torch.utils._python_dispatch import TorchDispatchMode
 
+from smkd_cli.data.images.reader import ImageReader
+from smkd_cli.data.images.streamed import StreamedImages
 from smkd_cli.methods import Companion
+from smkd_cli.recipe import Recipe
 from smkd_cli.train.machine.compute import ComputeConfig
+from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import cuda_graph, optimizers
-from smkd_cli.train.step.build import resident_images
+from smkd_cli.train.step.build import ImageFacts, resident_images
 from smkd_cli.train.step.epoch_plan import Columns
 from smkd_cli.train.step.peer import Peer
 
@@ -46,8 +49,9 @@ class OnTheDevice(TorchDispatchMode):
 class OfAnySamples(StreamedImages):
     """Images from the host of samples whose indices have no numbers."""
 
-    def _samples(self, columns: Columns) -> np.ndarray:
-        return np.arange(columns["indices"].numel())
+    def stage(self, columns: Columns) -> None:
+        samples = np.arange(columns["indices"].numel())
+        self._place(samples, torch.zeros((len(samples), *self._shape), dtype=torch.uint8))
 
 
 class Launches:
@@ -87,9 +91,24 @@ def replace_tensors(module: nn.Module, change: Callable[[Tensor], Tensor], recur
     return module
 
 
+def of_any_samples(recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine) -> OfAnySamples:
+    """In the place of ``resident_images``."""
+    return OfAnySamples(
+        reader,
+        dataset.image_shape,
+        dataset.mean,
+        dataset.std,
+        machine.device,
+        recipe.drawn,
+        machine.memory_format,
+        most=2 * recipe.batch_size,
+        workers=0,
+    )
+
+
 def pair_of(method: str, compute: ComputeConfig, asked: dict[str, Any]) -> Stepped:
     """A pair whose optimisers take their rate from the device, as they do on CUDA."""
-    placed = OfAnySamples if asked["streamed"] else resident_images
+    placed = of_any_samples if asked["streamed"] else resident_images
     stepped = untaught_pair(method, compute, placed=placed, overrides=asked["overrides"])
     made = [optimizer for peer in stepped.pair.peers for optimizer in peer.optimizers]
     for optimizer in (*made, *(extra.optimizer for extra in stepped.pair.shared.values())):

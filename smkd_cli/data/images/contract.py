@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Protocol
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+Columns = dict[str, Tensor]
+"""A batch of an epoch plan: what was drawn for each of its positions, by name; ``indices`` (N, P) are its samples."""
 
 
 class Images(Protocol):
@@ -31,7 +36,16 @@ class TrainingImages(Images, Protocol):
     into buffers that stay where they are, so that a step which is captured stays so.
     """
 
-    def stage(self, columns: Mapping[str, Tensor]) -> None:
+    def ahead(self, batches: Iterable[Columns], samples: Iterable[NDArray[np.int64]]) -> Iterator[Columns]:
+        """The batches, unchanged and in their order, of which the next ones are got ready while one is trained on.
+
+        Args:
+            batches: those of an epoch plan that will be trained on.
+            samples: the ``indices`` of each, on the host, where reading them need not wait for the device.
+        """
+        ...
+
+    def stage(self, columns: Columns) -> None:
         """Get the samples of a batch ready, on the host, before its step; ``columns`` are an epoch plan's.
 
         Called before every step, and before a step is recorded on a batch, outside of what is recorded.

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
+
+from smkd_cli.data.images.contract import Columns
 
 
 class FeatureBank:
@@ -28,7 +32,11 @@ class FeatureBank:
         """Features start … stop−1, (N, D)."""
         return self._features[start:stop]
 
-    def stage(self, columns: Mapping[str, Tensor]) -> None:
+    def ahead(self, batches: Iterable[Columns], samples: Iterable[NDArray[np.int64]]) -> Iterator[Columns]:  # noqa: ARG002
+        """The batches: all is there."""
+        return iter(batches)
+
+    def stage(self, columns: Columns) -> None:
         """Nothing: they are there."""
 
     def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:

@@ -11,7 +11,11 @@ if TYPE_CHECKING:
 
 
 class ImageReader(Protocol):
-    """The images of one split, in the order of its labels; ``len()`` is their number."""
+    """The images of one split, in the order of its labels; ``len()`` is their number.
+
+    Images that are not in memory are read by several threads at a time if the reader has an attribute ``parallel`` that
+    is true. A method ``where(index)`` names an image in messages. Neither is needed.
+    """
 
     def __len__(self) -> int: ...
 
@@ -42,3 +46,33 @@ class ArrayReader:
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See :meth:`ImageReader.read`."""
         return self.images[indices]
+
+
+@dataclass(frozen=True, eq=False)
+class ChosenImages:
+    """Some of the images of a reader.
+
+    Attributes:
+        reader: has them.
+        indices: int64 (k,), which.
+    """
+
+    reader: ImageReader
+    indices: NDArray[np.int64]
+
+    @property
+    def parallel(self) -> bool:
+        """As the reader."""
+        return bool(getattr(self.reader, "parallel", False))
+
+    def __len__(self) -> int:
+        return len(self.indices)
+
+    def where(self, index: int) -> str:
+        """Names an image."""
+        where = getattr(self.reader, "where", "image {}".format)
+        return str(where(int(self.indices[index])))
+
+    def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
+        """See :meth:`ImageReader.read`."""
+        return self.reader.read(self.indices[indices])

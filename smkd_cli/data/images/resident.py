@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from weakref import WeakKeyDictionary
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from smkd_cli.data.augmentation import at_test, shown, size_after, varied
 from smkd_cli.data.augmentation.contract import Augmentation
 from smkd_cli.data.augmentation.rules.crop import Crop
 from smkd_cli.data.augmentation.rules.flip import Flip
+from smkd_cli.data.images.contract import Columns
 from smkd_cli.data.images.reader import ImageReader
 
 # How much is read at a time on the way to the device.
@@ -76,13 +78,22 @@ class ImageBank:
         padded = height + 2 * border, width + 2 * border
         shape = (*padded, channels) if self._channels_last else (channels, *padded)
         stored = torch.zeros((count, *shape), dtype=torch.uint8, device=self.device)
-        inner = stored if self._channels_last else stored.permute(0, 2, 3, 1)
-        inner = inner[:, border : border + height, border : border + width]
+        inner = self._without_border(stored, height, width)
         step = max(1, _CHUNK_BYTES // inner[0].numel())
         for start in range(0, count, step):
             indices = np.arange(start, min(start + step, count))
             inner[start : start + step] = torch.from_numpy(reader.read(indices)).to(self.device)
         return stored
+
+    def _without_border(self, stored: Tensor, height: int, width: int) -> Tensor:
+        """Stored pixels as (n, H, W, C), not copied."""
+        images, border = stored if self._channels_last else stored.permute(0, 2, 3, 1), self.padding
+        return images[:, border : border + height, border : border + width]
+
+    def put(self, images: Tensor) -> None:
+        """Write other images, uint8 (k, H, W, C) on the host, over the first k."""
+        inner = self._without_border(self.pixels, self.height, self.width)
+        inner[: len(images)].copy_(images, non_blocking=True)
 
     def _beside_pixels(self, factor: Tensor) -> Tensor:
         """A number per channel (C,) in the shape that multiplies stored pixels with a long innermost axis."""
@@ -104,7 +115,11 @@ class ImageBank:
             pixels = self._stored_as(shown(rule, self._channels_first(pixels)))
         return self._normalised(pixels)
 
-    def stage(self, columns: Mapping[str, Tensor]) -> None:
+    def ahead(self, batches: Iterable[Columns], samples: Iterable[NDArray[np.int64]]) -> Iterator[Columns]:  # noqa: ARG002
+        """The batches: all is there."""
+        return iter(batches)
+
+    def stage(self, columns: Columns) -> None:
         """Nothing: they are there."""
 
     def view(self, indices: Tensor, drawn: Sequence[Mapping[str, Tensor]]) -> Tensor:

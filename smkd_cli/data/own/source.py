@@ -124,8 +124,14 @@ class ImageFiles:
         self._folder, self._paths, self._size, self._crop = folder, paths, options.size, options.crop
         self._listed = options.is_table
 
+    parallel = True
+
     def __len__(self) -> int:
         return len(self._paths)
+
+    def where(self, index: int) -> str:
+        """The path of an image's file."""
+        return str(self._folder / self._paths[index])
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See :meth:`~smkd_cli.data.images.reader.ImageReader.read`."""

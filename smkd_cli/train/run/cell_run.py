@@ -25,7 +25,7 @@ from smkd_cli.train.run.predictions import PairPredictions
 from smkd_cli.train.run.pretrained import pretrained
 from smkd_cli.train.run.state import TrainingState
 from smkd_cli.train.run.task import Task
-from smkd_cli.train.step.build import build_pair, resident_images
+from smkd_cli.train.step.build import build_pair, training_images
 from smkd_cli.train.step.pair import Pair
 from smkd_cli.train.step.schedule import steps_per_epoch
 from smkd_cli.train.step.stages import StageSchedule
@@ -80,7 +80,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         recipe,
         method,
         dataset,
-        resident_images(recipe, dataset, images, machine),
+        training_images(recipe, dataset, images, machine, task.loading),
         labels.noisy_labels,
         machine,
         clean_labels=labels.clean_labels,
@@ -89,7 +89,7 @@ def prepare_run(task: Task, directory: RunDirectory) -> CellRun:
         teachers=load_teachers(method, dataset, machine, recipe.networks),
         parts=dataset.parts,
     )
-    evaluation = Evaluation(dataset, images, labels, machine, recipe.augmentation.build())
+    evaluation = Evaluation(dataset, images, labels, machine, task.loading, recipe.augmentation.build())
     seen = recipe.seen(dataset.image_shape)
     train_indices = torch.from_numpy(labels.train_indices).to(machine.device)
     steps = steps_per_epoch(len(labels.train_indices), recipe.batch_size)

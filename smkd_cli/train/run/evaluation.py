@@ -12,15 +12,16 @@ from torch import Tensor, nn
 from smkd_cli.data import DataSet
 from smkd_cli.data.augmentation import Augmentation, at_test
 from smkd_cli.data.images.contract import Images
+from smkd_cli.data.images.loading import Loading
 from smkd_cli.data.images.place import placed
-from smkd_cli.data.images.reader import ArrayReader, ImageReader
-from smkd_cli.scoring import accuracy, class_accuracies, macro_average, predict
+from smkd_cli.data.images.reader import ArrayReader, ChosenImages, ImageReader
+from smkd_cli.scoring import accuracy, class_accuracies, macro_average, predict_both
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.run.labels import TrainingLabels
 
 
 class Evaluation:
-    """Scores a pair, on images that are held on the device.
+    """Scores a pair.
 
     The test split and the noisy validation split stay inside: what comes out of :meth:`epoch` goes to the metrics and
     to nothing that training depends on.
@@ -29,7 +30,8 @@ class Evaluation:
         dataset: whose test split is read.
         train: its training images.
         labels: of that; what is held out of it is the validation split.
-        machine: where they are.
+        machine: where they are scored.
+        loading: where images are kept.
         rules: of the augmentation of the training images; those that change their size change test images too.
     """
 
@@ -39,15 +41,18 @@ class Evaluation:
         train: ImageReader,
         labels: TrainingLabels,
         machine: Machine,
+        loading: Loading,
         rules: Sequence[Augmentation] = (),
     ) -> None:
         bank = partial(
             placed,
+            shape=dataset.image_shape,
             mean=dataset.mean,
             std=dataset.std,
             device=machine.device,
             augmentation=at_test(rules),
             memory_format=machine.memory_format,
+            loading=loading,
         )
         self._machine = machine
         test = torch.from_numpy(dataset.labels("test").best)
@@ -56,7 +61,9 @@ class Evaluation:
         held_out = labels.held_out_indices
         if len(held_out):
             noisy_labels = torch.from_numpy(labels.noisy_labels[held_out]).to(machine.device)
-            self._validation = bank(ArrayReader(train.read(held_out))), noisy_labels
+            is_array = isinstance(train, ArrayReader)
+            chosen = ArrayReader(train.read(held_out)) if is_array else ChosenImages(train, held_out)
+            self._validation = bank(chosen), noisy_labels
 
     def epoch(self, networks: Sequence[nn.Module]) -> dict[str, float]:
         """Accuracies in percent: of each peer and of the averaged prediction on test, of each peer on validation.
@@ -93,7 +100,7 @@ class Evaluation:
         return *self._predictions(networks, images), noisy_labels
 
     def _predictions(self, networks: Sequence[nn.Module], images: Images) -> tuple[Tensor, Tensor]:
-        return self._machine.both(lambda peer: predict(networks[peer], images, self._machine.precision))
+        return predict_both(networks, images, self._machine.precision, self._machine.both)
 
 
 # When in a training the share of sent samples is recorded.

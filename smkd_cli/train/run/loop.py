@@ -64,12 +64,11 @@ class TrainingLoop:
     def _epoch(self, stop: StopRequest) -> None:
         run, state, pair, progress = self._run, self._run.state, self._run.pair, self._run.state.progress
         state.begin_epoch()
-        size = pair.spec.recipe.batch_size
         plan = pair.plan_epoch(run.labels.train_indices, progress.epoch)
         watch = Stopwatch(progress)
         with watch.paused(), self._speed.paused():
             self._prepare_steps(plan)
-        for batch in plan.batches(size, progress.step):
+        for batch in pair.batches(plan, progress.step):
             pair.set_learning_rate(state.learning_rate(progress.step))
             pair.clock.iteration.add_(1)
             pair.train_step(batch)

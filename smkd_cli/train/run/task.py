@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from smkd_cli.data.images.loading import Loading
 from smkd_cli.recipe import Cell
 from smkd_cli.train.machine.compute import ComputeConfig
 
@@ -20,6 +21,7 @@ class Task:
         compute: the compute configuration; None where it is not chosen yet (``train_cell`` then takes the usual one of
             a CPU).
         device: what ``--device`` asks for (auto, cpu or cuda), where it is not chosen yet.
+        loading: where images are kept, and how many threads decode them.
     """
 
     cell: Cell
@@ -27,3 +29,4 @@ class Task:
     data: Path
     compute: ComputeConfig | None = None
     device: str = "auto"
+    loading: Loading = field(default_factory=Loading)

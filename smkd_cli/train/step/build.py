@@ -9,10 +9,9 @@ import numpy as np
 from torch import nn
 
 from smkd_cli.data.images.contract import TrainingImages
-from smkd_cli.data.images.features import FeatureBank
+from smkd_cli.data.images.loading import Loading
 from smkd_cli.data.images.place import placed
 from smkd_cli.data.images.reader import ImageReader
-from smkd_cli.data.images.resident import ImageBank
 from smkd_cli.methods import Method
 from smkd_cli.recipe import Recipe
 from smkd_cli.train.machine.device import Machine
@@ -40,17 +39,33 @@ class ImageFacts(Protocol):
         """Per channel, of pixels scaled to [0, 1]."""
 
 
-def resident_images(
-    recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine
-) -> ImageBank | FeatureBank:
-    """All training images, or their features, on the machine's device, varied as the recipe says.
+def training_images(
+    recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine, loading: Loading
+) -> TrainingImages:
+    """All training images, or their features, varied as the recipe says: on the machine's device, or read as needed.
 
     Args:
-        recipe: its augmentation.
+        recipe: its augmentation and batch size.
         dataset: what is known of the images; none of its files is read.
         reader: reads them.
+        loading: where they are.
     """
-    return placed(reader, dataset.mean, dataset.std, machine.device, recipe.drawn, machine.memory_format)
+    return placed(
+        reader,
+        dataset.image_shape,
+        dataset.mean,
+        dataset.std,
+        machine.device,
+        recipe.drawn,
+        machine.memory_format,
+        loading=loading,
+        most=2 * recipe.batch_size,
+    )
+
+
+def resident_images(recipe: Recipe, dataset: ImageFacts, reader: ImageReader, machine: Machine) -> TrainingImages:
+    """All of them on the machine's device."""
+    return training_images(recipe, dataset, reader, machine, Loading("resident"))
 
 
 def build_pair(
@@ -73,7 +88,7 @@ def build_pair(
         recipe: as the cell is trained: networks, optimiser, augmentation, batch size.
         method: what the peers learn from.
         dataset: what is known of the images; none of its files is read.
-        images: all training images, with the recipe's augmentation: :func:`resident_images`, or others that put those
+        images: all training images, with the recipe's augmentation: :func:`training_images`, or others that put those
             of a batch into place by ``stage``.
         noisy_labels: int64 (n,), theirs.
         machine: where the pair lives.

@@ -82,6 +82,13 @@ class CapturedStep:
             self._inputs[name].copy_(part)
         self._replay()
 
+    @property
+    def is_prepared(self) -> bool:
+        """Whether it can be called without getting ready first; so must its fallback be, where that is taken."""
+        if self.impossible is not None and isinstance(self._fallback, CapturedStep):
+            return self._fallback.is_prepared
+        return self._replay is not None or self.impossible is not None
+
     def prepare(self, batch: dict[str, Tensor]) -> None:
         """Get ready for batches like this one, unless that was done; training stays where it is.
 

@@ -16,13 +16,12 @@ from torch import Tensor
 
 from smkd_cli.data import augmentation
 from smkd_cli.data.augmentation.contract import Augmentation
+from smkd_cli.data.images.contract import Columns
 from smkd_cli.errors import MethodError
 from smkd_cli.methods import Views
 from smkd_cli.methods.sampling import Population, Sampler, Uniform
 from smkd_cli.seeds import generator
 from smkd_cli.train.step.mixture import Mixture
-
-Columns = dict[str, Tensor]
 
 
 def named(columns: Mapping[str, Tensor], prefix: str) -> dict[str, Tensor]:
@@ -39,9 +38,11 @@ class EpochPlan:
             each rule of the augmentation drew, (n, K, …) for K views, of both peers or first A's, then B's, by
             ``view.``, the rule's position and its name; what the method drew, (n, …), by ``drawn.`` and its name; and
             what was drawn for mixing images, (n, …), by ``mix.`` and its name.
+        samples: the indices, on the host.
     """
 
     columns: Mapping[str, Tensor]
+    samples: np.ndarray
 
     def __len__(self) -> int:
         return len(self.columns["indices"])
@@ -50,6 +51,11 @@ class EpochPlan:
         """The batches from number ``first`` on."""
         for start in range(first * batch_size, len(self), batch_size):
             yield {name: column[start : start + batch_size] for name, column in self.columns.items()}
+
+    def samples_of_batches(self, batch_size: int, first: int = 0) -> Iterator[np.ndarray]:
+        """The samples of the same batches, (N, P) each."""
+        for start in range(first * batch_size, len(self), batch_size):
+            yield self.samples[start : start + batch_size]
 
 
 @dataclass(frozen=True)
@@ -123,7 +129,8 @@ def plan_epoch(
         columns[f"drawn.{name}"] = values
     if draws.mixture is not None:
         columns |= {f"mix.{name}": values for name, values in draws.mixture.draw(random, sizes).items()}
-    return EpochPlan({name: torch.from_numpy(values).to(device) for name, values in columns.items()})
+    on_device = {name: torch.from_numpy(values).to(device) for name, values in columns.items()}
+    return EpochPlan(on_device, columns["indices"])
 
 
 def _check_order(method: str, order: object, count: int, samples: int) -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
-from smkd_cli.data.images.contract import TrainingImages
+from smkd_cli.data.images.contract import Columns, TrainingImages
 from smkd_cli.methods import Clock, LabelFacts, Stage
 from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.methods.sampling import Balanced
@@ -16,7 +16,7 @@ from smkd_cli.methods.step_checks import name_of
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
 from smkd_cli.train.step import optimizers
-from smkd_cli.train.step.epoch_plan import Columns, Draws, EpochPlan, plan_epoch
+from smkd_cli.train.step.epoch_plan import Draws, EpochPlan, plan_epoch
 from smkd_cli.train.step.extras import build_extras
 from smkd_cli.train.step.mixture import Mixture
 from smkd_cli.train.step.peer import Peer
@@ -132,6 +132,11 @@ class Pair:
         noisy_labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
         return plan_epoch(indices, noisy_labels, self.spec.seed, epoch, size, draws, device)
 
+    def batches(self, plan: EpochPlan, first: int = 0) -> Iterator[Columns]:
+        """The batches of an epoch from number ``first`` on, whose images are got ready ahead of their steps."""
+        size = self.spec.recipe.batch_size
+        return self.images.ahead(plan.batches(size, first), plan.samples_of_batches(size, first))
+
     def _remembered(self, name: str) -> list[np.ndarray]:
         """A buffer of each peer's memory, read from the device."""
         return [memory[name].cpu().numpy() for memory in self.memories]
@@ -150,6 +155,8 @@ class Pair:
             torch.OutOfMemoryError: there is not enough memory.
         """
         for batch in batches:
+            if self._steps.is_prepared(batch):
+                continue
             self.images.stage(batch)
             self._steps.prepare(batch)
 

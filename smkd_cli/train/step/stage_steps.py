@@ -7,10 +7,10 @@ from dataclasses import replace
 
 from torch import Tensor
 
+from smkd_cli.data.images.contract import Columns
 from smkd_cli.train.machine.compute import ComputeConfig
 from smkd_cli.train.step.captured_step import CapturedStep, NoGraphs, Step
 from smkd_cli.train.step.cuda_graph import CudaGraphs
-from smkd_cli.train.step.epoch_plan import Columns
 from smkd_cli.train.step.step import PairStep
 
 
@@ -49,6 +49,11 @@ class StageSteps:
     def __call__(self, batch: Columns) -> None:
         """Do the step on a batch."""
         self._step_of(batch)(batch)
+
+    def is_prepared(self, batch: Columns) -> bool:
+        """Whether nothing is left to do for batches like this one."""
+        step = self._step_of(batch)
+        return not isinstance(step, CapturedStep) or step.is_prepared
 
     def prepare(self, batch: Columns) -> None:
         """Compile and capture for batches like this one, if that is still to be done; training stays where it is.

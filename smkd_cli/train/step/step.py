@@ -11,13 +11,13 @@ from torch import Tensor
 from torch.func import functional_call
 from torch.nn.utils import clip_grad_norm_
 
-from smkd_cli.data.images.contract import TrainingImages
+from smkd_cli.data.images.contract import Columns, TrainingImages
 from smkd_cli.methods import Batch, Inputs, Method, Outputs, RefinedOutputs, mixing
 from smkd_cli.methods.pair_loss import PairLoss
 from smkd_cli.methods.step_checks import check_inputs, check_loss
 from smkd_cli.scoring import mixed_precision
 from smkd_cli.train.machine.parallel import Both, in_turn
-from smkd_cli.train.step.epoch_plan import Columns, named
+from smkd_cli.train.step.epoch_plan import named
 from smkd_cli.train.step.mixture import Mixture
 from smkd_cli.train.step.peer import Peer
 from smkd_cli.train.step.predictor import PeerPredictor
