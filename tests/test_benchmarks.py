@@ -55,3 +55,13 @@ def test_methods_are_compared_with_what_they_require(tmp_path):
     assert [(row["method"], row["stage"]) for row in rows] == [("CE", "train"), ("DMI", "ce"), ("DMI", "dmi")]
     assert all(row["time_over_required"] > 0 and row["images_per_second_of_ce"] > 0 for row in rows)
     assert printed.count("DMI") == 2
+
+
+@pytest.mark.long
+def test_streamed_images_are_compared_with_decoding_and_torchvision(tmp_path):
+    run("loading.py", "--rounds", 1, "--images", 0.02, "--json", tmp_path / "loading.json")
+    cases = json.loads((tmp_path / "loading.json").read_text())["cases"]
+    assert set(cases) == {"1500", "256"}
+    for case in cases.values():
+        assert set(case["images_per_second"]) == {"streamed", "staged", "decoding", "torchvision"}
+        assert set(case["ratios"]) == {"staged / decoding", "streamed / torchvision"}

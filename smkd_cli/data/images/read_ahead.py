@@ -52,7 +52,8 @@ class Reading:
         with self._changed:
             self._left -= stop - start
             self._error = self._error or error
-            self._changed.notify_all()
+            if not self._left or error is not None:  # who waits is not woken for each image
+                self._changed.notify_all()
 
     def wait(self, check: Callable[[], None], seconds: float) -> None:
         """Wait, and call ``check`` every so many seconds; raises the first error of reading, or what it raises."""

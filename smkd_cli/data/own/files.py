@@ -23,6 +23,11 @@ def file_digest(path: Path) -> str:
         raise DataError(f"{plain(path)}: cannot be read: {error.strerror or error}") from error
 
 
+def digest_of(content: bytes) -> str:
+    """As :func:`file_digest`, of what a file holds."""
+    return hashlib.blake2b(content, digest_size=16).hexdigest()
+
+
 def check_inside(path: Path, folder: Path) -> None:
     """Raise a DataError if a path is a link out of a folder, or has one in it."""
     target, inside = os.path.realpath(path), os.path.realpath(folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,7 +40,9 @@ def list_folder(root: Path) -> Listing:
     files.sort()
     given = {SPLIT_NAMES.get(name.casefold()) for name in _folders(root)}
     by_split = None not in given and TRAIN in given
-    return _listing(root, files, walk, by_split=by_split)
+    inside = [root / name for name in _folders(root)] if by_split else [root]
+    classes = {name for folder in inside for name in _folders(folder)}
+    return listing_of(root, files, walk.others, by_split=by_split, folders=classes)
 
 
 def images_below(root: Path) -> list[str]:
@@ -85,7 +88,7 @@ class _Walk:
                     if entry.is_dir():
                         pending.append((name, self._deeper(name, above)))
                     elif self._is_image(entry):
-                        found.append(_valid(name))
+                        found.append(valid_name(name))
                         if len(found) > MAX_SAMPLES:
                             raise DataError(f"{self.root}: has more than the {MAX_SAMPLES:,} images that are read")
         return found
@@ -110,7 +113,7 @@ class _Walk:
         return (*above, real)
 
 
-def _valid(name: str) -> str:
+def valid_name(name: str) -> str:
     """The name, if a manifest can hold it."""
     try:
         name.encode()
@@ -121,11 +124,25 @@ def _valid(name: str) -> str:
     return name
 
 
-def _listing(root: Path, files: list[str], walk: _Walk, *, by_split: bool) -> Listing:
+def listing_of(
+    root: Path, files: list[str], others: Counter[str], *, by_split: bool, folders: Collection[str] = ()
+) -> Listing:
+    """The listing of images whose paths say which class and split they are of.
+
+    Args:
+        root: for messages.
+        files: their paths, sorted.
+        others: how many other files there are, by the endings of their names.
+        by_split: whether the first part of a path is its split.
+        folders: the classes' folders, also those without images.
+
+    Raises:
+        DataError: there are no images, or a class has no valid name.
+    """
     import numpy as np
 
     if not files:
-        found = f"; of other files there are {_counts(walk.others)}" if walk.others else ""
+        found = f"; of other files there are {_counts(others)}" if others else ""
         raise DataError(
             f"{plain(root)}: has no images in folders of their classes, as {plain(root)}/CLASS/IMAGE.jpg{found}"
         )
@@ -133,28 +150,23 @@ def _listing(root: Path, files: list[str], walk: _Walk, *, by_split: bool) -> Li
     parts = [name.split("/", at + 1) for name in files]
     for name, each in zip(files, parts, strict=True):
         if len(each) < at + 2:
-            raise DataError(f"{plain(root / name)}: is in the folder of a split, and in that of no class")
+            where = "in the folder of a split, and in that of no class" if each[:at] else "in no folder of a class"
+            raise DataError(f"{plain(root / name)}: is {where}, and has no label beside it")
     names = sorted({each[at] for each in parts})
-    empty = sorted(_empty_classes(root, by_split) - set(names))
+    empty = sorted(set(folders) - set(names))
     for name in names:
         check_class_name(name, str(plain(root)))
     if len(names) > MAX_CLASSES:
         raise DataError(f"{plain(root)}: has {len(names):,} classes, more than the {MAX_CLASSES:,} that are read")
     number = {name: label for label, name in enumerate(names)}
     remarks = []
-    if walk.others:
-        remarks.append(f"{sum(walk.others.values()):,} files are no images by their names ({_counts(walk.others)})")
+    if others:
+        remarks.append(f"{sum(others.values()):,} files are no images by their names ({_counts(others)})")
     if empty:
         remarks.append(f"{len(empty):,} folders are empty, and so no classes: {listed(empty)}")
     splits = _texts([SPLIT_NAMES[each[0].casefold()] for each in parts]) if by_split else None
     labels = np.array([number[each[at]] for each in parts], np.int64)
     return Listing(_texts(files), labels, tuple(names), splits, remarks=remarks)
-
-
-def _empty_classes(root: Path, by_split: bool) -> set[str]:
-    """The classes' folders, also those without images."""
-    inside = [root / name for name in _folders(root)] if by_split else [root]
-    return {name for folder in inside for name in _folders(folder)}
 
 
 def _counts(endings: Counter[str]) -> str:

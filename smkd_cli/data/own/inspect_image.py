@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smkd_cli.data.own import decode
-from smkd_cli.data.own.files import file_digest
+from smkd_cli.data.own.files import digest_of, file_digest
+from smkd_cli.data.own.shards import Place
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain
 
@@ -70,21 +73,34 @@ class ImageFacts:
         return not any(finding.kind in UNUSABLE for finding in self.findings)
 
 
-def inspect_image(folder: Path, path: str) -> ImageFacts:
-    """Look at an image file; nothing about the file raises an error."""
+def inspect_image(folder: Path, places: Mapping[str, Place] | None, path: str) -> ImageFacts:
+    """Look at an image file; nothing about the file raises an error.
+
+    Args:
+        folder: that it is in.
+        places: of images in shards.
+        path: of the image.
+    """
     full = folder / path
+    source: Path | BytesIO = full
     try:
-        if not full.is_file():
+        if places is not None:
+            content = places[path].read()
+            if not content:
+                return ImageFacts(path, (Finding("empty"),))
+            source, digest = BytesIO(content), digest_of(content)
+        elif not full.is_file():
             return ImageFacts(path, (Finding("unreadable" if os.path.lexists(full) else "missing", "no file"),))
-        if not full.stat().st_size:
+        elif not full.stat().st_size:
             return ImageFacts(path, (Finding("empty"),))
-        digest = file_digest(full)
+        else:
+            digest = file_digest(full)
     except (OSError, DataError) as error:
         return ImageFacts(path, (Finding("unreadable", plain(error)),))
     findings: list[Finding] = []
     size = (0, 0)
     try:
-        with decode.opened(full, path) as image:
+        with decode.opened(source, path) as image:
             size = image.size
             findings += _handled(image, path)
             image.draft("RGB", (_SIDE * 2, _SIDE * 2))

@@ -37,7 +37,7 @@ class OwnData:
     """Images of one's own; ``docs/own-images.md`` describes the keys.
 
     Attributes:
-        path: a folder with a folder per class, or a table.
+        path: a folder with a folder per class, a table, or tar files (:mod:`smkd_cli.data.own.shards`).
         root: the folder that a table's paths are in; that of the table by default.
         columns: of a table.
         size: side of the square that networks see, in pixels.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from smkd_cli.data.own.inspect_image import Finding, ImageFacts, inspect_image
 from smkd_cli.data.own.listing import Listing
 from smkd_cli.data.own.near import alike
+from smkd_cli.data.own.shards import Place
 
 if TYPE_CHECKING:
     import numpy as np
@@ -71,6 +72,7 @@ def scan(
     splits: NDArray[Any],
     *,
     others: Sequence[str] = (),
+    places: Mapping[str, Place] | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Scan:
     """Look at every image of a listing, on as many threads as there are cores and a few more.
@@ -79,6 +81,7 @@ def scan(
         folder: that its paths are in.
         splits: object (n,), the split of each.
         others: paths of all images in the folder, where some may not be listed.
+        places: where the images are, if they are in shards.
         progress: called with the number of images done.
     """
     import numpy as np
@@ -86,7 +89,7 @@ def scan(
     facts: list[ImageFacts] = []
     total = np.zeros((2, 3))
     with ThreadPoolExecutor() as pool:
-        for one in _in_order(pool, partial(inspect_image, folder), listing.paths.tolist()):
+        for one in _in_order(pool, partial(inspect_image, folder, places), listing.paths.tolist()):
             if one.pixels is not None:
                 total += one.pixels
             facts.append(one)

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import cached_property
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from smkd_cli.data.dataset import DataSet, Labels, SplitName, hash_of
 from smkd_cli.data.own import decode
-from smkd_cli.data.own.files import check_inside, file_digest
+from smkd_cli.data.own.files import check_inside, digest_of, file_digest
 from smkd_cli.data.own.folder import list_folder
 from smkd_cli.data.own.listing import TEST
 from smkd_cli.data.own.options import OwnData
+from smkd_cli.data.own.shard_listing import list_shards
+from smkd_cli.data.own.shards import Place, shards_of
 from smkd_cli.data.own.split import splits_of
 from smkd_cli.data.own.table import list_table
 from smkd_cli.errors import DataError
@@ -25,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class OwnImages(DataSet):
-    """A folder or a table of images; see :class:`~smkd_cli.data.own.options.OwnData`.
+    """A folder, a table or tar files of images; see :class:`~smkd_cli.data.own.options.OwnData`.
 
     Its labels are those that people gave the images: nobody says that they are right.
     """
@@ -42,8 +46,11 @@ class OwnImages(DataSet):
         self._readers: dict[SplitName, ImageFiles] = {}
         self._contents: dict[SplitName, str] = {}
         self.folder = options.folder
+        self.places: Mapping[str, Place] | None = None
         if options.is_table:
             self.listing = list_table(Path(options.path), options.columns, self.folder)
+        elif shards := shards_of(options.path):
+            self.listing, self.places = list_shards(options.path, shards)
         else:
             self.listing = list_folder(self.folder)
         self.class_names = self.listing.class_names
@@ -95,16 +102,20 @@ class OwnImages(DataSet):
     def images(self, split: SplitName) -> ImageFiles:
         """See :meth:`DataSet.images`; of each split there is one reader, so that its pixels need be kept once."""
         if split not in self._readers:
-            self._readers[split] = ImageFiles(self.folder, self.listing.paths[self._rows(split)], self.options)
+            self._readers[split] = ImageFiles(
+                self.folder, self.listing.paths[self._rows(split)], self.options, self.places
+            )
         return self._readers[split]
 
     def content(self, split: SplitName) -> str:
         """A hash of the files of a split's images, which are read for it, once."""
         if split not in self._contents:
-            paths = [self.folder / path for path in self.listing.paths[self._rows(split)].tolist()]
             with ThreadPoolExecutor() as pool:
-                self._contents[split] = hash_of(pool.map(file_digest, paths))
+                self._contents[split] = hash_of(pool.map(self._digest, self.listing.paths[self._rows(split)].tolist()))
         return self._contents[split]
+
+    def _digest(self, path: str) -> str:
+        return file_digest(self.folder / path) if self.places is None else digest_of(self.places[path].read())
 
     def shown(self) -> dict[str, Any]:
         """See :meth:`DataSet.shown`."""
@@ -118,9 +129,13 @@ class ImageFiles:
         folder: that the paths are in.
         paths: object (n,), of the images.
         options: what is shown of each.
+        places: where they are, if not in the folder but in shards.
     """
 
-    def __init__(self, folder: Path, paths: NDArray[Any], options: OwnData) -> None:
+    def __init__(
+        self, folder: Path, paths: NDArray[Any], options: OwnData, places: Mapping[str, Place] | None = None
+    ) -> None:
+        self._places = places
         self._folder, self._paths, self._size, self._crop = folder, paths, options.size, options.crop
         self._listed = options.is_table
 
@@ -131,7 +146,8 @@ class ImageFiles:
 
     def where(self, index: int) -> str:
         """The path of an image's file."""
-        return str(self._folder / self._paths[index])
+        name = self._paths[index]
+        return str(self._folder / name if self._places is None else self._places[name])
 
     def read(self, indices: NDArray[np.int64]) -> NDArray[np.uint8]:
         """See :meth:`~smkd_cli.data.images.reader.ImageReader.read`."""
@@ -139,8 +155,13 @@ class ImageFiles:
 
         pixels = np.empty((len(indices), self._size, self._size, 3), np.uint8)
         for row, name in enumerate(self._paths[indices].tolist()):
-            path = self._folder / name
-            if self._listed:  # links in a folder were looked at when it was listed
-                check_inside(path, self._folder)
-            pixels[row] = decode.read(path, plain(path), self._size, self._crop)
+            if self._places is None:
+                file: Path | BytesIO = self._folder / name
+                shown = plain(file)
+                if self._listed:  # links in a folder were looked at when it was listed
+                    check_inside(self._folder / name, self._folder)
+            else:
+                place = self._places[name]
+                file, shown = BytesIO(place.read()), plain(place)
+            pixels[row] = decode.read(file, shown, self._size, self._crop)
         return pixels

@@ -29,7 +29,7 @@ def verify_own(images: OwnImages, output: Path | None) -> None:
     """
     with _progress(len(images.listing)) as done:
         others = images_below(images.folder) if images.options.is_table else ()
-        found = scan(images.folder, images.listing, images.splits, others=others, progress=done)
+        found = scan(images.folder, images.listing, images.splits, others=others, places=images.places, progress=done)
     text = _csv(found)
     if output is not None:
         write_text(output, text)
