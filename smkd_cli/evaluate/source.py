@@ -57,7 +57,7 @@ def _frozen(record: FrozenRecord, rules: str, path: Path) -> Frozen:
     weights = Path(record.weights)
     if not weights.is_file() or sha256_of(weights) != record.weights_sha256:
         problem = "are no longer those" if weights.is_file() else "are not there, those"
-        raise DataError(f"{shown(path)}: the weights {plain(weights)} {problem} whose features it was trained on")
+        raise DataError(f"{shown(path)}: the weights {shown(weights)} {problem} whose features it was trained on")
     other = None if record.other is None else _frozen(record.other, rules, path)
     return Frozen(record.network, record.weights, rules, other=other)
 

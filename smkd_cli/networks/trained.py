@@ -8,7 +8,7 @@ from typing import Any
 from smkd_cli import cache
 from smkd_cli.errors import DataError, UsageError
 from smkd_cli.networks.libraries import library_of
-from smkd_cli.words import plain
+from smkd_cli.words import plain, shown
 
 PRETRAINED = "pretrained"
 """Stands for the weights that a network's library offers."""
@@ -29,7 +29,7 @@ def locate(network: str, weights: str, data: Path) -> Path:
     """
     if weights != PRETRAINED:
         if not Path(weights).is_file():
-            raise DataError(f"{plain(weights)}: no such file of weights")
+            raise DataError(f"{shown(weights)}: no such file of weights")
         return Path(weights)
     of_library = library_of(network)
     name = network if of_library is None else of_library[1]
@@ -37,7 +37,7 @@ def locate(network: str, weights: str, data: Path) -> Path:
     if here.is_file():
         return here
     if of_library is None:
-        raise UsageError(f"no trained weights of {network} are known: put them into {plain(here)}, or name a file")
+        raise UsageError(f"no trained weights of {network} are known: put them into {shown(here)}, or name a file")
     try:
         return _of_timm(name) if of_library[0] == "timm" else _of_torchvision(name)
     except (UsageError, DataError):
@@ -45,7 +45,7 @@ def locate(network: str, weights: str, data: Path) -> Path:
     except Exception as error:  # of the network, of the site, of the library that asks it
         raise DataError(
             f"the trained weights of {network} cannot be downloaded ({plain(error)}): try again, or put a safetensors"
-            f" file with them into {plain(here)}"
+            f" file with them into {shown(here)}"
         ) from error
 
 

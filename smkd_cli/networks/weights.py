@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from smkd_cli.errors import DataError
-from smkd_cli.words import listed, plain
+from smkd_cli.words import listed, plain, shown
 
 if TYPE_CHECKING:
     from torch import Tensor, nn
@@ -38,7 +38,7 @@ def read_weights(path: Path) -> dict[str, Tensor]:
         return load_file(path)
     except (SafetensorError, OSError, ValueError) as error:
         raise DataError(
-            f"{plain(path)}: is no safetensors file, or a damaged one ({plain(error)}); weights that PyTorch has saved"
+            f"{shown(path)}: is no safetensors file, or a damaged one ({plain(error)}); weights that PyTorch has saved"
             " are pickles, which may run code: load them where you trust them, and save them with"
             " safetensors.torch.save_file"
         ) from error
@@ -64,8 +64,8 @@ def load_backbone(network: nn.Module, weights: dict[str, Tensor], classifier: se
     if missing or other or further:
         parts = {"lack": missing, "have in another shape": other, "have beside it": further}
         faults = ", and ".join(f"{word} {listed(keys)}" for word, keys in parts.items() if keys)
-        raise DataError(f"{plain(path)}: holds the weights of another network: they {faults}")
+        raise DataError(f"{shown(path)}: holds the weights of another network: they {faults}")
     for key, value in given.items():
         if value.is_floating_point() and not torch.isfinite(value.double()).all():
-            raise DataError(f"{plain(path)}: {plain(key)} is not finite")
+            raise DataError(f"{shown(path)}: {plain(key)} is not finite")
     network.load_state_dict(given, strict=False)

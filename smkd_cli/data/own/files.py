@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from smkd_cli.errors import DataError
-from smkd_cli.words import plain
+from smkd_cli.words import shown
 
 
 def file_digest(path: Path) -> str:
@@ -20,7 +20,7 @@ def file_digest(path: Path) -> str:
         with path.open("rb") as stream:
             return hashlib.file_digest(stream, lambda: hashlib.blake2b(digest_size=16)).hexdigest()
     except OSError as error:
-        raise DataError(f"{plain(path)}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{shown(path)}: cannot be read: {error.strerror or error}") from error
 
 
 def digest_of(content: bytes) -> str:
@@ -33,6 +33,6 @@ def check_inside(path: Path, folder: Path) -> None:
     target, inside = os.path.realpath(path), os.path.realpath(folder)
     if not target.startswith(inside.rstrip(os.sep) + os.sep):
         raise DataError(
-            f"{plain(path)}: is a link to {plain(target)}, out of the folder of the data set; copy what it leads to, or"
+            f"{shown(path)}: is a link to {shown(target)}, out of the folder of the data set; copy what it leads to, or"
             " name the folder that holds both"
         )

@@ -14,7 +14,7 @@ from smkd_cli.data.own.files import check_inside
 from smkd_cli.data.own.listing import SPLIT_NAMES, TRAIN, Listing, check_class_name
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
-from smkd_cli.words import listed, plain, quoted
+from smkd_cli.words import listed, quoted, shown
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -34,7 +34,7 @@ def list_folder(root: Path) -> Listing:
         DataError: it is no folder, has no images, a name is not valid, or a link leads out of it or in a circle.
     """
     if not root.is_dir():
-        raise DataError(f"{plain(root)}: is no folder of images")
+        raise DataError(f"{shown(root)}: is no folder of images")
     walk = _Walk(Path(os.path.realpath(root)))
     files = [relative for entry in _folders(root) for relative in walk.files(entry)]
     files.sort()
@@ -107,9 +107,9 @@ class _Walk:
     def _deeper(self, name: str, above: tuple[str, ...]) -> tuple[str, ...]:
         real = os.path.realpath(self.root / name)
         if real in above or real == str(self.root):
-            raise DataError(f"{plain(self.root / name)}: is a link to a folder that it is in, so the path has no end")
+            raise DataError(f"{shown(self.root / name)}: is a link to a folder that it is in, so the path has no end")
         if len(above) >= _DEEPEST:
-            raise DataError(f"{plain(self.root / name)}: is more than {_DEEPEST} folders deep")
+            raise DataError(f"{shown(self.root / name)}: is more than {_DEEPEST} folders deep")
         return (*above, real)
 
 
@@ -144,20 +144,20 @@ def listing_of(
     if not files:
         found = f"; of other files there are {_counts(others)}" if others else ""
         raise DataError(
-            f"{plain(root)}: has no images in folders of their classes, as {plain(root)}/CLASS/IMAGE.jpg{found}"
+            f"{shown(root)}: has no images in folders of their classes, as {shown(root)}/CLASS/IMAGE.jpg{found}"
         )
     at = 1 if by_split else 0
     parts = [name.split("/", at + 1) for name in files]
     for name, each in zip(files, parts, strict=True):
         if len(each) < at + 2:
             where = "in the folder of a split, and in that of no class" if each[:at] else "in no folder of a class"
-            raise DataError(f"{plain(root / name)}: is {where}, and has no label beside it")
+            raise DataError(f"{shown(root / name)}: is {where}, and has no label beside it")
     names = sorted({each[at] for each in parts})
     empty = sorted(set(folders) - set(names))
     for name in names:
-        check_class_name(name, str(plain(root)))
+        check_class_name(name, str(shown(root)))
     if len(names) > MAX_CLASSES:
-        raise DataError(f"{plain(root)}: has {len(names):,} classes, more than the {MAX_CLASSES:,} that are read")
+        raise DataError(f"{shown(root)}: has {len(names):,} classes, more than the {MAX_CLASSES:,} that are read")
     number = {name: label for label, name in enumerate(names)}
     remarks = []
     if others:

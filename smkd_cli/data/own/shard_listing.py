@@ -12,7 +12,7 @@ from smkd_cli.data.own.listing import SPLIT_NAMES, TRAIN, Listing, check_class_n
 from smkd_cli.data.own.shards import Place, index_of
 from smkd_cli.errors import DataError
 from smkd_cli.limits import MAX_CLASSES, MAX_SAMPLES
-from smkd_cli.words import listed, plain, quoted
+from smkd_cli.words import listed, quoted, shown
 
 _LETTERS = re.compile(r"[A-Za-z]+")
 
@@ -45,10 +45,10 @@ def list_shards(root: str, shards: Sequence[Path]) -> tuple[Listing, Mapping[str
                     fields.setdefault(_key(path), member.field)
                 continue
             if path in places:
-                raise DataError(f"{plain(places[path])} and {plain(Place(shard, member))}: are two images of one name")
+                raise DataError(f"{shown(places[path])} and {shown(Place(shard, member))}: are two images of one name")
             places[path] = Place(shard, member)
             if len(places) > MAX_SAMPLES:
-                raise DataError(f"{plain(root)}: has more than the {MAX_SAMPLES:,} images that are read")
+                raise DataError(f"{shown(root)}: has more than the {MAX_SAMPLES:,} images that are read")
     paths = sorted(places)
     if fields and paths:
         return _labelled(root, paths, places, fields, others, by_shard=by_shard), places
@@ -83,19 +83,19 @@ def _labelled(
     given = [fields.get(_key(path)) for path in paths]
     if None in given:
         bare = places[paths[given.index(None)]]
-        raise DataError(f"{plain(bare)}: has no class in a .cls, .json or .txt beside it, but others have")
+        raise DataError(f"{shown(bare)}: has no class in a .cls, .json or .txt beside it, but others have")
     twice = [key for key, count in Counter(map(_key, paths)).items() if count > 1]
     if twice:
-        raise DataError(f"{plain(root)}: there are several images of one key: {listed(twice)}")
+        raise DataError(f"{shown(root)}: there are several images of one key: {listed(twice)}")
     classes = {name for name in given if name is not None}
     for name in classes:
-        check_class_name(name, str(plain(root)))
+        check_class_name(name, str(shown(root)))
     if len(classes) > MAX_CLASSES:
-        raise DataError(f"{plain(root)}: has {len(classes):,} classes, more than the {MAX_CLASSES:,} that are read")
+        raise DataError(f"{shown(root)}: has {len(classes):,} classes, more than the {MAX_CLASSES:,} that are read")
     are_numbers = all(name.isascii() and name.isdecimal() for name in classes)
     names = sorted(classes, key=int) if are_numbers else sorted(classes)
     if are_numbers and (padded := [name for name in names if name != str(int(name))]):
-        raise DataError(f"{plain(root)}: the class {quoted(padded[0])} begins with zeros; leave them out")
+        raise DataError(f"{shown(root)}: the class {quoted(padded[0])} begins with zeros; leave them out")
     number = {name: label for label, name in enumerate(names)}
     labels = np.array([number[name] for name in given if name is not None], np.int64)
     texts = np.empty(len(paths), object)

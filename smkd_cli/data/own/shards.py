@@ -17,7 +17,7 @@ from smkd_cli import cache, console
 from smkd_cli.artifacts.files import make_folder, write_text
 from smkd_cli.data.own.decode import SUFFIXES
 from smkd_cli.errors import DataError
-from smkd_cli.words import plain, quoted
+from smkd_cli.words import plain, quoted, shown
 
 SUFFIX = ".tar"
 LABEL_KEYS = ("label", "cls", "class")
@@ -68,9 +68,9 @@ class Place:
                 stream.seek(self.member.offset)
                 content = stream.read(self.member.size)
         except OSError as error:
-            raise DataError(f"{plain(self)}: cannot be read: {error.strerror or error}") from error
+            raise DataError(f"{shown(self)}: cannot be read: {error.strerror or error}") from error
         if len(content) < self.member.size:
-            raise DataError(f"{plain(self)}: is cut short; was the shard changed since this command began?")
+            raise DataError(f"{shown(self)}: is cut short; was the shard changed since this command began?")
         return content
 
 
@@ -90,11 +90,11 @@ def shards_of(path: str) -> list[Path]:
         return [] if any(entry.is_dir() for entry in entries) else found
     found = list(itertools.islice(map(Path, _expanded(path)), _MOST_SHARDS + 1))
     if len(found) > _MOST_SHARDS:
-        raise DataError(f"{plain(path)}: names more than the {_MOST_SHARDS:,} shards that are read")
+        raise DataError(f"{shown(path)}: names more than the {_MOST_SHARDS:,} shards that are read")
     if len(found) == 1 and found[0].is_dir():
         return []
     if missing := next((shard for shard in found if not shard.is_file()), None):
-        raise DataError(f"{plain(missing)}: is not there; {plain(path)} names it")
+        raise DataError(f"{shown(missing)}: is not there; {shown(path)} names it")
     return found
 
 
@@ -120,7 +120,7 @@ def index_of(shard: Path) -> tuple[list[Member], Counter[str]]:
     try:
         facts = shard.stat()
     except OSError as error:
-        raise DataError(f"{plain(shard)}: cannot be read: {error.strerror or error}") from error
+        raise DataError(f"{shown(shard)}: cannot be read: {error.strerror or error}") from error
     known = [_VERSION, str(shard.resolve()), facts.st_size, facts.st_mtime_ns]
     key = hashlib.blake2b(json.dumps(known).encode(errors="surrogatepass"), digest_size=16).hexdigest()
     path = cache.folder() / "shards" / f"{key}.json"
@@ -137,7 +137,7 @@ def index_of(shard: Path) -> tuple[list[Member], Counter[str]]:
         make_folder(path.parent)
         write_text(path, json.dumps(record))
     except (DataError, OSError) as error:
-        console.warn(f"{error}; the index of {plain(shard)} will be made again next time")
+        console.warn(f"{error}; the index of {shown(shard)} will be made again next time")
     return members, others
 
 
@@ -155,31 +155,31 @@ def _read(shard: Path, length: int) -> tuple[list[Member], Counter[str]]:
                     others[ending or "no ending"] += 1
                     continue
                 if entry.offset_data + entry.size > length:
-                    raise DataError(f"{plain(shard)}: is cut short in {plain(name)}")
+                    raise DataError(f"{shown(shard)}: is cut short in {plain(name)}")
                 field = None
                 if ending in _FIELDS:
                     stream.seek(entry.offset_data)
                     field = _class_in(stream.read(min(entry.size, _LONGEST_FIELD + 1)), ending, f"{shard}: {name}")
                 members.append(Member(name, entry.offset_data, entry.size, field))
     except (tarfile.TarError, EOFError) as error:
-        raise DataError(f"{plain(shard)}: is no plain tar file, or is damaged: {plain(error)}") from error
+        raise DataError(f"{shown(shard)}: is no plain tar file, or is damaged: {plain(error)}") from error
     except OSError as error:
-        raise DataError(f"{plain(shard)}: cannot be read: {error.strerror or plain(error)}") from error
+        raise DataError(f"{shown(shard)}: cannot be read: {error.strerror or plain(error)}") from error
     return members, others
 
 
 def _class_in(content: bytes, ending: str, where: str) -> str:
     """The class that a file beside an image gives, a name or a number; empty where a ``.json`` has none."""
     if len(content) > _LONGEST_FIELD:
-        raise DataError(f"{plain(where)}: is too long for a label")
+        raise DataError(f"{shown(where)}: is too long for a label")
     try:
         text = content.decode().strip()
         if ending != ".json":
             return text
         record = json.loads(text)
     except (ValueError, RecursionError) as error:
-        raise DataError(f"{plain(where)}: is no {ending.removeprefix('.')} that can be read: {plain(error)}") from error
+        raise DataError(f"{shown(where)}: is no {ending.removeprefix('.')} that can be read: {plain(error)}") from error
     found: Any = next((record[key] for key in LABEL_KEYS if key in record), "") if isinstance(record, dict) else ""
     if isinstance(found, bool) or not isinstance(found, str | int):
-        raise DataError(f"{plain(where)}: its class should be a name or a number, not {quoted(str(found))}")
+        raise DataError(f"{shown(where)}: its class should be a name or a number, not {quoted(str(found))}")
     return str(found).strip()

@@ -21,7 +21,7 @@ from smkd_cli.data.own.shards import Place, shards_of
 from smkd_cli.data.own.split import splits_of
 from smkd_cli.data.own.table import list_table
 from smkd_cli.errors import DataError
-from smkd_cli.words import plain
+from smkd_cli.words import plain, shown
 
 if TYPE_CHECKING:
     import numpy as np
@@ -59,18 +59,18 @@ class OwnImages(DataSet):
         self.mean, self.std = options.mean, options.std
         if len(self.class_names) < 2:
             raise DataError(
-                f"{plain(options.path)}: has images of one class only, {plain(self.class_names[0])}; classifying needs"
+                f"{shown(options.path)}: has images of one class only, {plain(self.class_names[0])}; classifying needs"
                 " two"
             )
         self.splits = splits_of(self.listing, options.test, options.seed)
         self.train_size, self.test_size = len(self._rows("train")), len(self._rows("test"))
         if not self.test_size:
             raise DataError(
-                f"{plain(options.path)}: has no images for testing: give the fraction of them as `test`, or a folder"
+                f"{shown(options.path)}: has no images for testing: give the fraction of them as `test`, or a folder"
                 " test beside train"
             )
         if not self.train_size:
-            raise DataError(f"{plain(options.path)}: has no images for training")
+            raise DataError(f"{shown(options.path)}: has no images for training")
 
     @cached_property
     def _of(self) -> dict[SplitName, NDArray[np.int64]]:
@@ -157,11 +157,11 @@ class ImageFiles:
         for row, name in enumerate(self._paths[indices].tolist()):
             if self._places is None:
                 file: Path | BytesIO = self._folder / name
-                shown = plain(file)
+                called = shown(file)
                 if self._listed:  # links in a folder were looked at when it was listed
                     check_inside(self._folder / name, self._folder)
             else:
                 place = self._places[name]
-                file, shown = BytesIO(place.read()), plain(place)
-            pixels[row] = decode.read(file, shown, self._size, self._crop)
+                file, called = BytesIO(place.read()), shown(place)
+            pixels[row] = decode.read(file, called, self._size, self._crop)
         return pixels

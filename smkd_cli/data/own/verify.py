@@ -15,7 +15,7 @@ from smkd_cli.data.own.inspect_image import UNUSABLE
 from smkd_cli.data.own.scan import UNLISTED, Scan, scan
 from smkd_cli.data.own.source import OwnImages
 from smkd_cli.errors import DataError
-from smkd_cli.words import plain
+from smkd_cli.words import plain, shown
 
 COLUMNS = ("path", "finding", "detail")
 _MOST_CLASSES = 30  # of which each has a line
@@ -38,7 +38,7 @@ def verify_own(images: OwnImages, output: Path | None) -> None:
     _show(images, found)
     if found.unusable:
         raise DataError(
-            f"{plain(images.folder)}: {len(found.unusable):,} of {len(found.facts):,} images cannot be used; remove"
+            f"{shown(images.folder)}: {len(found.unusable):,} of {len(found.facts):,} images cannot be used; remove"
             " them, as training stops at the first of them"
         )
 
