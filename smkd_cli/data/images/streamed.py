@@ -59,6 +59,7 @@ class StreamedImages:
         self._placed: Tensor | None = None
         self._next: _Batch | None = None
         self._plain: tuple[range, _Part] | None = None
+        self._slots: list[_Slot] = []
 
     def __len__(self) -> int:
         return len(self._reader)
@@ -84,7 +85,9 @@ class StreamedImages:
 
     def ahead(self, batches: Iterable[Columns], samples: Iterable[NDArray[np.int64]]) -> Iterator[Columns]:
         """See :meth:`~smkd_cli.data.images.contract.TrainingImages.ahead`."""
-        slots = itertools.cycle([_Slot(self._most, self._shape, self.device) for _ in range(_AHEAD + 2)])
+        own = self._slots or [_Slot(self._most, self._shape, self.device) for _ in range(_AHEAD + 2)]
+        self._slots = []
+        slots = itertools.cycle(own)
         coming = zip(batches, samples, strict=True)
         begun: deque[_Batch] = deque()
 
@@ -100,7 +103,9 @@ class StreamedImages:
                 self._next = begun.popleft()
                 yield self._next.columns
                 if not begun:
+                    self._readers.wait(self._next.reading)
                     begin(1)
+            self._slots = own  # no thread writes into them any more, as one might after an epoch that was cut short
         finally:
             self._next = None
             for batch in begun:
