@@ -140,7 +140,7 @@ def measure(folder: Path, workers: int, rounds: int) -> dict[str, Any]:
         f"{one} / {other}": median(a / b for a, b in zip(speeds[one], speeds[other], strict=True))
         for one, other in (("staged", "decoding"), ("streamed", "torchvision"))
     }
-    # Of the processor's time, which other load on the machine hardly changes: that of torchvision is in other processes.
+    # Other load on the machine hardly changes the processor's time. That of torchvision is in other processes.
     ratios["decoding / staged, processor time"] = median(work["decoding"]) / median(work["staged"])
     return {"images_per_second": {name: median(of) for name, of in speeds.items()}, "ratios": ratios}
 
