@@ -146,6 +146,11 @@ class DataSet(ABC):
         return ""
 
     @property
+    def validation(self) -> NDArray[np.int64] | None:
+        """Of the training images, those that are given for validation: indices (h,), ascending; None where none are."""
+        return None
+
+    @property
     def frozen(self) -> Mapping[str, Any] | None:
         """Of features in the place of images, whose they are: name of the network, path of its weights, checksum."""
         return None

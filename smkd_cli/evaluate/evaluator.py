@@ -18,7 +18,7 @@ from smkd_cli.artifacts.peer import PeerFacts, TrainedCell, load_peer
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.artifacts.tensors import difference
 from smkd_cli.data import DataSet, Labels, OwnData
-from smkd_cli.data.hold_out import hold_out
+from smkd_cli.data.hold_out import held_out_of
 from smkd_cli.data.images.contract import Images
 from smkd_cli.data.images.place import placed
 from smkd_cli.errors import DataError, MethodError, UnknownName, UsageError
@@ -101,7 +101,7 @@ class Evaluator:
         if noisy_labels is not None:
             try:
                 labels = {
-                    peer: self._label_scores(loaded[peer][1], one, noisy_labels, clean_labels)
+                    peer: self._label_scores(loaded[peer][1], dataset, one, noisy_labels, clean_labels)
                     for peer, one in log_probs.items()
                 }
             except MethodError:
@@ -175,12 +175,17 @@ class Evaluator:
         return noisy_labels, clean_labels
 
     def _label_scores(
-        self, facts: PeerFacts, log_probs: Tensor, noisy_labels: np.ndarray, clean_labels: np.ndarray
+        self,
+        facts: PeerFacts,
+        dataset: DataSet,
+        log_probs: Tensor,
+        noisy_labels: np.ndarray,
+        clean_labels: np.ndarray,
     ) -> dict[str, Any]:
         """Scores of the noisy labels, refined as by the method when training ended; ValueError: it cannot."""
         cell = facts.cell
         method = methods.build(cell.method, cell.options)
-        train_indices, _ = hold_out(len(noisy_labels), cell.validation_fraction, cell.seed)
+        train_indices, _ = held_out_of(dataset, cell.validation_fraction, cell.seed)
         noisy, clean = (torch.from_numpy(array).to(self.device) for array in (noisy_labels, clean_labels))
         memory = {name: torch.tensor(value, device=self.device) for name, value in facts.memory.items()}
         of = torch.from_numpy(train_indices).to(self.device)

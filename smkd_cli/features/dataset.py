@@ -86,6 +86,11 @@ class FeatureSet(DataSet):
         """See :meth:`DataSet.fingerprint`; that of the images."""
         return self._images.fingerprint
 
+    @property
+    def validation(self) -> NDArray[np.int64] | None:
+        """See :meth:`DataSet.validation`; those of the images."""
+        return self._images.validation
+
     @cached_property
     def frozen(self) -> Mapping[str, str]:
         """See :meth:`DataSet.frozen`."""

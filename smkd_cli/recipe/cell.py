@@ -154,7 +154,7 @@ class Cell:
             "epochs": recipe.epochs,
             "own_protocol": None if own is None else own.model_dump(mode="json"),
             "seed": self.seed,
-            "validation_fraction": recipe.validation.fraction,
+            "validation_fraction": _share_held_out(dataset, recipe.validation.fraction),
         }
 
     def _shown(self) -> dict[str, Any]:
@@ -184,3 +184,8 @@ class Cell:
 def _absolute(weights: str | None) -> str | None:
     """A file of weights by its absolute path; ``pretrained`` and None as they are."""
     return weights if weights in {None, PRETRAINED} else str(Path(f"{weights}").resolve())
+
+
+def _share_held_out(dataset: DataSet, fraction: float) -> float:
+    given = dataset.validation
+    return fraction if given is None else round(len(given) / dataset.train_size, 6)

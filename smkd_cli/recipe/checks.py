@@ -12,6 +12,7 @@ from pydantic import ValidationError
 from smkd_cli import networks, noise
 from smkd_cli.data import DataSet, augmentation, find
 from smkd_cli.data.dataset import CLEAN_UNKNOWN
+from smkd_cli.data.hold_out import held_out_count
 from smkd_cli.errors import DataError, UnknownName, UsageError
 from smkd_cli.recipe.dataset import Dataset
 from smkd_cli.recipe.document import Document, KeyPath
@@ -84,7 +85,7 @@ def _check_with(document: Document, valid: Mapping[str, Any], dataset: DataSet |
         shared = list(_trainings(valid, alone=True))
         balanced = any(fields.get("sampler", (None,))[0] == "balanced" for fields in shared)
         mixed = any(fields["augmentation"][0].mix is not None for fields in shared if "augmentation" in fields)
-        held_out = valid["validation"].fraction > 0
+        held_out = held_out_count(dataset, valid["validation"].fraction) > 0
         context = RecipeContext(valid["batch_size"], dataset.classes, held_out, plain, balanced, mixed)
     check_methods(document, valid.get("methods", {}), settings, valid.get("options", {}), context)
     return warnings
@@ -156,8 +157,9 @@ def _check_training(document: Document, fields: Fields, dataset: DataSet | None,
         else:
             limit("schedule", "warmup_epochs", epochs - 1, f"below the {epochs} epochs")
     if dataset is not None:
-        held_out = _held_out(fraction, dataset)
-        rest = f", less the {held_out} that validation.fraction holds out" if held_out else ""
+        held_out = held_out_count(dataset, fraction)
+        by = "validation.fraction holds out" if dataset.validation is None else "are for validation"
+        rest = f", less the {held_out} that {by}" if held_out else ""
         most = dataset.train_size - held_out
         limit("batch_size", None, most, f"the number of training images of {dataset.name}{rest}")
         side = min(dataset.image_shape[:2])
@@ -185,13 +187,12 @@ def _check_rules(
     return shape
 
 
-def _held_out(fraction: float, dataset: DataSet) -> int:
-    return round(dataset.train_size * fraction)
-
-
 def _check_validation(document: Document, fraction: float, dataset: DataSet) -> None:
-    held_out = _held_out(fraction, dataset)
-    if fraction and not 0 < held_out < dataset.train_size - 1:
+    held_out = held_out_count(dataset, fraction)
+    if fraction and dataset.validation is not None:
+        problem = f"holds out more than the {held_out} images that {dataset.name} gives for validation: leave it out"
+        document.add_problem(("validation", "fraction"), problem)
+    elif fraction and not 0 < held_out < dataset.train_size - 1:
         problem = f"holds out {held_out} of the {dataset.train_size} training images of {dataset.name}"
         document.add_problem(("validation", "fraction"), problem)
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from smkd_cli import console, methods, networks
 from smkd_cli.artifacts.run_directory import RunDirectory
 from smkd_cli.data import DataSet, opened_once
+from smkd_cli.data.hold_out import held_out_count
 from smkd_cli.features import dataset_of
 from smkd_cli.recipe import Cell
 from smkd_cli.train.grid import GridRequest, grid_of
@@ -37,7 +38,7 @@ class Cost:
 def cost_of(cell: Cell, dataset: DataSet) -> Cost:
     """What one cell costs, on its data set."""
     recipe = cell.training
-    images = dataset.train_size - round(dataset.train_size * recipe.validation.fraction)
+    images = dataset.train_size - held_out_count(dataset, recipe.validation.fraction)
     per_image = sum(
         networks.facts(name).training_operations(
             dataset.seen_by(peer, recipe.seen(dataset.image_shape)), dataset.classes

@@ -14,7 +14,7 @@ from smkd_cli.data.dataset import DataSet, Labels, SplitName, hash_of
 from smkd_cli.data.own import decode
 from smkd_cli.data.own.files import check_inside, digest_of, file_digest
 from smkd_cli.data.own.folder import list_folder
-from smkd_cli.data.own.listing import TEST
+from smkd_cli.data.own.listing import TEST, VALIDATION
 from smkd_cli.data.own.options import OwnData
 from smkd_cli.data.own.shard_listing import list_shards
 from smkd_cli.data.own.shards import Place, shards_of
@@ -69,7 +69,7 @@ class OwnImages(DataSet):
                 f"{shown(options.path)}: has no images for testing: give the fraction of them as `test`, or a folder"
                 " test beside train"
             )
-        if not self.train_size:
+        if self.train_size == (0 if self.validation is None else len(self.validation)):
             raise DataError(f"{shown(options.path)}: has no images for training")
 
     @cached_property
@@ -81,6 +81,14 @@ class OwnImages(DataSet):
 
     def _rows(self, split: SplitName) -> NDArray[np.int64]:
         return self._of[split]
+
+    @cached_property
+    def validation(self) -> NDArray[np.int64] | None:
+        """See :meth:`DataSet.validation`."""
+        import numpy as np
+
+        given = np.flatnonzero(self.splits[self._rows("train")] == VALIDATION)
+        return given if len(given) else None
 
     @cached_property
     def fingerprint(self) -> str:

@@ -12,7 +12,7 @@ from smkd_cli import noise
 from smkd_cli.artifacts.class_names import named
 from smkd_cli.artifacts.manifest import Manifest, read_manifest, write_manifest
 from smkd_cli.data import DataSet, Labels
-from smkd_cli.data.hold_out import hold_out
+from smkd_cli.data.hold_out import held_out_of
 from smkd_cli.errors import DataError
 from smkd_cli.recipe import Cell
 from smkd_cli.recipe.fit import misfits
@@ -59,7 +59,7 @@ def labels_for(cell: Cell, dataset: DataSet, train: Labels, published: Path) -> 
             f"{published.parent}: was trained on other labels (see {published.name} in it); "
             "name another --runs, or move the directory away"
         )
-    train_indices, held_out_indices = hold_out(len(noisy_labels), cell.recipe.validation.fraction, cell.seed)
+    train_indices, held_out_indices = held_out_of(dataset, cell.recipe.validation.fraction, cell.seed)
     about = {
         "kind": manifest.kind,
         "rate": manifest.rate,
