@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -106,6 +106,7 @@ class DataSet(ABC):
         mean, std: per channel over the pixels of the training images, scaled to [0, 1].
         archive: what is downloaded, or None where there is no such thing.
         parts: of features of two networks, first and number of those of each peer; None where both see the same.
+        remarks: what people should know of how it was read.
         knows_clean_labels: whether somebody knows which labels of the training images are right.
 
     Example:
@@ -126,6 +127,7 @@ class DataSet(ABC):
     archive: Archive | None = None
     parts: tuple[tuple[int, int], tuple[int, int]] | None = None
     knows_clean_labels: bool = True
+    remarks: Sequence[str] = ()
 
     def __init__(self, root: Path) -> None:
         """Open the data set, and learn which images there are; no pixel is read yet.

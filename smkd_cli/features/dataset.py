@@ -73,7 +73,7 @@ class FeatureSet(DataSet):
         self._images, self._frozen = images, frozen
         self.name, self.class_names = images.name, images.class_names
         self.train_size, self.test_size = images.train_size, images.test_size
-        self.knows_clean_labels = images.knows_clean_labels
+        self.knows_clean_labels, self.remarks = images.knows_clean_labels, images.remarks
         self._entries = json.loads(frozen.augmentation)
         self._rules = [_rule(entry) for entry in self._entries]
         size = augmentation.size_after(self._rules, *images.image_shape[:2])

@@ -147,6 +147,7 @@ class Cell:
             "options": self.options,
             "dataset": recipe.dataset.title,
             **source,
+            **({"remarks": list(dataset.remarks)} if dataset.remarks else {}),
             "classes": dataset.classes,
             **self._shown(),
             "networks": list(recipe.networks),

@@ -36,14 +36,16 @@ class Dataset(Section):
     A text alone is a path if it has a slash, and else a name.
 
     Attributes:
-        path, root, columns, size, crop, mean, std, test, seed: see :class:`~smkd_cli.data.own.options.OwnData`. How
-            images are shown is by default what the recipe's first network wants, where that is one of a library.
+        path, root, columns, skip, size, crop, mean, std, test, seed: see
+            :class:`~smkd_cli.data.own.options.OwnData`. How images are shown is by default what the recipe's first
+            network wants, where that is one of a library.
     """
 
     name: str | None = None
     path: Annotated[str, Field(min_length=1)] | None = None
     root: Annotated[str, Field(min_length=1)] | None = None
     columns: TableColumns | None = None
+    skip: Annotated[str, Field(min_length=1)] | None = None
     size: Annotated[int, Field(ge=8, le=2048)] | None = None
     crop: Annotated[float, Field(gt=0, le=1)] | None = None
     mean: Annotated[tuple[Channel, Channel, Channel], AsTuple] | None = None

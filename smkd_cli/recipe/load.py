@@ -146,7 +146,7 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     dataset = recipe.dataset
     if own is not None:
         there = within(folder, own)
-        dataset = dataset.model_copy(update={"path": there.path, "root": there.root})
+        dataset = dataset.model_copy(update={"path": there.path, "root": there.root, "skip": there.skip})
     dataset = dataset.shown_to(recipe.networks[0])
     weights = tuple(path and (path if path == PRETRAINED else str(folder / path)) for path in recipe.weights)
     return recipe.model_copy(update={"noise": tuple(noise), "options": options, "dataset": dataset, "weights": weights})

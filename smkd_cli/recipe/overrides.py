@@ -62,7 +62,8 @@ def apply_dataset(document: Document, dataset: str) -> None:
     if is_path(dataset):
         before = document.data.get("dataset")
         kept = dict(before) if isinstance(before, dict) and "name" not in before else {}
-        kept.pop("root", None)
+        for key in ("root", "skip"):
+            kept.pop(key, None)
         if not OwnData(dataset).is_table:
             kept.pop("columns", None)
         value = {**kept, "path": str(Path.cwd() / dataset)}

@@ -52,6 +52,8 @@ def train_grid(
         dataset = find(grid.dataset.reference, data)
         if dataset.missing():
             dataset.verify()
+        for remark in dataset.remarks:
+            console.info(f"{grid.dataset.title}: {remark}")
         tasks = [Task(cell, runs / grid.name / cell.slug, data, device=device, loading=loading) for cell in cells]
         _train(tasks, executor, wait, done, watching)
 

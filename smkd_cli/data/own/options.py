@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,8 @@ from smkd_cli.registry import file_of
 
 TABLES = (".csv", ".tsv", ".parquet", ".jsonl", ".ndjson")
 """A file whose name ends so is a table of images."""
+# The keys that say where images are, and which of them.
+_WHERE = {"path", "root", "columns", "skip"}
 
 
 @dataclass(frozen=True)
@@ -40,6 +43,7 @@ class OwnData:
         path: a folder with a folder per class, a table, or tar files (:mod:`smkd_cli.data.own.shards`).
         root: the folder that a table's paths are in; that of the table by default.
         columns: of a table.
+        skip: a list that ``smkd datasets verify`` has written, of images that are left out where they cannot be used.
         size: side of the square that networks see, in pixels.
         crop: of the shorter side of an image, how much is in that square.
         mean, std: per channel, what pixels scaled to [0, 1] are normalised by.
@@ -50,6 +54,7 @@ class OwnData:
     path: str
     root: str | None = None
     columns: Columns = field(default_factory=Columns)
+    skip: str | None = None
     size: int = 224
     crop: float = 0.875
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
@@ -58,7 +63,7 @@ class OwnData:
     seed: int = 0
 
     def __post_init__(self) -> None:
-        if "\0" in self.path + (self.root or ""):
+        if "\0" in self.path + (self.root or "") + (self.skip or ""):
             raise ValueError("should be the path of a folder or a table, which holds no null character")
 
     @property
@@ -82,12 +87,17 @@ class OwnData:
     @property
     def absolute(self) -> OwnData:
         """The same, wherever the current folder is."""
-        return replace(self, path=str(Path(self.path).resolve()), root=self.root and str(Path(self.root).resolve()))
+        return self.with_paths(lambda path: str(Path(path).resolve()))
+
+    def with_paths(self, change: Callable[[str], str]) -> OwnData:
+        """The same, with all its paths changed."""
+        root, skip = (path and change(path) for path in (self.root, self.skip))
+        return replace(self, path=change(self.path), root=root, skip=skip)
 
     @property
     def reading(self) -> dict[str, Any]:
         """The keys that say how images are shown and split, and not where they are."""
-        return {key: value for key, value in self.keys().items() if key not in {"path", "root", "columns"}}
+        return {key: value for key, value in self.keys().items() if key not in _WHERE}
 
     def keys(self) -> dict[str, Any]:
         """The path, and the options that are not their defaults."""
@@ -100,7 +110,7 @@ class OwnData:
 
 def within(folder: Path, data: OwnData) -> OwnData:
     """The same, with paths that are relative to a folder."""
-    return replace(data, path=str(folder / data.path), root=data.root and str(folder / data.root))
+    return data.with_paths(lambda path: str(folder / path))
 
 
 def is_path(name: str) -> bool:

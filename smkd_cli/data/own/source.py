@@ -18,6 +18,7 @@ from smkd_cli.data.own.listing import TEST, VALIDATION
 from smkd_cli.data.own.options import OwnData
 from smkd_cli.data.own.shard_listing import list_shards
 from smkd_cli.data.own.shards import Place, shards_of
+from smkd_cli.data.own.skip import without_unusable
 from smkd_cli.data.own.split import splits_of
 from smkd_cli.data.own.table import list_table
 from smkd_cli.errors import DataError
@@ -53,7 +54,9 @@ class OwnImages(DataSet):
             self.listing, self.places = list_shards(options.path, shards)
         else:
             self.listing = list_folder(self.folder)
-        self.class_names = self.listing.class_names
+        if options.skip is not None:
+            self.listing = without_unusable(self.listing, Path(options.skip))
+        self.class_names, self.remarks = self.listing.class_names, self.listing.remarks
         self.knows_clean_labels = self.listing.clean_labels is not None
         self.image_shape = (options.size, options.size, 3)
         self.mean, self.std = options.mean, options.std

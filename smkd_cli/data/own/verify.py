@@ -13,11 +13,11 @@ from smkd_cli.artifacts.files import write_text
 from smkd_cli.data.own.folder import images_below
 from smkd_cli.data.own.inspect_image import UNUSABLE
 from smkd_cli.data.own.scan import UNLISTED, Scan, scan
+from smkd_cli.data.own.skip import COLUMNS
 from smkd_cli.data.own.source import OwnImages
 from smkd_cli.errors import DataError
 from smkd_cli.words import plain, shown
 
-COLUMNS = ("path", "finding", "detail")
 _MOST_CLASSES = 30  # of which each has a line
 
 
@@ -38,8 +38,8 @@ def verify_own(images: OwnImages, output: Path | None) -> None:
     _show(images, found)
     if found.unusable:
         raise DataError(
-            f"{shown(images.folder)}: {len(found.unusable):,} of {len(found.facts):,} images cannot be used; remove"
-            " them, as training stops at the first of them"
+            f"{shown(images.folder)}: {len(found.unusable):,} of {len(found.facts):,} images cannot be used. Training"
+            " stops at the first of them: remove them, or name the list that -o writes as skip in the recipe"
         )
 
 

@@ -72,7 +72,9 @@ def summary(undone: Sequence[Undone], cells: int) -> str:
 def verdict(undone: Sequence[Undone], cells: int) -> SmkdError:
     """The error that a grid of ``cells`` cells ends with: its exit code is the highest of theirs."""
     worst = max((error for _, error in undone), key=lambda error: error.exit_code)
-    reported = type(worst)(summary(undone, cells))
+    # A class of its own may want more than words; what it is derived from has its exit code.
+    kind: type[SmkdError] = next(each for each in type(worst).__mro__ if each.__module__ == SmkdError.__module__)
+    reported = kind(summary(undone, cells))
     for _, error in undone:
         for note in getattr(error, "__notes__", ()):
             reported.add_note(note)
