@@ -39,6 +39,7 @@ class Batch:
         views: the augmented images, one tensor (N, channels, H, W) per view of this peer.
         drawn: rows of what the method's ``draw`` drew for this epoch, (N, …) by name.
         inputs: what the method made of the images; None where the images are used unchanged.
+        distinct: whether no sample comes twice, so that rows need not be told apart.
     """
 
     noisy_labels: Tensor
@@ -47,6 +48,7 @@ class Batch:
     views: tuple[Tensor, ...] = ()
     drawn: Mapping[str, Tensor] = field(default_factory=dict)
     inputs: Inputs | None = None
+    distinct: bool = False
 
     @property
     def target(self) -> Tensor:
@@ -68,6 +70,9 @@ class Batch:
             values: (N, …), a row per position of the batch.
         """
         indices = self.indices
+        if self.distinct:
+            memory.index_copy_(0, indices, values.to(memory.dtype))
+            return
         positions = indices.new_ones(len(indices)).cumsum(0) - 1
         last = indices.new_empty(len(memory)).index_fill_(0, indices, -1)  # of other samples it is not needed
         last.scatter_reduce_(0, indices, positions, "amax")

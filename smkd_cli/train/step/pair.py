@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from smkd_cli.data.images.contract import Columns, TrainingImages
 from smkd_cli.methods import Clock, LabelFacts, Stage
 from smkd_cli.methods.pair_loss import PairLoss
-from smkd_cli.methods.sampling import Balanced
+from smkd_cli.methods.sampling import Balanced, Sampler, Uniform
 from smkd_cli.methods.step_checks import name_of
 from smkd_cli.seeds import torch_seed
 from smkd_cli.train.machine.device import Machine
@@ -108,6 +108,7 @@ class Pair:
             both=machine.both,
             gradient_clip=recipe.optimizer.gradient_clip,
             mixture=self.mixture,
+            distinct=type(self._sampler(number)) is Uniform,  # a subclass may order otherwise
         )
         capturable = self.method.capturable(number)
         self._steps = StageSteps(self.step, self.tensors, recipe.batch_size, machine.compute, capturable)
@@ -116,9 +117,7 @@ class Pair:
         """Draw an epoch of this stage over the samples with these indices (m,); epochs count from 1, through all."""
         recipe, method = self.spec.recipe, self.method
         stage = self.loss.stage
-        sampler = method.sampler(stage)
-        if recipe.sampler == "balanced" and not method.defines("sampler"):
-            sampler = Balanced()
+        sampler = self._sampler(stage)
         scores = () if sampler.score is None else self._remembered(sampler.score)
         draws = Draws(
             self.augmentation,
@@ -131,6 +130,11 @@ class Pair:
         )
         noisy_labels, size, device = self.spec.noisy_labels, recipe.batch_size, self.machine.device
         return plan_epoch(indices, noisy_labels, self.spec.seed, epoch, size, draws, device)
+
+    def _sampler(self, stage: int) -> Sampler:
+        if self.spec.recipe.sampler == "balanced" and not self.method.defines("sampler"):
+            return Balanced()
+        return self.method.sampler(stage)
 
     def batches(self, plan: EpochPlan, first: int = 0) -> Iterator[Columns]:
         """The batches of an epoch from number ``first`` on, whose images are got ready ahead of their steps."""

@@ -47,6 +47,7 @@ class PairStep:
         gradient_clip: largest norm of a network's gradient; None for no limit.
         compiled: whether the networks' compiled forms are trained.
         mixture: how images of a batch are mixed, if they are.
+        distinct: whether no sample comes twice in a batch.
     """
 
     peers: Sequence[Peer]
@@ -62,6 +63,7 @@ class PairStep:
     gradient_clip: float | None = None
     compiled: bool = False
     mixture: Mixture | None = None
+    distinct: bool = False
 
     @property
     def method(self) -> Method:
@@ -103,7 +105,7 @@ class PairStep:
             noisy_labels = self.noisy_labels[of]
             classes = torch.arange(self.classes, device=noisy_labels.device)
             onehot = (noisy_labels.unsqueeze(1) == classes).to(views[0].dtype)
-            made.append(Batch(noisy_labels, onehot, of, views, drawn))
+            made.append(Batch(noisy_labels, onehot, of, views, drawn, distinct=self.distinct))
         return made[0], made[-1]
 
     def _with_inputs(self, predictors: Sequence[PeerPredictor], index: int, batch: Batch) -> Batch:
