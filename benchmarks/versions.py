@@ -1,7 +1,7 @@
 """How long a training step takes in this version of the code, against another one.
 
-    git worktree add /tmp/before COMMIT
-    python benchmarks/versions.py /tmp/before small_resnet:digits:128 resnet18:cifar100:128
+    git worktree add ../before COMMIT
+    python benchmarks/versions.py ../before small_resnet:digits:128 resnet18:cifar100:128
 
 Each version steps in a process of its own, with its own ``benchmarks/contestants.py``. The two take turns. The ratio is
 the median over the rounds of the ratio within a round; the quartiles of these ratios stand beside it.

@@ -34,6 +34,7 @@ def test_the_step_is_compared_with_its_arithmetic_and_a_common_loop(tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.long
 def test_growth_is_measured(tmp_path):
     assert "epochs" in run("growth.py", "epochs", "--json", tmp_path / "growth.json")
     assert json.loads((tmp_path / "growth.json").read_text())["lines"]
