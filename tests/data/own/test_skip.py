@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from photos import write_photos
+from photos import photo, write_photos
 
 RECIPE = """\
 schema: smkd/recipe/1
@@ -26,11 +26,12 @@ SKIP = ("--set", "dataset.skip=findings.csv")
 
 @pytest.fixture
 def photos(tmp_path: Path) -> Path:
-    """Ten images of each class, of which three are broken."""
+    """Ten images of each class, of which three are broken, and a fourth has another ending than its kind."""
     (tmp_path / "r.yaml").write_text(RECIPE)
     folder = write_photos(tmp_path / "photos", {"cat": 10, "dog": 10})
     (folder / "cat" / "3.jpg").write_bytes(b"")
     (folder / "dog" / "4.jpg").write_text("no image")
+    photo(1).save(folder / "dog" / "7.jpg", "PNG")
     (folder / "dog" / "5.jpg").write_bytes((folder / "dog" / "6.jpg").read_bytes()[:200])
     return folder
 

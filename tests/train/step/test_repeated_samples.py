@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
+from pairs import untaught_pair
 
 from smkd_cli import api
 from smkd_cli.methods import Batch, Outputs, Refined
@@ -82,3 +83,9 @@ def test_records_are_of_the_last_position_and_whole(drawn):
     torch.testing.assert_close(found["a.refined_class"][:-100], ours.argmax(1).int())
     torch.testing.assert_close(found["a.refined_mass"][:-100], ours.softmax(1).gather(1, given).squeeze(1))
     assert (found["a.refined_class"][-100:] == -1).all()
+
+
+@pytest.mark.parametrize(("sampler", "distinct"), [("uniform", True), ("balanced", False)])
+def test_only_where_no_sample_can_come_twice_rows_are_not_told_apart(sampler, distinct):
+    step = untaught_pair("SMKD-S+MyLC", overrides=[f"sampler={sampler}"]).pair.step
+    assert step.distinct is distinct
