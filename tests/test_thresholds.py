@@ -92,3 +92,12 @@ def test_collecting_twice_adds_nothing_and_other_numbers_are_refused(thresholds,
     table.assign(last=50.0).to_csv(file, index=False)
     with pytest.raises(SystemExit, match="other numbers"):
         thresholds.collect(runs, file)
+
+
+def test_the_tables_of_the_page_are_those_of_the_committed_runs(thresholds):
+    page = (ROOT / "docs" / "defaults.md").read_text(encoding="utf-8")
+    section = page.split("### The choice")[1].split("## The transfer term")[0]
+    printed = set(thresholds.report(ROOT / "benchmarks" / "results" / "thresholds-digits.csv"))
+    rows = [line for line in section.splitlines() if line.startswith("| ")]
+    assert len(rows) > 80
+    assert [row for row in rows if row not in printed] == []

@@ -11,7 +11,6 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from smkd_cli import console, methods, resources
-from smkd_cli.data.own.options import within
 from smkd_cli.errors import RecipeError
 from smkd_cli.networks.trained import PRETRAINED
 from smkd_cli.recipe.checks import check
@@ -145,7 +144,7 @@ def _settled(recipe: Recipe, folder: Path) -> Recipe:
     own = recipe.dataset.own
     dataset = recipe.dataset
     if own is not None:
-        there = within(folder, own)
+        there = own.with_paths(lambda path: str(folder / path))
         dataset = dataset.model_copy(update={"path": there.path, "root": there.root, "skip": there.skip})
     dataset = dataset.shown_to(recipe.networks[0])
     weights = tuple(path and (path if path == PRETRAINED else str(folder / path)) for path in recipe.weights)

@@ -108,11 +108,6 @@ class OwnData:
         return kept
 
 
-def within(folder: Path, data: OwnData) -> OwnData:
-    """The same, with paths that are relative to a folder."""
-    return data.with_paths(lambda path: str(folder / path))
-
-
 def is_path(name: str) -> bool:
     """Whether the name of a data set is a path to images of one's own: it has a slash."""
     if file_of(name) is not None or "\0" in name:
